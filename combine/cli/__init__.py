@@ -1,0 +1,1 @@
+"""The command ``combine``: parses, calls services, prints."""

@@ -1,0 +1,1 @@
+"""Durability: segments on DBOS, heartbeat, recovery, drain. Knows no prompt."""

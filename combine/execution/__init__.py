@@ -1,0 +1,1 @@
+"""What an execution does: the step executor, clarification, remediation, revision. Knows no queue."""

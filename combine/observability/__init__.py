@@ -1,0 +1,1 @@
+"""Logs and metrics. Knows nothing of workflows or requests."""

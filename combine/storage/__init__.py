@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, transactions, repositories, migrations. The only room that knows SQL."""

@@ -1,0 +1,220 @@
+"""The tables. SQLAlchemy Core; every query lives in this room."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, UUID
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_now = sa.text("clock_timestamp()")
+_time = sa.DateTime(timezone=True)
+_usd = sa.Numeric(14, 6)
+
+projects = sa.Table(
+    "projects",
+    metadata,
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("project_id", UUID(as_uuid=True), sa.ForeignKey("projects.id"), nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("content", JSONB, nullable=False),
+    sa.Column("content_sha256", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False, comment="model, offline, or person"),
+    sa.Column("execution_id", UUID(as_uuid=True)),
+    sa.Column("step_id", sa.Text),
+    sa.Column("revision", sa.Integer),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("call_ids", ARRAY(UUID(as_uuid=True)), nullable=False, server_default="{}"),
+    sa.Column("input_ids", ARRAY(UUID(as_uuid=True)), nullable=False, server_default="{}"),
+    sa.Column("prompt_sha256", sa.Text),
+    sa.Column("schema_sha256", sa.Text),
+    sa.Column("model", sa.Text),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.UniqueConstraint("project_id", "type", "version"),
+    sa.Index("ix_documents_execution_id", "execution_id"),
+    comment="One row is one immutable version; the brief is stored here too (type 'brief').",
+)
+
+executions = sa.Table(
+    "executions",
+    metadata,
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("project_id", UUID(as_uuid=True), sa.ForeignKey("projects.id"), nullable=False),
+    sa.Column("workflow_id", sa.Text, nullable=False),
+    sa.Column("workflow_version", sa.Text, nullable=False),
+    sa.Column("definition", JSONB, nullable=False, comment="the workflow as it was at the start"),
+    sa.Column("brief_id", UUID(as_uuid=True), sa.ForeignKey("documents.id"), nullable=False),
+    sa.Column("model", sa.Text, nullable=False, comment="PROVIDER:MODEL"),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, comment="why it waits or failed, for a person"),
+    sa.Column("reason_code", sa.Text),
+    sa.Column("round", sa.Integer, nullable=False, server_default="1", comment="number of the current segment"),
+    sa.Column("seq", sa.BigInteger, nullable=False, server_default="0", comment="number of the last event"),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("ask", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: decide for me"),
+    sa.Column("given_answers", JSONB, nullable=False, server_default="{}"),
+    sa.Column("guidance", sa.Text, comment="a person's words for the next revision"),
+    sa.Column("budget_usd", _usd),
+    sa.Column("reserved_usd", _usd, nullable=False, server_default="0"),
+    sa.Column("spent_usd", _usd, nullable=False, server_default="0"),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.Column("updated_at", _time, nullable=False, server_default=_now),
+    sa.Column("finished_at", _time),
+    sa.Index("ix_executions_project_id_created_at", "project_id", "created_at"),
+    sa.Index("ix_executions_status", "status"),
+)
+
+steps = sa.Table(
+    "steps",
+    metadata,
+    sa.Column("execution_id", UUID(as_uuid=True), sa.ForeignKey("executions.id"), primary_key=True),
+    sa.Column("step_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0", comment="attempts begun in this revision"),
+    sa.Column("question_rounds", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("document_id", UUID(as_uuid=True), comment="the version this step made last"),
+    sa.Column("accepted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("reason", sa.Text, comment="why it waits or failed; a person's reason when sent back"),
+    sa.Column("started_at", _time),
+    sa.Column("finished_at", _time),
+)
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("execution_id", UUID(as_uuid=True), sa.ForeignKey("executions.id"), nullable=False),
+    sa.Column("step_id", sa.Text, nullable=False, comment="the step whose reply was checked, or the review step"),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("item", sa.Text),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("found", sa.Text),
+    sa.Column("expected", sa.Text),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.Index("ix_findings_execution_id", "execution_id"),
+)
+
+questions = sa.Table(
+    "questions",
+    metadata,
+    sa.Column("execution_id", UUID(as_uuid=True), sa.ForeignKey("executions.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, comment="3 for Q-3"),
+    sa.Column("step_id", sa.Text, nullable=False),
+    sa.Column("round", sa.Integer, nullable=False, comment="1 or 2, within the step"),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("answer_type", sa.Text, nullable=False),
+    sa.Column("choices", JSONB, nullable=False, server_default="[]"),
+    sa.Column("default_answer", sa.Text, nullable=False),
+    sa.Column("required", sa.Boolean, nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Column("decided_by", sa.Text),
+    sa.Column("assumption_id", sa.Text),
+    sa.Column("asked_at", _time, nullable=False, server_default=_now),
+    sa.Column("answered_at", _time),
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("execution_id", UUID(as_uuid=True), sa.ForeignKey("executions.id"), nullable=False),
+    sa.Column("step_id", sa.Text),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("document_id", UUID(as_uuid=True)),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.Index("ix_decisions_execution_id", "execution_id"),
+)
+
+blobs = sa.Table(
+    "blobs",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("body", BYTEA, nullable=False),
+    comment="Rendered prompts and raw replies, content-addressed.",
+)
+
+llm_calls = sa.Table(
+    "llm_calls",
+    metadata,
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("execution_id", UUID(as_uuid=True), sa.ForeignKey("executions.id"), nullable=False),
+    sa.Column("step_id", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False, comment="asked"),
+    sa.Column("model_answered", sa.Text),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("prompt_sha256", sa.Text, nullable=False),
+    sa.Column("reply_sha256", sa.Text),
+    sa.Column("stop_reason", sa.Text),
+    sa.Column("stop_detail", sa.Text),
+    sa.Column("provider_request_id", sa.Text),
+    sa.Column("transport_attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("cache_read_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("cache_write_tokens", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("reserved_usd", _usd),
+    sa.Column("cost_usd", _usd),
+    sa.Column("price_source", sa.Text),
+    sa.Column("error_code", sa.Text),
+    sa.Column("error_message", sa.Text),
+    sa.Column("started_at", _time, nullable=False, server_default=_now),
+    sa.Column("finished_at", _time),
+    sa.Index("ix_llm_calls_execution_id_step_id", "execution_id", "step_id"),
+    sa.Index("ix_llm_calls_started_at", "started_at"),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("execution_id", UUID(as_uuid=True), sa.ForeignKey("executions.id"), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True),
+    sa.Column("at", _time, nullable=False, server_default=_now),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("step_id", sa.Text),
+    sa.Column("data", JSONB, nullable=False, server_default="{}"),
+)
+
+executors = sa.Table(
+    "executors",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="fresh per process start"),
+    sa.Column("kind", sa.Text, nullable=False, comment="cli, worker or serve"),
+    sa.Column("queue", sa.Text, nullable=False, comment="the queue it takes segments from"),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("started_at", _time, nullable=False, server_default=_now),
+    sa.Column("beat_at", _time, nullable=False, server_default=_now),
+)
