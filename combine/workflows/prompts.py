@@ -31,10 +31,14 @@ MAX_BROKEN_DRAFT_CHARS = 20_000
 """How much of a reply that was no JSON is shown again."""
 
 REPAIR = """\
-The draft is an earlier version of this document; the findings are faults proved in it. Fix these and leave the rest
-byte for byte. Keep every id; new items take numbers above those in <ids> and in the draft. Never drop an item to
-silence a finding, unless the finding asks for it. If the source does not carry the claim, change the claim. Return
-the whole document."""
+The draft is an earlier version of this document; the findings are faults found in it. Fix these, leave the rest byte
+for byte, keep every id, and never drop an item to silence a finding; only a finding that asks for it removes one. If
+the source does not carry the claim, change the claim. New items take numbers above those in <ids> and in the draft.
+Return the whole document."""
+REDRAFT = """\
+The draft is an earlier version of this document; what it rests on has changed since. Change what no longer agrees
+with the sources above, leave the rest byte for byte, and keep the id of everything that stays. Return the whole
+document."""
 REPAIR_BROKEN = """\
 The draft is an earlier reply that could not be read; the findings say why. Write the whole document anew, in the form
 that is asked for, and keep the ids it had."""
@@ -174,10 +178,10 @@ class PromptBuilder:
             yield _section("findings", _findings(given.findings, draft))
         if given.guidance is not None:
             yield f"<guidance>{_json(given.guidance)}</guidance>"
-        words = [] if draft is None else [REPAIR_BROKEN if isinstance(draft, str) else REPAIR]
-        words += [GUIDANCE] if given.guidance is not None else []
-        if words:
-            yield "\n".join(words)
+        if draft is not None:
+            yield REPAIR_BROKEN if isinstance(draft, str) else REPAIR if given.findings else REDRAFT
+        if given.guidance is not None:
+            yield GUIDANCE
 
     def _ordered(self, document_type: str, content: JsonObject) -> dict[str, Any]:
         ordered: dict[str, Any] = in_schema_order(content, self._catalog.schema(document_type).schema)
@@ -225,7 +229,7 @@ def _without_sources(value: Any) -> Any:
 
 def _json(value: Any) -> str:
     """One line of JSON that no tag can end and that UTF-8 can carry (a lone surrogate cannot)."""
-    text = json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m.group()):04x}", text)
 
 
