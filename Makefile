@@ -1,0 +1,91 @@
+# Everything a person or CI does here. `make` lists the targets.
+# Needs Python 3.11+, git and make. Environment: .venv, made on first use.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format bench dev lock build clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+PIP_INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
+PINNED := $(PIP_INSTALL) --require-hashes -r
+# Passed on to pytest: make test PYTEST_ARGS="-k brief"
+PYTEST_ARGS ?=
+# make lock UPGRADE=--upgrade takes the newest allowed versions; without it only what changed is resolved.
+UPGRADE ?=
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1:\2/p' $(MAKEFILE_LIST) | awk -F: '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(STAMPS)/package ## run an example without a key and show where the documents are
+	@sh scripts/demo.sh
+
+test: check ## everything CI runs: make check and all tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+check: $(STAMPS)/dev ## lint, format, types, import contracts, pins, repository rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_requirements.py
+	$(BIN)/python scripts/check_repository.py
+
+format: $(STAMPS)/dev ## rewrite the code in the house format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(STAMPS)/bench ## print the figures of start, memory, overhead and throughput
+	@for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit; done
+
+dev: $(STAMPS)/dev ## make the environment for work on the code
+	@echo "Ready. Activate it with:  . $(BIN)/activate"
+
+build: $(STAMPS)/build ## make the wheel and the source archive in dist/
+	$(BIN)/hatchling build
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
+
+lock: $(STAMPS)/lock ## compile requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --group bench -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) --group build -c requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) --group lock -o requirements/lock.txt
+	$(BIN)/python scripts/check_requirements.py
+
+clean: ## remove everything these targets made, the demo's data and documents too
+	@if [ -d .demo ] && [ -x $(BIN)/combine ]; then COMBINE_DATA_DIR="$$PWD/.demo" $(BIN)/combine db stop || true; fi
+	rm -rf $(VENV) .demo combine-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The environment in layers, each stamped: a second call costs nothing.
+
+$(STAMPS)/venv: scripts/create_venv.sh
+	@PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/runtime: requirements/runtime.txt $(STAMPS)/venv
+	@$(PINNED) $<
+	@touch $@
+
+$(STAMPS)/build: requirements/build.txt $(STAMPS)/venv
+	@$(PINNED) $<
+	@touch $@
+
+$(STAMPS)/package: pyproject.toml combine/__init__.py $(STAMPS)/runtime $(STAMPS)/build
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/package
+	@$(PINNED) $<
+	@touch $@
+
+$(STAMPS)/bench: requirements/bench.txt $(STAMPS)/package
+	@$(PINNED) $<
+	@touch $@
+
+$(STAMPS)/lock: requirements/lock.txt $(STAMPS)/dev
+	@$(PINNED) $<
+	@touch $@

@@ -1,0 +1,94 @@
+"""Checks the files in git: no secrets, no addresses of package indexes, no paths of one machine, nothing huge.
+
+``check_repository.py [FOLDER]``; without a folder, this repository.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+MAX_BYTES = 1_000_000
+
+# Lock formats that record where each file was downloaded from; requirements/*.txt hold pins and hashes only.
+ADDRESS_LOCKS = frozenset(
+    {
+        "uv.lock",
+        "poetry.lock",
+        "pdm.lock",
+        "Pipfile.lock",
+        "pixi.lock",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "bun.lock",
+    }
+)
+
+# Each pattern is written so that it does not match its own text.
+PATTERNS = {
+    "the address of a package index": re.compile(
+        r"pypi\.[a-z]|python[h]osted|registry\.(?:npm|yarn)|devpi[.:/]|art[i]factory|simple/?\s*--trusted"
+    ),
+    "an option that names a package index": re.compile(
+        r"--(?:extra-)?index[-]url[ =]|^\s*index[-]url\s*=|--find[-]links[ =]"
+    ),
+    "a path of one machine": re.compile(
+        r"(?<![\w.$}/])/(?:work|root|Users/\w+|home/(?!you\b|user\b)\w+|tmp/venv)(?:/|\b(?=[\"'`\s]))"
+    ),
+    "a private key": re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE [K]EY-----"),
+    "an API key": re.compile(
+        r"\bsk-(?:ant|proj)-[A-Za-z0-9_-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36}\b"
+    ),
+}
+
+
+def tracked(folder: Path) -> list[str]:
+    """Paths of the files in git's index."""
+    listing = subprocess.run(  # noqa: S603 - fixed arguments
+        ["git", "-C", str(folder), "ls-files", "-z"],  # noqa: S607 - git is a stated requirement
+        capture_output=True,
+        check=True,
+    )
+    return [name for name in listing.stdout.decode().split("\0") if name]
+
+
+def faults_of_file(name: str, data: bytes) -> Iterator[str]:
+    """What is wrong with one file."""
+    base = name.rsplit("/", 1)[-1]
+    if base in ADDRESS_LOCKS or re.fullmatch(r"pylock.*\.toml", base):
+        yield f"{name}: this lock format records addresses"
+    if len(data) > MAX_BYTES:
+        yield f"{name}: {len(data)} bytes, more than {MAX_BYTES}"
+    if b"\0" in data[:8192]:
+        return
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        for what, pattern in PATTERNS.items():
+            if pattern.search(line):
+                yield f"{name}:{number}: {what}"
+
+
+def faults(folder: Path) -> Iterator[str]:
+    """Everything wrong with the tracked files of this folder."""
+    for name in tracked(folder):
+        path = folder / name
+        if path.is_file() and not path.is_symlink():
+            yield from faults_of_file(name, path.read_bytes())
+
+
+def main() -> int:
+    """0 clean, 1 with every fault printed."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
+    found = list(faults(folder))
+    for fault in found:
+        print(fault)
+    print(f"repository: {len(found)} faults" if found else "repository rules hold")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

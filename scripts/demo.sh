@@ -1,0 +1,21 @@
+#!/bin/sh
+# One example from brief to four documents: no key, no questions, nothing written outside this folder.
+set -eu
+cd "$(dirname "$0")/.."
+
+# The demo must come out the same whatever this shell has set.
+for name in $(env | sed -n 's/^\(COMBINE_[A-Z0-9_]*\)=.*/\1/p') ANTHROPIC_API_KEY OPENAI_API_KEY; do
+    unset "$name"
+done
+export COMBINE_DATA_DIR="$PWD/.demo"
+
+status=0
+.venv/bin/combine run examples/precise.md \
+    --model offline --no-questions --project demo --out combine-demo </dev/null || status=$?
+
+if [ "$status" -eq 0 ]; then
+    echo
+    echo "The demo keeps its own database in .demo. To look further:"
+    echo "  . .venv/bin/activate; export COMBINE_DATA_DIR=\"$COMBINE_DATA_DIR\"; combine --help"
+fi
+exit "$status"
