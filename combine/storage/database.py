@@ -1,0 +1,195 @@
+"""The connection pool, the two kinds of session, and the one retry loop of every transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from time import monotonic
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from combine.errors import DatabaseUnavailable, Unavailable
+from combine.storage.faults import Fault, fault_of, mark_disconnects, reason_of
+from combine.storage.urls import display_url, normalise_url
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(seconds=15)
+"""How long a transaction waits for a database that is away, unless told otherwise."""
+
+_FIRST_DELAY, _LONGEST_DELAY, _RACE_DELAY = 0.1, 2.0, 0.02
+
+_log = logging.getLogger(__name__)
+
+
+class ReadSession:
+    """One read-only transaction. The server refuses writes in it."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+
+class WriteSession(ReadSession):
+    """One transaction that commits when its work returns, and rolls back when it raises."""
+
+    __slots__ = ()
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database.
+
+    Opens nothing until it is used. Belongs to the event loop that first uses it.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        """Raises Invalid when ``url`` is not a PostgreSQL URL."""
+        self._url = normalise_url(url)
+        self._engine: AsyncEngine = create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=30,
+            json_serializer=_to_json,
+            connect_args=_connect_args(self._url),
+        )
+        mark_disconnects(self._engine.sync_engine)
+
+    @property
+    def url(self) -> str:
+        """The URL with its password, in SQLAlchemy's form; for those who open their own connection."""
+        return self._url.render_as_string(hide_password=False)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine itself, for libraries that take one."""
+        return self._engine
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """A read-only transaction.
+
+        A connection that died in the pool is replaced before the body begins. Raises DatabaseUnavailable when none
+        can be had, or when it is lost inside the body.
+        """
+        connection = await self._retry(self._open_read_only, PATIENCE)
+        try:
+            yield ReadSession(connection)
+        except sa.exc.SQLAlchemyError as error:
+            if fault_of(error) is Fault.LOST:
+                raise self._unavailable(error) from error
+            raise
+        finally:
+            await connection.close()
+
+    async def transact(
+        self,
+        work: Callable[[WriteSession], Awaitable[T]],
+        *,
+        give_up_after: timedelta | None = PATIENCE,
+    ) -> T:
+        """Run ``work`` in one READ COMMITTED transaction and return what it returns.
+
+        The whole of ``work`` runs again after a lost connection, a serialization failure, a deadlock, a server that is
+        short of something or shutting down, and a lost race for a document's version number. A commit whose answer
+        was lost is such a case too, so ``work`` must bear repetition: make ids outside it.
+
+        ``give_up_after``: None waits for ever (for work that something else bounds). Raises DatabaseUnavailable when
+        the time is over, Unavailable at once when the server's disk is full; every other error as it is.
+        """
+
+        async def attempt() -> T:
+            async with self._engine.begin() as connection:
+                return await work(WriteSession(connection))
+
+        return await self._retry(attempt, give_up_after)
+
+    async def ping(self) -> None:
+        """One connection, one statement, no retry. Raises DatabaseUnavailable that says why."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execute(sa.text("SELECT 1"))
+        except sa.exc.SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+
+    async def close(self) -> None:
+        """Close every connection of the pool."""
+        await self._engine.dispose()
+
+    async def _open_read_only(self) -> AsyncConnection:
+        connection = await self._engine.connect()
+        try:
+            await connection.execution_options(postgresql_readonly=True)
+            # Opens the transaction and finds out now, not in the caller's body, that the connection is dead.
+            await connection.exec_driver_sql(";")
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _retry(self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | None) -> T:
+        deadline = None if give_up_after is None else monotonic() + give_up_after.total_seconds()
+        tries = 0
+        while True:
+            try:
+                result = await attempt()
+            except sa.exc.SQLAlchemyError as error:
+                fault = fault_of(error)
+                if fault is None:
+                    raise
+                if fault is Fault.DISK_FULL:
+                    raise self._disk_full() from error
+                if deadline is not None and monotonic() >= deadline:
+                    raise self._unavailable(error) from error
+                if tries == 2:  # noqa: PLR2004 - the first two are over before anybody could read the line
+                    _log.warning("The database does not take this transaction, trying again: %s", reason_of(error))
+                await asyncio.sleep(_delay(tries, fault))
+                tries += 1
+            else:
+                if tries > 2:  # noqa: PLR2004 - as above
+                    _log.warning("The database took the transaction after %d tries", tries + 1)
+                return result
+
+    def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"The database at {display_url(self._url)} cannot be reached: {reason_of(error)}",
+            hint="Check that the server runs and that COMBINE_DATABASE_URL is right; `combine doctor` tries it again.",
+        )
+
+    def _disk_full(self) -> Unavailable:
+        return Unavailable(
+            f"The disk of the database at {display_url(self._url)} is full.",
+            code="database_disk_full",
+            hint="Make room on the server's disk, then resume; nothing that was finished is lost.",
+        )
+
+
+def _delay(tries: int, fault: Fault) -> float:
+    """Seconds until the next try, with jitter. A lost race is over as soon as the winner has committed."""
+    longest = _RACE_DELAY * (tries + 1) if fault is Fault.CONFLICT else _FIRST_DELAY * 2 ** min(tries, 10)
+    return min(longest, _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+def _connect_args(url: sa.URL) -> dict[str, Any]:
+    """What keeps a dead server from holding us for minutes; the URL's own query has the last word."""
+    wanted = {
+        "application_name": "combine",
+        "connect_timeout": 5,
+        "keepalives_idle": 30,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
+    return {key: value for key, value in wanted.items() if key not in url.query}
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,48 @@
+"""Database URLs: one form inside, none with a password outside."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from combine.errors import Invalid
+
+_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+
+
+def normalise_url(text: str) -> sa.URL:
+    """The URL in SQLAlchemy's form with the psycopg driver. Raises Invalid, which never repeats the text."""
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator or scheme.lower() not in _SCHEMES:
+        shown = scheme if separator and scheme.isascii() and scheme.replace("+", "").isalnum() else "something else"
+        raise _invalid(f"The database URL must begin with postgresql://, this one begins with {shown}.")
+    try:
+        url = sa.make_url(f"postgresql+psycopg://{rest}")
+    except (sa.exc.ArgumentError, ValueError):
+        raise _invalid("The database URL cannot be read.") from None
+    if not url.database:
+        raise _invalid("The database URL names no database.")
+    return url
+
+
+def libpq_url(url: sa.URL | str) -> str:
+    """The URL as psycopg and libpq take it, password included."""
+    parsed = normalise_url(url) if isinstance(url, str) else url
+    return parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def display_url(url: sa.URL | str) -> str:
+    """Where it is, for a person: host, port and database, without user or password."""
+    parsed = normalise_url(url) if isinstance(url, str) else url
+    host = parsed.host or parsed.query.get("host") or "the local socket"
+    shown = ", ".join(host) if isinstance(host, tuple) else host
+    port = f":{parsed.port}" if parsed.port else ""
+    return f"{shown}{port}/{parsed.database}"
+
+
+def _invalid(message: str) -> Invalid:
+    return Invalid(
+        message,
+        code="database_url_invalid",
+        hint="Give COMBINE_DATABASE_URL as postgresql://USER:PASSWORD@HOST:5432/DATABASE; "
+        "characters such as @ : / # in the password are written %40 %3A %2F %23.",
+    )
