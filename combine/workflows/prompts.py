@@ -43,7 +43,8 @@ REPAIR_BROKEN = """\
 The draft is an earlier reply that could not be read; the findings say why. Write the whole document anew, in the form
 that is asked for, and keep the ids it had."""
 GUIDANCE = """\
-The guidance is a person's word about this document: follow it, and let it decide where it and the draft disagree."""
+The guidance is a person's word about this document: change what it asks for, leave the rest of a draft byte for byte,
+keep the id of everything that stays. Where it and the draft disagree, it decides. Return the whole document."""
 
 JsonObject = Mapping[str, Any]
 
@@ -178,8 +179,12 @@ class PromptBuilder:
             yield _section("findings", _findings(given.findings, draft))
         if given.guidance is not None:
             yield f"<guidance>{_json(given.guidance)}</guidance>"
-        if draft is not None:
-            yield REPAIR_BROKEN if isinstance(draft, str) else REPAIR if given.findings else REDRAFT
+        if isinstance(draft, str):
+            yield REPAIR_BROKEN
+        elif draft is not None and given.findings:
+            yield REPAIR
+        elif draft is not None and given.guidance is None:
+            yield REDRAFT
         if given.guidance is not None:
             yield GUIDANCE
 
@@ -189,8 +194,8 @@ class PromptBuilder:
 
 
 def read_prompt(prefix: str, task: str) -> PromptSections:
-    """What a rendered prompt says. ValueError (or KeyError) if the text was not made by ``PromptBuilder``."""
-    data = task[task.rindex("</task>") :]
+    """What a rendered prompt says. ValueError if the text was not made by ``PromptBuilder``."""
+    data = task[max(task.rfind("</task>"), 0) :]
     output = _attributes(re.search(r"<output ([^>]*)/>", data))
     documents = {_attributes(m)["type"]: _content(m.group(2)) for m in _tags("document", prefix)}
     previous = [_content(m.group(2)) for m in _tags("previous", prefix)]
