@@ -1,0 +1,115 @@
+"""The shape of a workflow definition: the shipped JSON Schema, its complaints turned into sentences with the mend."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import combine.seed
+from combine.workflows.definitions import Fault
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+DEFINITION_SCHEMA = Path(combine.seed.__file__).parent / "schemas" / "workflow-definition.json"
+
+_SHOWN_LENGTH = 60
+
+
+def definition_schema() -> dict[str, Any]:
+    """The JSON Schema of a workflow file."""
+    schema: dict[str, Any] = json.loads(DEFINITION_SCHEMA.read_text(encoding="utf-8"))
+    return schema
+
+
+def shape_faults(raw: object) -> list[Fault]:
+    """Every fault of shape in the order of the document; code ``one_output`` or ``schema``."""
+    # Importing jsonschema takes longer than all else on the way of a command; only files that are not ours need it.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+
+    errors = Draft202012Validator(definition_schema()).iter_errors(raw)
+    found = [fault for error in errors for fault in _faults_of(error)]
+    return sorted(found, key=lambda fault: _place(fault.path))
+
+
+def _faults_of(error: ValidationError) -> Iterable[Fault]:
+    path = error.json_path
+    known: Mapping[str, Any] = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
+    value: Any = error.instance
+    if error.validator == "additionalProperties":
+        yield from _unknown_keys(value, known, path)
+    elif error.validator == "required":
+        yield from _missing_keys(error, value, known, path)
+    elif error.validator in {"minItems", "maxItems"} and path.endswith(".outputs"):
+        message = (
+            f"A step writes exactly one document, this one names {len(value)}; "
+            "name one type, and make a further step for every further document."
+        )
+        yield Fault("one_output", path, message)
+    else:
+        yield Fault("schema", path, _sentence(error))
+
+
+def _unknown_keys(value: Mapping[str, Any], known: Mapping[str, Any], path: str) -> Iterable[Fault]:
+    for key in value:
+        if key in known:
+            continue
+        near = get_close_matches(key, list(known), n=1, cutoff=0.5)
+        mend = f"did you mean {near[0]!r}?" if near else "take it out; known here are " + ", ".join(known) + "."
+        place = f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"
+        yield Fault("schema", place, f"The key {key!r} is unknown, so nothing would read it; {mend}")
+
+
+def _missing_keys(
+    error: ValidationError, value: Mapping[str, Any], known: Mapping[str, Any], path: str
+) -> Iterable[Fault]:
+    # jsonschema reports each missing key as an error of its own, with the name only in the message.
+    for key in known:
+        if key not in value and error.message.startswith(f"{key!r} "):
+            said = known[key].get("description", "")
+            yield Fault("schema", path, f"The key {key!r} is missing; add it. {said}".rstrip())
+
+
+def _sentence(error: ValidationError) -> str:
+    value: Any = error.instance
+    rule: Any = error.validator_value
+    count = len(value) if isinstance(value, str | list) else 0
+    if error.validator == "type":
+        return f"{_shown(value)} is not {_TYPES.get(rule, rule)}; write {_TYPES.get(rule, rule)} here."
+    if error.validator == "pattern" and rule == "\\S":
+        return "This text is empty; write at least one word."
+    sentence = _SENTENCES.get(str(error.validator), "{message}.")
+    return sentence.format(shown=_shown(value), rule=rule, count=count, message=error.message)
+
+
+_SENTENCES: Mapping[str, str] = {
+    "pattern": "{shown} is no usable name; use letters, digits, - and _ only, beginning with a letter or digit.",
+    "minItems": "This list is empty; add at least one entry.",
+    "maxItems": "This list has {count} entries; {rule} are allowed.",
+    "uniqueItems": "This list names something twice; name each type once.",
+    "minimum": "{shown} is too small; the least is {rule}.",
+    "maximum": "{shown} is too large; the most is {rule}.",
+    "maxLength": "This text has {count} characters; shorten it to {rule}.",
+}
+
+_TYPES: Mapping[str, str] = {
+    "object": "an object",
+    "array": "a list",
+    "string": "a text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "..."
+
+
+def _place(path: str) -> tuple[tuple[int, str], ...]:
+    """A key that sorts ``$.steps[10]`` after ``$.steps[9]``."""
+    parts = path.replace("]", "").replace("[", ".").split(".")
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)
