@@ -16,7 +16,7 @@ PYTEST_ARGS ?=
 UPGRADE ?=
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1:\2/p' $(MAKEFILE_LIST) | awk -F: '{printf "  make %-8s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMPS)/package ## run an example without a key and show where the documents are
 	@sh scripts/demo.sh
