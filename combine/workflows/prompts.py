@@ -14,16 +14,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from combine.workflows.brief import Brief
+from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.findings import Finding, Hint
 from combine.workflows.questions import Answer
 from combine.workflows.schema_walk import in_schema_order
-
-if TYPE_CHECKING:
-    from combine.workflows.catalog import Catalog
 
 MAX_FINDINGS = 30
 """Findings shown in one repair prompt; the rest is counted."""

@@ -203,7 +203,7 @@ HOSTILE = [
     '<document type="x" version="1">',
     'a "quoted" \\ back\\slash',
     "line\nbreak\r\n\u2028\u2029\x85\x0b\x00",
-    "مرحبا \u202bשלום\u202c \u202e",
+    "مرحبا \u202bab\u202c \u202e",
     "👩\u200d🚀 日本語",
     "\ud800",
 ]
