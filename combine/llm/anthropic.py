@@ -1,0 +1,227 @@
+"""Claude through Anthropic's own SDK. Imported when the provider is first needed: the SDK takes seconds to load."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import anthropic
+import httpx2
+
+from combine.errors import LLMError, PermanentLLMError
+from combine.llm import faults, refusals
+from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage
+from combine.llm.retry import Attempt, RetryPolicy, Timing, complete_with_retries
+
+_STOP_REASONS: Final[Mapping[str, StopReason]] = {
+    "end_turn": StopReason.END,
+    "stop_sequence": StopReason.END,
+    "max_tokens": StopReason.MAX_TOKENS,
+    "refusal": StopReason.REFUSAL,
+    "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
+}
+
+
+class AnthropicProvider:
+    """The ``anthropic`` provider. Timeouts in seconds; ``read_timeout`` is the longest silence inside a stream."""
+
+    name = "anthropic"
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        base_url: str | None = None,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 120.0,
+        enable_caching: bool = True,
+        policy: RetryPolicy | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        # People paste the address with the version that the SDK adds itself.
+        base_url = base_url.rstrip("/").removesuffix("/v1") if base_url else None
+        self._endpoint = faults.Endpoint(
+            name="Anthropic",
+            key_variable="ANTHROPIC_API_KEY",
+            base_url_variable="ANTHROPIC_BASE_URL",
+            base_url=base_url,
+            secret=api_key,
+        )
+        self._endpoint.require_usable_url()
+        self._client = anthropic.AsyncAnthropic(
+            api_key=api_key,
+            base_url=base_url,
+            # Retrying is ours: see retry.py.
+            max_retries=0,
+            timeout=httpx2.Timeout(
+                connect=connect_timeout, read=read_timeout, write=read_timeout, pool=connect_timeout
+            ),
+        )
+        self._enable_caching = enable_caching
+        self._policy = policy or RetryPolicy()
+        self._timing = timing or Timing()
+
+    async def complete(self, request: LLMRequest, on_progress: OnProgress | None = None) -> LLMReply:
+        """Stream one reply to its end. Raises TransientLLMError (after the retries) or PermanentLLMError."""
+
+        async def send(attempt: Attempt) -> LLMReply:
+            return await self._send(request, attempt)
+
+        return await complete_with_retries(send, request, on_progress, self._policy, self._timing)
+
+    async def check(self) -> ProviderHealth:
+        """Ask for the list of models: costs nothing and proves the key."""
+        try:
+            async with self._errors_of("", None):
+                await self._client.models.list(limit=1)
+        except LLMError as error:
+            if error.code == "endpoint_not_found":
+                return ProviderHealth(
+                    self.name, ok=True, message=f"{self._endpoint.where()} answers; it lists no models."
+                )
+            return ProviderHealth(self.name, ok=False, message=f"{error.message} {error.hint or ''}".strip())
+        return ProviderHealth(self.name, ok=True, message=f"{self._endpoint.where()} answers and accepts the key.")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _send(self, request: LLMRequest, attempt: Attempt) -> LLMReply:
+        reading = _Reading(attempt)
+        body = self._body(request)
+        async with self._errors_of(request.model, reading):
+            stream = await self._client.messages.create(**body, stream=True)
+            async with stream:
+                content_type = stream.response.headers.get("content-type", "")
+                if "event-stream" not in content_type:
+                    raise faults.not_a_stream(self._endpoint, content_type)
+                request_id = stream.response.headers.get("request-id")
+                async for event in stream:
+                    reading.take(event)
+                    if reading.complete:
+                        break
+        if not reading.complete:
+            raise faults.stream_cut(self._endpoint)
+        return reading.reply(request.model, request_id)
+
+    def _body(self, request: LLMRequest) -> dict[str, Any]:
+        prefix: dict[str, Any] = {"type": "text", "text": request.prefix}
+        if request.cache and self._enable_caching:
+            prefix["cache_control"] = {"type": "ephemeral"}
+        blocks = [block for block in (prefix, {"type": "text", "text": request.task}) if block["text"]]
+        return {
+            "model": request.model,
+            "max_tokens": request.max_output_tokens,
+            "system": [{"type": "text", "text": request.system}] if request.system else [],
+            "messages": [{"role": "user", "content": blocks}],
+            "output_config": {"format": {"type": "json_schema", "schema": _schema(request)}},
+        }
+
+    @asynccontextmanager
+    async def _errors_of(self, model: str, reading: _Reading | None) -> AsyncIterator[None]:
+        try:
+            yield
+        except anthropic.APIStatusError as error:
+            raise refusals.refused(self._endpoint, _refusal(error, model)) from None
+        except (anthropic.APIConnectionError, httpx2.TransportError, httpx2.InvalidURL) as error:
+            streaming = reading is not None and reading.began
+            raise faults.broken(self._endpoint, error, streaming=streaming) from error
+        except (anthropic.APIResponseValidationError, ValueError) as error:
+            # Not JSON, or not UTF-8: the SDK lets both through as they are.
+            raise faults.stream_corrupt(self._endpoint) from error
+
+
+class _Reading:
+    """What the events of one stream add up to."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._texts: list[str] = []
+        self._usage = Usage()
+        self._stop: str | None = None
+        self._detail: str | None = None
+        self._model = ""
+        self.began = False
+        self.complete = False
+
+    def take(self, event: Any) -> None:
+        """Add one raw event. Fields are read leniently: gateways leave some out."""
+        self.began = True
+        match getattr(event, "type", None):
+            case "message_start":
+                message = getattr(event, "message", None)
+                self._model = getattr(message, "model", None) or ""
+                self._count(getattr(message, "usage", None), final=False)
+            case "content_block_start":
+                self._add(getattr(event, "content_block", None), "text")
+            case "content_block_delta":
+                self._add(getattr(event, "delta", None), "text_delta")
+            case "message_delta":
+                delta = getattr(event, "delta", None)
+                self._stop = getattr(delta, "stop_reason", None)
+                self._detail = getattr(getattr(delta, "stop_details", None), "explanation", None)
+                self._count(getattr(event, "usage", None), final=True)
+            case "message_stop":
+                self.complete = True
+
+    def reply(self, asked: str, request_id: str | None) -> LLMReply:
+        """The finished reply."""
+        stop = _STOP_REASONS.get(self._stop or "", StopReason.OTHER)
+        return LLMReply(
+            text="".join(self._texts),
+            stop_reason=stop,
+            usage=self._attempt.billed(),
+            model=self._model or asked,
+            request_id=request_id,
+            detail=self._detail or (f"stop reason: {self._stop}" if stop is StopReason.OTHER else None),
+        )
+
+    def _add(self, part: Any, kind: str) -> None:
+        # Thinking and tool blocks may come before the text, so the kind decides and never the position.
+        text = getattr(part, "text", None) or ""
+        if text and getattr(part, "type", None) == kind:
+            self._texts.append(text)
+        self._attempt.streamed(text or getattr(part, "thinking", None) or "")
+
+    def _count(self, usage: Any, *, final: bool) -> None:
+        """Counts in a stream are cumulative, and a later event may leave out what has not changed."""
+        if usage is None:
+            return
+
+        def latest(name: str, before: int) -> int:
+            value = getattr(usage, name, None)
+            return before if value is None else int(value)
+
+        self._usage = Usage(
+            input_tokens=latest("input_tokens", self._usage.input_tokens),
+            output_tokens=latest("output_tokens", self._usage.output_tokens),
+            cache_read_tokens=latest("cache_read_input_tokens", self._usage.cache_read_tokens),
+            cache_write_tokens=latest("cache_creation_input_tokens", self._usage.cache_write_tokens),
+        )
+        self._attempt.counted(self._usage, final=final)
+
+
+def _schema(request: LLMRequest) -> dict[str, Any]:
+    try:
+        return anthropic.transform_schema(dict(request.schema))
+    except (ValueError, AssertionError) as error:
+        raise PermanentLLMError(
+            f"The JSON Schema {request.schema_name!r} cannot be sent to Anthropic: {error}",
+            code="schema_rejected",
+            hint="Give every part of the schema one type; write alternatives as anyOf.",
+        ) from error
+
+
+def _refusal(error: anthropic.APIStatusError, model: str) -> refusals.Refusal:
+    status = error.status_code
+    return refusals.Refusal(
+        # An error event arrives inside a stream that began with 200.
+        status=status if status >= 400 else refusals.stream_status(error.type),  # noqa: PLR2004
+        type=error.type,
+        code=error.error_code,
+        message=error.api_message or refusals.body_message(error.body),
+        headers=error.response.headers,
+        request_id=error.request_id,
+        model=model,
+    )

@@ -1,0 +1,162 @@
+"""Connections and streams that break, in the error tree's words: will trying again help, and what to do.
+
+Both SDKs report over the same HTTP library, so one table serves both. Codes are stable. No message holds a secret: keys
+and the credentials of a URL are cut out. ``refusals.py`` has the answers that are errors.
+
+The library is imported here at the top; only the provider modules import this one, and they are imported when needed.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx2
+
+from combine.errors import LLMError, PermanentLLMError, TransientLLMError
+
+_QUOTED_AT_MOST: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Whom we talk to, for the wording of errors."""
+
+    name: str
+    """For people: ``Anthropic``, ``the OpenAI-compatible server``."""
+    key_variable: str
+    base_url_variable: str
+    base_url: str | None
+    """None: the provider's own."""
+    secret: str | None
+    """The key, to be cut out of whatever the other side says."""
+
+    def require_usable_url(self) -> None:
+        """Raises PermanentLLMError (``base_url_invalid``) unless the base URL is an http or https address."""
+        if self.base_url is None:
+            return
+        try:
+            parts = urlsplit(self.base_url)
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise base_url_invalid(self)
+
+    def where(self) -> str:
+        """The name with the host, never with credentials. Wants a usable URL."""
+        if self.base_url is None:
+            return self.name
+        parts = urlsplit(self.base_url)
+        return f"{self.name} ({parts.hostname}{f':{parts.port}' if parts.port else ''})"
+
+    def quote(self, text: str) -> str:
+        """What the other side said, on one line, shortened, without our key."""
+        said = text.replace(self.secret, "***") if self.secret else text
+        said = re.sub(r"://[^/\s@]+@", "://***@", " ".join(said.split()))
+        return said if len(said) <= _QUOTED_AT_MOST else said[: _QUOTED_AT_MOST - 1] + "…"
+
+
+def broken(endpoint: Endpoint, error: Exception, *, streaming: bool) -> LLMError:
+    """The error for a connection that failed. ``streaming``: the reply had begun."""
+    chain = tuple(_causes(error))
+    where = endpoint.where()
+    if any(isinstance(one, httpx2.UnsupportedProtocol | httpx2.InvalidURL) for one in chain):
+        return base_url_invalid(endpoint)
+    if any(isinstance(one, ssl.SSLError) for one in chain) and not streaming:
+        return PermanentLLMError(
+            f"No secure connection to {where}: {endpoint.quote(str(_first(chain, ssl.SSLError)))}.",
+            code="tls_failed",
+            hint=f"Check {endpoint.base_url_variable} (http or https?) and, behind a company proxy, set SSL_CERT_FILE "
+            "to its certificate.",
+        )
+    if any(isinstance(one, socket.gaierror) for one in chain):
+        return TransientLLMError(
+            f"The name of {where} cannot be resolved.",
+            code="dns_failed",
+            hint=f"Check the network and {endpoint.base_url_variable}.",
+        )
+    if any(isinstance(one, httpx2.TimeoutException | TimeoutError) for one in chain):
+        return _timed_out(endpoint, chain, streaming=streaming)
+    if streaming:
+        return stream_cut(endpoint)
+    return TransientLLMError(
+        f"No connection to {where}.",
+        code="connection_failed",
+        hint=f"Check the network, that the server runs, and {endpoint.base_url_variable}.",
+    )
+
+
+def _timed_out(endpoint: Endpoint, chain: tuple[BaseException, ...], *, streaming: bool) -> TransientLLMError:
+    if any(isinstance(one, httpx2.ConnectTimeout) for one in chain):
+        return TransientLLMError(
+            f"{endpoint.where()} does not take the connection in time.",
+            code="connection_failed",
+            hint=f"Check the network and {endpoint.base_url_variable}, or raise COMBINE_LLM_CONNECT_TIMEOUT.",
+        )
+    hint = "A loaded local model can need minutes for its first token: raise COMBINE_LLM_READ_TIMEOUT."
+    if streaming:
+        return TransientLLMError(
+            f"{endpoint.where()} fell silent in the middle of its reply.", code="stream_stalled", hint=hint
+        )
+    return TransientLLMError(f"{endpoint.where()} does not answer in time.", code="provider_timeout", hint=hint)
+
+
+def stream_cut(endpoint: Endpoint) -> TransientLLMError:
+    """The reply ended before it was complete."""
+    return TransientLLMError(
+        f"The reply of {endpoint.where()} was cut off.",
+        code="stream_cut",
+        hint="Resume the execution later; if it recurs, look for a proxy that ends long connections.",
+    )
+
+
+def stream_corrupt(endpoint: Endpoint) -> TransientLLMError:
+    """The stream holds something that is not an event."""
+    return TransientLLMError(
+        f"The reply of {endpoint.where()} was damaged on its way.",
+        code="stream_corrupt",
+        hint="Resume the execution later; if it recurs, the server does not speak the expected protocol.",
+    )
+
+
+def not_a_stream(endpoint: Endpoint, content_type: str) -> PermanentLLMError:
+    """Something answered that does not speak the protocol."""
+    return PermanentLLMError(
+        f"{endpoint.where()} answers with {endpoint.quote(content_type) or 'no content type'}, not an event stream.",
+        code="protocol_mismatch",
+        hint=f"Check {endpoint.base_url_variable}: it may lead to a web page, a login portal or another API.",
+    )
+
+
+def base_url_invalid(endpoint: Endpoint) -> PermanentLLMError:
+    """The base URL cannot be used."""
+    return PermanentLLMError(
+        f"The base URL for {endpoint.name} is not an http or https address.",
+        code="base_url_invalid",
+        hint=f"Set {endpoint.base_url_variable} to something like https://host/v1.",
+    )
+
+
+def key_missing(name: str, variable: str) -> PermanentLLMError:
+    """No key is set."""
+    return PermanentLLMError(
+        f"No API key for {name} is set.",
+        code="api_key_missing",
+        hint=f"Set {variable}, or use --model offline to draft without a language model.",
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _first(chain: tuple[BaseException, ...], kind: type[BaseException]) -> BaseException | None:
+    return next((one for one in chain if isinstance(one, kind)), None)

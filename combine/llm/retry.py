@@ -1,0 +1,193 @@
+"""The one loop that sends a request again after a transport fault.
+
+The SDKs' own retries are switched off: two loops multiply, and theirs sleep through any Retry-After, however long.
+This one spans the whole stream, so a reply cut in its middle is asked for again, and what it cost is not forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from combine.errors import LLMError, PermanentLLMError, TransientLLMError
+from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, Progress, Usage
+
+CHARACTERS_PER_TOKEN: Final = 3.5
+"""For estimates of progress, and of usage that a provider did not report."""
+
+_PROGRESS_INTERVAL_S: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how long. All durations in seconds."""
+
+    max_retries: int = 3
+    """Attempts after the first."""
+    retry_after_cap_s: float = 60.0
+    """The longest Retry-After that is slept; a longer one ends the call with ``retry_after_too_long``."""
+    base_delay_s: float = 0.5
+    max_delay_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where time and chance come from."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    random: Callable[[], float] = random.random
+
+
+class Attempt:
+    """One transport attempt: the provider tells it what arrives, it reports progress and knows what was billed."""
+
+    def __init__(self, number: int, request: LLMRequest, on_progress: OnProgress | None, timing: Timing) -> None:
+        self.number = number
+        self._request = request
+        self._on_progress = on_progress
+        self._timing = timing
+        self._last_report: float | None = None
+        self._began = False
+        self._characters = 0
+        self._usage: Usage | None = None
+        self._final = False
+
+    def began(self) -> None:
+        """The reply has started: from here on the provider charges for the input."""
+        self._began = True
+
+    def streamed(self, text: str) -> None:
+        """Some output arrived. Calls the progress callback, at most four times a second."""
+        self._began = True
+        self._characters += len(text)
+        now = self._timing.clock()
+        if self._last_report is None or now - self._last_report >= _PROGRESS_INTERVAL_S:
+            self._last_report = now
+            self.report(Progress(output_tokens=_tokens(self._characters), attempt=self.number))
+
+    def counted(self, usage: Usage, *, final: bool) -> None:
+        """The provider has stated its counts so far; replaces what it stated before."""
+        self._began = True
+        self._usage = usage
+        self._final = final
+
+    def report(self, progress: Progress) -> None:
+        """Pass on some progress."""
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+    @property
+    def usage_stated(self) -> bool:
+        """Whether the provider gave counts at all."""
+        return self._usage is not None
+
+    def billed(self) -> Usage:
+        """What this attempt used as far as is known: the stated counts, and an estimate for what is not stated."""
+        if not self._began:
+            return Usage()
+        output = _tokens(self._characters)
+        if self._usage is None:
+            return Usage(input_tokens=_tokens(_request_characters(self._request)), output_tokens=output)
+        if self._final or self._usage.output_tokens >= output:
+            return self._usage
+        # A stream that was cut never states its final output count.
+        return Usage(self._usage.input_tokens, output, self._usage.cache_read_tokens, self._usage.cache_write_tokens)
+
+
+Send = Callable[[Attempt], Awaitable[LLMReply]]
+
+
+async def complete_with_retries(
+    send: Send,
+    request: LLMRequest,
+    on_progress: OnProgress | None,
+    policy: RetryPolicy,
+    timing: Timing,
+) -> LLMReply:
+    """The reply of the first attempt that succeeds, with the usage of all of them.
+
+    ``send`` raises TransientLLMError to be called again. What leaves here carries in ``details`` the ``attempts`` made,
+    the ``usage`` of the failed ones (``usage_of`` reads it) and, if the provider named a wait, ``retry_after_s``.
+    """
+    spent = Usage()
+    number = 0
+    while True:
+        number += 1
+        attempt = Attempt(number, request, on_progress, timing)
+        try:
+            reply = await send(attempt)
+        except TransientLLMError as error:
+            spent += attempt.billed()
+            too_long = _asks_for_too_long(error, policy)
+            if too_long is not None:
+                _account(too_long, number, spent)
+                raise too_long from error
+            if number > policy.max_retries:
+                _account(error, number, spent)
+                raise
+            wait = _wait(error, number, policy, timing)
+            attempt.report(Progress(output_tokens=0, attempt=number, waiting_s=wait, reason=error.message))
+            await timing.sleep(wait)
+        except PermanentLLMError as error:
+            _account(error, number, spent + attempt.billed())
+            raise
+        else:
+            attempt.report(Progress(output_tokens=reply.usage.output_tokens, attempt=number))
+            return LLMReply(
+                text=reply.text,
+                stop_reason=reply.stop_reason,
+                usage=spent + reply.usage,
+                model=reply.model,
+                request_id=reply.request_id,
+                attempts=number,
+                detail=reply.detail,
+            )
+
+
+def usage_of(error: LLMError) -> Usage:
+    """What a call that failed has used all the same, over all its attempts."""
+    counts = error.details.get("usage")
+    return Usage(**counts) if isinstance(counts, dict) else Usage()
+
+
+def _account(error: LLMError, attempts: int, spent: Usage) -> None:
+    error.details["attempts"] = attempts
+    error.details["usage"] = asdict(spent)
+
+
+def _asks_for_too_long(error: TransientLLMError, policy: RetryPolicy) -> TransientLLMError | None:
+    asked = _asked_wait(error)
+    if asked is None or asked <= policy.retry_after_cap_s:
+        return None
+    return TransientLLMError(
+        f"{error.message} The provider asks to wait {asked:.0f} s; the limit is {policy.retry_after_cap_s:.0f} s.",
+        code="retry_after_too_long",
+        hint="Resume the execution after that time, or raise COMBINE_LLM_RETRY_AFTER_CAP.",
+        details={**error.details, "cause": error.code},
+    )
+
+
+def _wait(error: TransientLLMError, attempts: int, policy: RetryPolicy, timing: Timing) -> float:
+    """Seconds until the next attempt: the provider's figure, or an exponential backoff, whichever is longer."""
+    backoff = min(policy.max_delay_s, policy.base_delay_s * 2.0 ** (attempts - 1))
+    # Everybody who was turned away got the same Retry-After; up to a tenth on top spreads them.
+    asked = (_asked_wait(error) or 0.0) * (1 + 0.1 * timing.random())
+    return max(asked, backoff * (0.5 + 0.5 * timing.random()))
+
+
+def _asked_wait(error: TransientLLMError) -> float | None:
+    asked = error.details.get("retry_after_s")
+    return float(asked) if isinstance(asked, int | float) else None
+
+
+def _request_characters(request: LLMRequest) -> int:
+    return len(request.system) + len(request.prefix) + len(request.task)
+
+
+def _tokens(characters: int) -> int:
+    return round(characters / CHARACTERS_PER_TOKEN)
