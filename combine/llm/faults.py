@@ -143,15 +143,6 @@ def base_url_invalid(endpoint: Endpoint) -> PermanentLLMError:
     )
 
 
-def key_missing(name: str, variable: str) -> PermanentLLMError:
-    """No key is set."""
-    return PermanentLLMError(
-        f"No API key for {name} is set.",
-        code="api_key_missing",
-        hint=f"Set {variable}, or use --model offline to draft without a language model.",
-    )
-
-
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
