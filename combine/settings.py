@@ -8,12 +8,25 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from combine.errors import Invalid
 
 PositiveInt = Annotated[int, Field(ge=1)]
+
+
+def _seconds(value: object) -> object:
+    """A bare number is seconds; anything else is left to pydantic (ISO 8601, ``HH:MM:SS``)."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 
 class PriceOverride(BaseModel):
@@ -55,10 +68,10 @@ class Settings(BaseSettings):
     llm_max_retries: Annotated[int, Field(ge=0, le=10)] = 3
     llm_enable_caching: bool = True
     llm_max_output_tokens: PositiveInt = 32_000
-    llm_connect_timeout: timedelta = timedelta(seconds=5)
-    llm_read_timeout: timedelta = timedelta(seconds=120)
+    llm_connect_timeout: Duration = timedelta(seconds=5)
+    llm_read_timeout: Duration = timedelta(seconds=120)
     """Longest silence inside a stream; a loaded local model can need minutes for its first token."""
-    llm_retry_after_cap: timedelta = timedelta(seconds=60)
+    llm_retry_after_cap: Duration = timedelta(seconds=60)
     llm_prices: dict[str, PriceOverride] = Field(default_factory=dict)
     """JSON: ``{"my-model": {"input": 0.5, "output": 1.5}}``, USD per million tokens."""
     anthropic_api_key: SecretStr | None = Field(
@@ -74,7 +87,7 @@ class Settings(BaseSettings):
 
     worker_concurrency: PositiveInt = 64
     """Executions one process works on at the same time."""
-    drain_grace: timedelta = timedelta(seconds=30)
+    drain_grace: Duration = timedelta(seconds=30)
     """How long a stopping process lets calls in flight finish."""
 
     log_format: Literal["json", "console"] = "console"

@@ -1,0 +1,74 @@
+"""Settings come from the environment once; every fault is named at the same time."""
+
+import os
+from datetime import timedelta
+
+import pytest
+
+from combine.errors import Invalid
+from combine.settings import Settings, read_settings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in os.environ:
+        if name.startswith(("COMBINE_", "ANTHROPIC_", "OPENAI_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("90", 90), ("0.5", 0.5), ("PT1M30S", 90), ("00:01:30", 90), ("1e2", 100)]
+)
+def test_a_duration_is_seconds_or_iso(monkeypatch, given, seconds):
+    monkeypatch.setenv("COMBINE_DRAIN_GRACE", given)
+    assert read_settings().drain_grace == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "0", "nan", "inf"])
+def test_a_duration_that_is_none_is_refused(monkeypatch, given):
+    monkeypatch.setenv("COMBINE_DRAIN_GRACE", given)
+    with pytest.raises(Invalid, match="COMBINE_DRAIN_GRACE"):
+        read_settings()
+
+
+def test_all_faults_are_named_at_once(monkeypatch):
+    monkeypatch.setenv("COMBINE_DATABASE_POOL_SIZE", "0")
+    monkeypatch.setenv("COMBINE_LOG_FORMAT", "xml")
+    monkeypatch.setenv("COMBINE_LLM_PRICES", '{"m": {"input": "cheap", "output": 1}}')
+    with pytest.raises(Invalid) as caught:
+        read_settings()
+    for part in ("COMBINE_DATABASE_POOL_SIZE", "COMBINE_LOG_FORMAT", "COMBINE_LLM_PRICES.m.input"):
+        assert part in caught.value.message
+    assert caught.value.code == "settings_invalid"
+
+
+def test_a_fault_never_shows_the_value_of_a_secret(monkeypatch):
+    monkeypatch.setenv("COMBINE_ANTHROPIC_API_KEY", "secret-key")
+    monkeypatch.setenv("COMBINE_LOG_FORMAT", "xml")
+    with pytest.raises(Invalid) as caught:
+        read_settings()
+    assert "secret-key" not in caught.value.message
+    assert "secret-key" not in repr(Settings(log_format="json"))
+
+
+def test_the_names_of_the_sdks_work_and_ours_come_first(monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "theirs")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:1")
+    settings = read_settings()
+    assert settings.anthropic_api_key is not None
+    assert settings.anthropic_api_key.get_secret_value() == "theirs"
+    assert settings.openai_base_url == "http://localhost:1"
+    monkeypatch.setenv("COMBINE_ANTHROPIC_API_KEY", "ours")
+    ours = read_settings().anthropic_api_key
+    assert ours is not None
+    assert ours.get_secret_value() == "ours"
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch):
+    monkeypatch.setenv("COMBINE_DATABASE_URL", "")
+    assert read_settings().database_url is None
+
+
+def test_prices_are_read_exactly(monkeypatch):
+    monkeypatch.setenv("COMBINE_LLM_PRICES", '{"m": {"input": "0.1", "output": 1.5}}')
+    assert str(read_settings().llm_prices["m"].input) == "0.1"
