@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from combine.errors import DatabaseUnavailable, Unavailable
 from combine.storage.faults import Fault, fault_of, mark_disconnects, reason_of
 from combine.storage.urls import display_url, normalise_url
+from combine.storage.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC0414 - told here to the engine room
 
 T = TypeVar("T")
 

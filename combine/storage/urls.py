@@ -24,6 +24,11 @@ def normalise_url(text: str) -> sa.URL:
     return url
 
 
+def sqlalchemy_url(text: str) -> str:
+    """The URL in SQLAlchemy's form, password included; for libraries that make an engine of their own."""
+    return normalise_url(text).render_as_string(hide_password=False)
+
+
 def libpq_url(url: sa.URL | str) -> str:
     """The URL as psycopg and libpq take it, password included."""
     parsed = normalise_url(url) if isinstance(url, str) else url

@@ -1,0 +1,173 @@
+"""The ledger: every request to a language model, what it used and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from combine.errors import NotFound
+from combine.storage.database import ReadSession
+from combine.storage.rows import build, build_all, columns
+from combine.storage.tables import executions, llm_calls, projects
+from combine.workflows.statuses import CallState
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call."""
+
+    id: UUID
+    execution_id: UUID
+    step_id: str
+    revision: int
+    attempt: int
+    purpose: str
+    provider: str
+    model: str
+    model_answered: str | None
+    state: str
+    prompt_sha256: str
+    reply_sha256: str | None
+    stop_reason: str | None
+    stop_detail: str | None
+    provider_request_id: str | None
+    transport_attempts: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reserved_usd: Decimal | None
+    cost_usd: Decimal | None
+    price_source: str | None
+    error_code: str | None
+    error_message: str | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSums:
+    """Many calls added up."""
+
+    calls: int
+    failed: int
+    outcome_unknown: int
+    """Sent, but the process ended before the reply."""
+    unpriced: int
+    """Answered, but at a price nobody knows; not in ``cost_usd``."""
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_usd: Decimal
+    """Of the calls with a known price."""
+    at_risk_usd: Decimal
+    """Reserved for calls in flight and calls whose outcome is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallGroup:
+    """The sums of one group."""
+
+    key: str
+    sums: CallSums
+
+
+class GroupBy(StrEnum):
+    """What costs may be grouped by."""
+
+    DAY = "day"
+    MODEL = "model"
+    WORKFLOW = "workflow"
+    STEP = "step"
+    PROJECT = "project"
+    EXECUTION = "execution"
+
+
+def _total(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(sa.func.sum(column), 0)
+
+
+_OPEN = llm_calls.c.state.in_([CallState.INTENT, CallState.OUTCOME_UNKNOWN])
+_UNPRICED = sa.and_(llm_calls.c.state == CallState.REPLIED, llm_calls.c.cost_usd.is_(None))
+_SUMS = (
+    sa.func.count().label("calls"),
+    sa.func.count().filter(llm_calls.c.state == CallState.FAILED).label("failed"),
+    sa.func.count().filter(llm_calls.c.state == CallState.OUTCOME_UNKNOWN).label("outcome_unknown"),
+    sa.func.count().filter(_UNPRICED).label("unpriced"),
+    sa.cast(_total(llm_calls.c.input_tokens), sa.BigInteger).label("input_tokens"),
+    sa.cast(_total(llm_calls.c.output_tokens), sa.BigInteger).label("output_tokens"),
+    sa.cast(_total(llm_calls.c.cache_read_tokens), sa.BigInteger).label("cache_read_tokens"),
+    sa.cast(_total(llm_calls.c.cache_write_tokens), sa.BigInteger).label("cache_write_tokens"),
+    _total(llm_calls.c.cost_usd).label("cost_usd"),
+    sa.func.coalesce(sa.func.sum(llm_calls.c.reserved_usd).filter(_OPEN), 0).label("at_risk_usd"),
+)
+_KEYS: dict[GroupBy, sa.ColumnElement[Any]] = {
+    GroupBy.DAY: sa.func.to_char(sa.func.timezone("UTC", llm_calls.c.started_at), "YYYY-MM-DD"),
+    GroupBy.MODEL: sa.case(
+        (llm_calls.c.provider == llm_calls.c.model, llm_calls.c.model),
+        else_=llm_calls.c.provider + ":" + llm_calls.c.model,
+    ),
+    GroupBy.WORKFLOW: executions.c.workflow_id,
+    GroupBy.STEP: executions.c.workflow_id + "/" + llm_calls.c.step_id,
+    GroupBy.PROJECT: projects.c.name,
+    GroupBy.EXECUTION: sa.cast(llm_calls.c.execution_id, sa.Text),
+}
+
+
+class Calls:
+    """Every query about calls, but for the hot path in ``journal.py``."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._connection = session.connection
+
+    async def get(self, call_id: UUID) -> CallRow:
+        """Raises NotFound."""
+        query = sa.select(*columns(llm_calls, CallRow)).where(llm_calls.c.id == call_id)
+        row = (await self._connection.execute(query)).first()
+        if row is None:
+            raise NotFound(f"There is no call {call_id}.", code="call_not_found")
+        return build(CallRow, row)
+
+    async def list(self, execution_id: UUID) -> tuple[CallRow, ...]:
+        """All calls of an execution, the oldest first."""
+        query = sa.select(*columns(llm_calls, CallRow)).where(llm_calls.c.execution_id == execution_id)
+        rows = await self._connection.execute(query.order_by(llm_calls.c.started_at, llm_calls.c.id))
+        return build_all(CallRow, rows)
+
+    async def sums(self, execution_id: UUID) -> CallSums:
+        """One execution added up; all zero when it has made no call."""
+        query = sa.select(*_SUMS).where(llm_calls.c.execution_id == execution_id)
+        return build(CallSums, (await self._connection.execute(query)).one())
+
+    async def groups(
+        self,
+        by: GroupBy,
+        *,
+        project_id: UUID | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> tuple[CallGroup, ...]:
+        """Calls begun in [since, until) added up by ``by``, ordered by key. Days are UTC days."""
+        joined = llm_calls.join(executions, executions.c.id == llm_calls.c.execution_id)
+        joined = joined.join(projects, projects.c.id == executions.c.project_id)
+        query = sa.select(_KEYS[by].label("key"), *_SUMS).select_from(joined)
+        if project_id is not None:
+            query = query.where(executions.c.project_id == project_id)
+        if since is not None:
+            query = query.where(llm_calls.c.started_at >= since)
+        if until is not None:
+            query = query.where(llm_calls.c.started_at < until)
+        rows = await self._connection.execute(query.group_by(sa.text("1")).order_by(sa.text("1")))
+        return tuple(_group(row) for row in rows)
+
+
+def _group(row: sa.Row[Any]) -> CallGroup:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return CallGroup(values.pop("key"), CallSums(**values))

@@ -1,0 +1,205 @@
+"""Documents: immutable versions, what counts, and which ids are taken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from combine.errors import NotFound
+from combine.storage.database import ReadSession
+from combine.storage.rows import build, build_all, columns
+from combine.storage.tables import documents
+from combine.workflows.statuses import DocumentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A version to be stored. The id is made before the transaction, so that storing it twice stores it once."""
+
+    id: UUID
+    project_id: UUID
+    type: str
+    content: Mapping[str, Any]
+    status: str
+    origin: str
+    execution_id: UUID | None = None
+    step_id: str | None = None
+    revision: int | None = None
+    attempt: int | None = None
+    call_ids: Sequence[UUID] = ()
+    input_ids: Sequence[UUID] = ()
+    prompt_sha256: str | None = None
+    schema_sha256: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """A stored version without its content."""
+
+    id: UUID
+    project_id: UUID
+    type: str
+    version: int
+    status: str
+    content_sha256: str
+    origin: str
+    execution_id: UUID | None
+    step_id: str | None
+    revision: int | None
+    attempt: int | None
+    call_ids: Sequence[UUID]
+    input_ids: Sequence[UUID]
+    prompt_sha256: str | None
+    schema_sha256: str | None
+    model: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow(DocumentInfo):
+    """A stored version."""
+
+    content: Mapping[str, Any]
+
+
+_ROW = sa.select(*columns(documents, DocumentRow))
+_INFO = sa.select(*columns(documents, DocumentInfo))
+
+_USED_IDS = sa.text("""
+WITH given (id) AS (
+  SELECT jsonb_path_query(content, '$.**.id') #>> '{}' FROM documents WHERE project_id = :project_id AND type = :type
+  UNION ALL
+  SELECT jsonb_path_query(content, '$.assumptions[*].id') #>> '{}'
+  FROM documents WHERE project_id = :project_id AND type NOT IN (:type, 'brief')
+  UNION ALL
+  SELECT assumption_id FROM questions JOIN executions ON executions.id = questions.execution_id
+  WHERE executions.project_id = :project_id AND assumption_id IS NOT NULL
+)
+SELECT split_part(id, '-', 1) AS prefix, max(split_part(id, '-', 2)::int) AS highest
+FROM given WHERE id ~ '^[A-Z]+-[0-9]{1,9}$' GROUP BY 1
+""")
+
+_ACTIVATE = sa.text("""
+WITH mine AS (
+  SELECT documents.id, documents.project_id, documents.type
+  FROM steps JOIN documents ON documents.id = steps.document_id
+  WHERE steps.execution_id = :execution_id
+), earlier AS (
+  UPDATE documents SET status = 'superseded' FROM mine
+  WHERE documents.project_id = mine.project_id AND documents.type = mine.type AND documents.id <> mine.id
+    AND (documents.status IN ('active', 'stale')
+         OR (documents.status = 'draft' AND documents.execution_id = :execution_id))
+)
+UPDATE documents SET status = 'active' FROM mine WHERE documents.id = mine.id
+RETURNING documents.id
+""")
+
+
+def content_sha256(content: Mapping[str, Any]) -> str:
+    """The fingerprint of a content, whatever the order of its keys (PostgreSQL does not keep it)."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Documents:
+    """Every query about documents."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._connection = session.connection
+
+    async def insert_version(self, new: NewDocument) -> int:
+        """Store the next version of its type in its project and return its number.
+
+        Two writers at once may want the same number; the loser's transaction is run again by ``Database.transact``.
+        """
+        highest = (
+            sa.select(sa.func.coalesce(sa.func.max(documents.c.version), 0) + 1)
+            .where(documents.c.project_id == new.project_id, documents.c.type == new.type)
+            .scalar_subquery()
+        )
+        values = {name: getattr(new, name) for name in NewDocument.__slots__}
+        values |= {"call_ids": list(new.call_ids), "input_ids": list(new.input_ids)}
+        statement = insert(documents).values(**values, content_sha256=content_sha256(new.content), version=highest)
+        stored = await self._connection.execute(
+            statement.on_conflict_do_nothing(index_elements=["id"]).returning(documents.c.version)
+        )
+        version = stored.scalar()
+        return int(version) if version is not None else (await self.get(new.id)).version
+
+    async def get(self, document_id: UUID) -> DocumentRow:
+        """Raises NotFound."""
+        row = (await self._connection.execute(_ROW.where(documents.c.id == document_id))).first()
+        if row is None:
+            raise NotFound(f"There is no document {document_id}.", code="document_not_found")
+        return build(DocumentRow, row)
+
+    async def get_many(self, document_ids: Sequence[UUID]) -> tuple[DocumentRow, ...]:
+        """Those that exist, in the order asked for."""
+        if not document_ids:
+            return ()
+        rows = await self._connection.execute(_ROW.where(documents.c.id.in_(document_ids)))
+        found = {row.id: build(DocumentRow, row) for row in rows}
+        return tuple(found[wanted] for wanted in document_ids if wanted in found)
+
+    async def version(self, project_id: UUID, type_: str, version: int) -> DocumentRow:
+        """One version by its number. Raises NotFound."""
+        where = (documents.c.project_id == project_id, documents.c.type == type_, documents.c.version == version)
+        row = (await self._connection.execute(_ROW.where(*where))).first()
+        if row is None:
+            raise NotFound(f"There is no version {version} of {type_} in this project.", code="document_not_found")
+        return build(DocumentRow, row)
+
+    async def versions(self, project_id: UUID, type_: str) -> tuple[DocumentInfo, ...]:
+        """All versions of one document, the newest first."""
+        query = _INFO.where(documents.c.project_id == project_id, documents.c.type == type_)
+        return build_all(DocumentInfo, await self._connection.execute(query.order_by(documents.c.version.desc())))
+
+    async def list(
+        self,
+        *,
+        project_id: UUID | None = None,
+        type_: str | None = None,
+        status: str | None = None,
+        execution_id: UUID | None = None,
+        limit: int = 1000,
+    ) -> tuple[DocumentInfo, ...]:
+        """What matches all that is given, the newest first."""
+        wanted = {"project_id": project_id, "type": type_, "status": status, "execution_id": execution_id}
+        query = _INFO.where(*(documents.c[name] == value for name, value in wanted.items() if value is not None))
+        query = query.order_by(documents.c.created_at.desc(), documents.c.type, documents.c.version.desc()).limit(limit)
+        return build_all(DocumentInfo, await self._connection.execute(query))
+
+    async def active(self, project_id: UUID, type_: str) -> DocumentRow | None:
+        """The version that counts."""
+        where = (documents.c.project_id == project_id, documents.c.type == type_)
+        query = _ROW.where(*where, documents.c.status == DocumentStatus.ACTIVE)
+        row = (await self._connection.execute(query.order_by(documents.c.version.desc()).limit(1))).first()
+        return None if row is None else build(DocumentRow, row)
+
+    async def used_ids(self, project_id: UUID, type_: str) -> dict[str, int]:
+        """Prefix -> highest number ever given in any version of this type in the project.
+
+        ``ASM`` runs on over all types, and over the assumptions that answers have become.
+        """
+        rows = await self._connection.execute(_USED_IDS, {"project_id": project_id, "type": type_})
+        return {row.prefix: row.highest for row in rows}
+
+    async def activate_execution_versions(self, execution_id: UUID) -> tuple[UUID, ...]:
+        """What the execution's steps made last becomes what counts; everything it replaces is superseded."""
+        rows = await self._connection.execute(_ACTIVATE, {"execution_id": execution_id})
+        return tuple(row.id for row in rows)
+
+    async def supersede(self, document_id: UUID) -> None:
+        """A later version takes this one's place."""
+        await self._connection.execute(
+            sa.update(documents).where(documents.c.id == document_id).values(status=DocumentStatus.SUPERSEDED)
+        )

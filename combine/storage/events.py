@@ -1,0 +1,67 @@
+"""Events: what happened to an execution, numbered without gaps in the order of the commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from combine.errors import NotFound
+from combine.storage.database import ReadSession
+from combine.storage.rows import build_all, columns
+from combine.storage.tables import events
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event."""
+
+    execution_id: UUID
+    seq: int
+    at: datetime
+    kind: str
+    step_id: str | None
+    data: Mapping[str, Any]
+
+
+# The row lock on the execution makes the order of the numbers the order of the commits. The channel's name is
+# repeated in ``listener.py``.
+_APPEND = sa.text("""
+WITH numbered AS (
+  UPDATE executions SET seq = seq + 1 WHERE id = :execution_id RETURNING id, seq
+), stored AS (
+  INSERT INTO events (execution_id, seq, kind, step_id, data)
+  SELECT id, seq, :kind, :step_id, :data FROM numbered RETURNING execution_id, seq
+)
+SELECT seq, pg_notify('combine_events', execution_id || ' ' || seq) FROM stored
+""").bindparams(sa.bindparam("data", type_=JSONB))
+
+
+class Events:
+    """Every query about events."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._connection = session.connection
+
+    async def append(
+        self, execution_id: UUID, kind: str, step_id: str | None = None, data: Mapping[str, Any] | None = None
+    ) -> int:
+        """Store the next event and wake the listeners at commit; return its ``seq``. Raises NotFound.
+
+        Take it last in a transaction: from here on the execution's row is locked.
+        """
+        values = {"execution_id": execution_id, "kind": kind, "step_id": step_id, "data": dict(data or {})}
+        row = (await self._connection.execute(_APPEND, values)).first()
+        if row is None:
+            raise NotFound(f"There is no execution {execution_id}.", code="execution_not_found")
+        return int(row.seq)
+
+    async def after(self, execution_id: UUID, seq: int = 0, *, limit: int = 500) -> tuple[EventRow, ...]:
+        """Events with a higher number than ``seq``, in order."""
+        query = sa.select(*columns(events, EventRow)).where(events.c.execution_id == execution_id, events.c.seq > seq)
+        return build_all(EventRow, await self._connection.execute(query.order_by(events.c.seq).limit(limit)))

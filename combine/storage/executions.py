@@ -1,0 +1,171 @@
+"""Executions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from combine.errors import Conflict, Invalid, NotFound
+from combine.storage.database import ReadSession
+from combine.storage.rows import build, build_all, columns
+from combine.storage.tables import executions
+from combine.workflows.statuses import ENDED, ExecutionStatus
+
+_SHORTEST_PREFIX = 4
+_UUID_DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """An execution to be stored."""
+
+    id: UUID
+    project_id: UUID
+    workflow_id: str
+    workflow_version: str
+    definition: Mapping[str, Any]
+    brief_id: UUID
+    model: str
+    status: str = ExecutionStatus.QUEUED
+    ask: bool = True
+    given_answers: Mapping[str, Any] = field(default_factory=dict)
+    budget_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """One run of a workflow."""
+
+    id: UUID
+    project_id: UUID
+    workflow_id: str
+    workflow_version: str
+    definition: Mapping[str, Any]
+    brief_id: UUID
+    model: str
+    status: str
+    reason: str | None
+    reason_code: str | None
+    round: int
+    seq: int
+    revision: int
+    ask: bool
+    given_answers: Mapping[str, Any]
+    budget_usd: Decimal | None
+    reserved_usd: Decimal
+    spent_usd: Decimal
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+_SELECT = sa.select(*columns(executions, ExecutionRow))
+
+
+class Executions:
+    """Every query about executions."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._connection = session.connection
+
+    async def insert(self, new: NewExecution) -> None:
+        """Store it. Storing it twice stores it once."""
+        values = {name: getattr(new, name) for name in NewExecution.__slots__}
+        await self._connection.execute(insert(executions).values(**values).on_conflict_do_nothing())
+
+    async def get(self, execution_id: UUID) -> ExecutionRow:
+        """Raises NotFound."""
+        return await self._one(_SELECT.where(executions.c.id == execution_id), execution_id)
+
+    async def lock(self, execution_id: UUID) -> ExecutionRow:
+        """The row as it is now, ours alone until the transaction ends. Raises NotFound."""
+        return await self._one(_SELECT.where(executions.c.id == execution_id).with_for_update(), execution_id)
+
+    async def find_by_prefix(self, text: str) -> ExecutionRow:
+        """The execution whose id begins with ``text``; dashes and case do not matter.
+
+        Raises Invalid below four digits, NotFound, and Conflict naming the candidates when there are several.
+        """
+        digits = text.strip().lower().replace("-", "")
+        if len(digits) < _SHORTEST_PREFIX:
+            raise Invalid(
+                f"{text!r} is too short: give at least {_SHORTEST_PREFIX} digits of the execution's id.",
+                code="execution_id_short",
+                hint="`combine list` shows the ids.",
+            )
+        if len(digits) > _UUID_DIGITS or not re.fullmatch("[0-9a-f]+", digits):
+            raise _not_found(text)
+        low, high = (UUID(digits.ljust(_UUID_DIGITS, filler)) for filler in "0f")
+        query = _SELECT.where(executions.c.id.between(low, high)).order_by(executions.c.created_at.desc()).limit(5)
+        found = build_all(ExecutionRow, await self._connection.execute(query))
+        if not found:
+            raise _not_found(text)
+        if len(found) > 1:
+            raise Conflict(
+                f"Several executions begin with {text}: {', '.join(str(row.id) for row in found)}.",
+                code="execution_id_ambiguous",
+                hint="Give more digits of the id.",
+            )
+        return found[0]
+
+    async def list(
+        self,
+        *,
+        project_id: UUID | None = None,
+        statuses: Collection[str] = (),
+        limit: int = 50,
+        before: ExecutionRow | None = None,
+    ) -> tuple[ExecutionRow, ...]:
+        """What matches all that is given, the newest first; ``before``: the last row of the page before."""
+        query = _SELECT
+        if project_id is not None:
+            query = query.where(executions.c.project_id == project_id)
+        if statuses:
+            query = query.where(executions.c.status.in_(statuses))
+        if before is not None:
+            place = sa.tuple_(executions.c.created_at, executions.c.id)
+            query = query.where(place < sa.tuple_(sa.literal(before.created_at), sa.literal(before.id)))
+        query = query.order_by(executions.c.created_at.desc(), executions.c.id.desc()).limit(limit)
+        return build_all(ExecutionRow, await self._connection.execute(query))
+
+    async def set_status(
+        self, execution_id: UUID, status: str, *, reason: str | None = None, reason_code: str | None = None
+    ) -> None:
+        """Where it stands now and why. Raises NotFound."""
+        now = sa.func.clock_timestamp()
+        finished = now if status in ENDED else None
+        values = {"status": status, "reason": reason, "reason_code": reason_code, "finished_at": finished}
+        await self._update(execution_id, {**values, "updated_at": now})
+
+    async def next_round(self, execution_id: UUID) -> int:
+        """Count one segment more and return its number. Raises NotFound."""
+        return await self._update(execution_id, {"round": executions.c.round + 1})
+
+    async def set_budget(self, execution_id: UUID, budget_usd: Decimal | None) -> None:
+        """The cap from now on; None: no cap. Raises NotFound."""
+        await self._update(execution_id, {"budget_usd": budget_usd})
+
+    async def _update(self, execution_id: UUID, values: Mapping[str, Any]) -> int:
+        statement = sa.update(executions).where(executions.c.id == execution_id).values(**values)
+        number = (await self._connection.execute(statement.returning(executions.c.round))).scalar()
+        if number is None:
+            raise _not_found(str(execution_id))
+        return int(number)
+
+    async def _one(self, query: sa.Select[Any], execution_id: UUID) -> ExecutionRow:
+        row = (await self._connection.execute(query)).first()
+        if row is None:
+            raise _not_found(str(execution_id))
+        return build(ExecutionRow, row)
+
+
+def _not_found(text: str) -> NotFound:
+    return NotFound(f"There is no execution {text}.", code="execution_not_found", hint="`combine list` shows them.")

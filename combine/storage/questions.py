@@ -1,0 +1,113 @@
+"""Questions and their answers, numbered over the whole execution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from combine.storage.database import ReadSession
+from combine.storage.tables import executions, questions
+from combine.workflows.questions import Answer, AnswerType, Question
+from combine.workflows.statuses import DecidedBy
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """A question that was asked, settled or not."""
+
+    number: int
+    step_id: str
+    round: int
+    question: Question
+    """With its id, ``Q-1``..."""
+    answer: Answer | None
+    asked_at: datetime
+    answered_at: datetime | None
+
+
+class Questions:
+    """Every query about questions."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._connection = session.connection
+
+    async def insert_many(
+        self, execution_id: UUID, step_id: str, round_: int, asked: Sequence[Question]
+    ) -> tuple[QuestionRow, ...]:
+        """Number and store one round of a step's questions. Storing a round twice stores it once.
+
+        Takes the lock of the execution's row, as parallel steps number from the same counter.
+        """
+        lock = sa.select(executions.c.id).where(executions.c.id == execution_id).with_for_update()
+        await self._connection.execute(lock)
+        so_far = await self.list(execution_id)
+        if not any(row.step_id == step_id and row.round == round_ for row in so_far) and asked:
+            first = max((row.number for row in so_far), default=0) + 1
+            rows = [
+                {
+                    "execution_id": execution_id,
+                    "number": first + place,
+                    "step_id": step_id,
+                    "round": round_,
+                    "text": question.text,
+                    "why": question.why,
+                    "answer_type": question.answer_type,
+                    "choices": list(question.choices),
+                    "default_answer": question.default,
+                    "required": question.required,
+                }
+                for place, question in enumerate(asked)
+            ]
+            await self._connection.execute(sa.insert(questions), rows)
+            so_far = await self.list(execution_id)
+        return tuple(row for row in so_far if row.step_id == step_id and row.round == round_)
+
+    async def list(self, execution_id: UUID) -> tuple[QuestionRow, ...]:
+        """All of them by number."""
+        return await self._rows(questions.c.execution_id == execution_id)
+
+    async def open_questions(self, execution_id: UUID) -> tuple[QuestionRow, ...]:
+        """Those that nobody has settled, by number."""
+        return await self._rows(questions.c.execution_id == execution_id, questions.c.answer.is_(None))
+
+    async def answer(
+        self, execution_id: UUID, number: int, text: str, decided_by: DecidedBy, *, assumption_id: str | None = None
+    ) -> bool:
+        """Settle an open question. False: it is settled already (or there is no such question), nothing changed."""
+        statement = (
+            sa.update(questions)
+            .where(questions.c.execution_id == execution_id, questions.c.number == number, questions.c.answer.is_(None))
+            .values(
+                answer=text,
+                decided_by=decided_by,
+                assumption_id=assumption_id,
+                answered_at=sa.func.clock_timestamp(),
+            )
+        )
+        return (await self._connection.execute(statement)).rowcount == 1
+
+    async def _rows(self, *where: sa.ColumnElement[bool]) -> tuple[QuestionRow, ...]:
+        query = sa.select(questions).where(*where).order_by(questions.c.number)
+        return tuple(_row(row) for row in await self._connection.execute(query))
+
+
+def _row(row: sa.Row[Any]) -> QuestionRow:
+    name = f"Q-{row.number}"
+    question = Question(
+        id=name,
+        text=row.text,
+        why=row.why,
+        answer_type=AnswerType(row.answer_type),
+        default=row.default_answer,
+        choices=tuple(row.choices),
+        required=row.required,
+    )
+    answer = None
+    if row.answer is not None:
+        answer = Answer(name, row.text, row.answer, DecidedBy(row.decided_by), row.assumption_id)
+    return QuestionRow(row.number, row.step_id, row.round, question, answer, row.asked_at, row.answered_at)

@@ -1,0 +1,82 @@
+"""Steps of an execution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict, Unpack
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from combine.errors import NotFound
+from combine.storage.database import ReadSession
+from combine.storage.rows import build_all, columns
+from combine.storage.tables import steps
+from combine.workflows.statuses import StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One node of the workflow inside an execution."""
+
+    execution_id: UUID
+    step_id: str
+    position: int
+    status: str
+    revision: int
+    attempt: int
+    question_rounds: int
+    document_id: UUID | None
+    accepted: bool
+    guidance: str | None
+    reason: str | None
+    reason_code: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class StepChanges(TypedDict, total=False):
+    """What may change in a step."""
+
+    status: str
+    revision: int
+    attempt: int
+    question_rounds: int
+    document_id: UUID | None
+    accepted: bool
+    guidance: str | None
+    reason: str | None
+    reason_code: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Steps:
+    """Every query about steps."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._connection = session.connection
+
+    async def insert_all(self, execution_id: UUID, step_ids: Sequence[str]) -> None:
+        """The steps of a new execution in their order, all pending. Storing them twice stores them once."""
+        if not step_ids:
+            return
+        rows = [
+            {"execution_id": execution_id, "step_id": step_id, "position": position, "status": StepStatus.PENDING}
+            for position, step_id in enumerate(step_ids)
+        ]
+        await self._connection.execute(insert(steps).values(rows).on_conflict_do_nothing())
+
+    async def list(self, execution_id: UUID) -> tuple[StepRow, ...]:
+        """In the order of the workflow."""
+        query = sa.select(*columns(steps, StepRow)).where(steps.c.execution_id == execution_id)
+        return build_all(StepRow, await self._connection.execute(query.order_by(steps.c.position)))
+
+    async def update(self, execution_id: UUID, step_id: str, **changes: Unpack[StepChanges]) -> None:
+        """Change what is given. Raises NotFound."""
+        where = (steps.c.execution_id == execution_id, steps.c.step_id == step_id)
+        if (await self._connection.execute(sa.update(steps).where(*where).values(**changes))).rowcount == 0:
+            raise NotFound(f"The execution has no step {step_id!r}.", code="step_not_found")
