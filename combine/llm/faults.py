@@ -28,7 +28,7 @@ class Endpoint:
     """Whom we talk to, for the wording of errors."""
 
     name: str
-    """For people: ``Anthropic``, ``the OpenAI-compatible server``."""
+    """For people: ``Anthropic``, ``OpenAI-compatible server``."""
     key_variable: str
     base_url_variable: str
     base_url: str | None

@@ -48,7 +48,7 @@ class OpenAIProvider:
         timing: Timing | None = None,
     ) -> None:
         self._endpoint = faults.Endpoint(
-            name="the OpenAI-compatible server" if base_url else "OpenAI",
+            name="OpenAI-compatible server" if base_url else "OpenAI",
             key_variable="OPENAI_API_KEY",
             base_url_variable="OPENAI_BASE_URL",
             base_url=base_url,
