@@ -71,7 +71,6 @@ executions = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
     sa.Column("ask", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: decide for me"),
     sa.Column("given_answers", JSONB, nullable=False, server_default="{}"),
-    sa.Column("guidance", sa.Text, comment="a person's words for the next revision"),
     sa.Column("budget_usd", _usd),
     sa.Column("reserved_usd", _usd, nullable=False, server_default="0"),
     sa.Column("spent_usd", _usd, nullable=False, server_default="0"),
@@ -94,7 +93,9 @@ steps = sa.Table(
     sa.Column("question_rounds", sa.Integer, nullable=False, server_default="0"),
     sa.Column("document_id", UUID(as_uuid=True), comment="the version this step made last"),
     sa.Column("accepted", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("reason", sa.Text, comment="why it waits or failed; a person's reason when sent back"),
+    sa.Column("guidance", sa.Text, comment="a person's words for this revision"),
+    sa.Column("reason", sa.Text, comment="why it waits or failed"),
+    sa.Column("reason_code", sa.Text),
     sa.Column("started_at", _time),
     sa.Column("finished_at", _time),
 )

@@ -1,0 +1,118 @@
+"""The only module that touches what DBOS does not document.
+
+Pinned to DBOS 3.4.0 and held by ``tests/integration/engine/test_dbos_contract.py``: the owner token of a
+claim, the set of segments that run in this process, and the columns of ``dbos.workflow_status`` that the
+ownership fence and the recovery of dead processes read and write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, cast
+
+from dbos import DBOS
+from dbos._context import get_local_dbos_context
+from dbos._dbos import _get_dbos_instance
+from dbos._serialization import Serializer
+
+FENCE = """
+SELECT 1 FROM dbos.workflow_status
+WHERE workflow_uuid = :workflow_id AND owner_xid = :owner AND status = 'PENDING' FOR SHARE
+"""
+"""Holds the claim for the length of a transaction; no row means that somebody else has it."""
+
+HAND_BACK = """
+UPDATE dbos.workflow_status
+SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL, queue_name = :queue,
+    updated_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+WHERE name = :workflow
+  AND ((status = 'PENDING' AND executor_id = ANY(:dead))
+    OR (status = 'ENQUEUED' AND queue_name = ANY(:dead_queues)))
+RETURNING workflow_uuid
+"""
+"""Returns what dead processes had claimed or had queued for themselves to the shared queue.
+
+The status is part of the condition, so a row that a live process has claimed meanwhile is left alone.
+"""
+
+ADOPT = """
+UPDATE dbos.workflow_status
+SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL, queue_name = :queue,
+    updated_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+WHERE workflow_uuid = :workflow_id
+  AND ((status = 'PENDING' AND executor_id <> ALL(:alive))
+    OR (status = 'ENQUEUED' AND queue_name <> ALL(:alive_queues)))
+RETURNING workflow_uuid
+"""
+"""Moves one segment that nobody alive works on to this process's queue."""
+
+SEGMENT_STATE = """
+SELECT status, executor_id, queue_name FROM dbos.workflow_status WHERE workflow_uuid = :workflow_id
+"""
+
+LOST = """
+SELECT workflow_uuid FROM dbos.workflow_status
+WHERE name = :workflow AND status = 'PENDING' AND executor_id = :executor
+"""
+
+
+MOVE_QUEUED = """
+UPDATE dbos.workflow_status SET queue_name = :to WHERE queue_name = :of AND status = 'ENQUEUED'
+"""
+
+
+class JsonSerializer(Serializer):
+    """Arguments are ids only; JSON keeps old rows readable after code has moved (pickle would not)."""
+
+    def serialize(self, data: Any) -> str:
+        """To JSON."""
+        return json.dumps(data, default=str)
+
+    def deserialize(self, serialized_data: str) -> Any:  # type: ignore[override]
+        """From JSON; DBOS wants the positional arguments back as a tuple."""
+        data = json.loads(serialized_data)
+        if isinstance(data, dict) and "args" in data:
+            data["args"] = tuple(data["args"])
+        return data
+
+    def name(self) -> str:
+        """The name that DBOS stores beside each value."""
+        return "combine_json"
+
+
+def current_claim() -> tuple[str, str]:
+    """(workflow id, owner token) of the segment that runs in this task."""
+    context = get_local_dbos_context()
+    if context is None or context.owner_xid is None:
+        msg = "not inside a claimed segment"
+        raise RuntimeError(msg)
+    return cast("str", context.workflow_id), context.owner_xid
+
+
+def running_here() -> frozenset[str]:
+    """Ids of the segments that run in this process now."""
+    return frozenset(_get_dbos_instance()._active_workflows_set.activeList())
+
+
+def hand_back_own(workflow_ids: Sequence[str], executor_id: str, queue: str) -> None:
+    """Return claimed rows of this process that nothing here runs (a lost dispatch) to the queue."""
+    instance = _get_dbos_instance()
+    for workflow_id in workflow_ids:
+        instance._sys_db.reenqueue_for_recovery(workflow_id, [executor_id], queue)
+
+
+def stop_claiming() -> None:
+    """Let the queue threads end at once; what runs goes on. There is no public "stop this queue here"."""
+    for event in _get_dbos_instance().background_thread_stop_events:
+        event.set()
+
+
+def workflow_tasks() -> frozenset[Any]:
+    """The asyncio tasks of the segments that run in this process."""
+    return frozenset(_get_dbos_instance()._workflow_tasks)
+
+
+def reset_registry() -> None:
+    """Forget the registered functions, so that a later engine in this process can register its own."""
+    DBOS.destroy(destroy_registry=True)

@@ -1,0 +1,255 @@
+"""The durable engine: one DBOS workflow is one segment, and DBOS is the queue, the claim and the owner token.
+
+There are no DBOS steps. What happened stands in our own tables, and a segment that runs again reads them
+and goes on. The reasons are in docs/decisions (engine) and the shapes in docs/rooms/engine.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos._error import DBOSWorkflowConflictIDError
+
+from combine.engine import dbos_private
+from combine.engine.heartbeat import Heartbeat
+from combine.engine.recovery import SEGMENT_NAME, SHARED_QUEUE, Recovery, read_executors
+from combine.errors import OwnershipLost
+from combine.execution.segment import SegmentRunner
+from combine.storage.beat import BeatConnection
+from combine.storage.database import Database, WriteSession, sqlalchemy_url
+
+APP_NAME = "combine"
+APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
+POLL_S = 0.1
+_LAUNCH_LOCK = 7_261_002  # DBOS migrates at launch; one process at a time
+
+log = logging.getLogger("combine.engine")
+
+
+class Adoption(Enum):
+    """What came of an attempt to take over one execution's current segment."""
+
+    ADOPTED = "adopted"  # it is in this process's queue now
+    BUSY = "busy"  # a live process works on it or has it queued
+    ENDED = "ended"  # that segment is over; only a next round can go on
+
+
+@dataclass(eq=False)
+class _Segment:
+    """See ``execution.segment.Segment``."""
+
+    engine: Engine
+    execution_id: UUID
+    round: int
+    workflow_id: str
+    owner: str
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def draining(self) -> bool:
+        return self.engine.draining
+
+    async def fence(self, session: WriteSession) -> None:
+        row = await session.connection.execute(
+            sa.text(dbos_private.FENCE), {"workflow_id": self.workflow_id, "owner": self.owner}
+        )
+        if row.first() is None:
+            raise OwnershipLost
+
+    async def enqueue_next(self, session: WriteSession) -> None:
+        # The shared queue, not this process's own: it is about to stop.
+        await self.engine.enqueue(session, self.execution_id, self.round + 1, shared=True)
+
+
+class Engine:
+    """Runs segments in this process, and enqueues them from any transaction.
+
+    A ``worker`` takes from the queue that all share. Any other process (``combine run``) has a queue of its
+    own, so that it works on what its person asked for and nothing else; what it leaves behind goes to the
+    shared queue.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        url: str,
+        runner: SegmentRunner,
+        *,
+        kind: str,
+        shared: bool,
+        version: str,
+        concurrency: int = 64,
+        drain_grace_s: float = 30.0,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self.executor_id = uuid4().hex
+        self.queue = SHARED_QUEUE if shared else f"cli-{self.executor_id}"
+        self.draining = False
+        self._database = database
+        self._url = sqlalchemy_url(url)
+        self._runner = runner
+        self._kind = kind
+        self._version = version
+        self._concurrency = concurrency
+        self._drain_grace_s = drain_grace_s
+        self._poll_s = poll_s
+        self._client = DBOSClient(
+            system_database_url=self._url,
+            serializer=dbos_private.JsonSerializer(),
+            application_name=APP_NAME,
+            lazy=True,
+        )
+        self._heartbeat = Heartbeat(BeatConnection(url, self.executor_id))
+        self._segments: dict[str, _Segment] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._recovery_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Beat, launch DBOS in this loop, and begin to take segments. Raises Unavailable without a database."""
+        await self._database.ping()
+        self._heartbeat.start(kind=self._kind, queue=self.queue, version=self._version)
+        DBOS(config=self._config())
+        self._register_segment()
+        DBOS.listen_queues([self.queue])
+        await self._database.transact(self._launch)
+        recovery = Recovery(
+            self._database,
+            self.executor_id,
+            self.queue,
+            on_recovered=lambda ids: log.warning("took back segments of stopped processes: %s", ", ".join(ids)),
+        )
+        self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")
+
+    async def drain(self) -> None:
+        """Stop claiming, let steps in flight end within the grace time, hand back the rest, sign off. Final."""
+        self.draining = True
+        dbos_private.stop_claiming()
+        for segment in self._segments.values():
+            segment.wake.set()
+        try:
+            await asyncio.wait_for(self._idle.wait(), self._drain_grace_s)
+        except TimeoutError:
+            for task in dbos_private.workflow_tasks():
+                task.cancel()  # the row stays PENDING; without our executors row it is free at once
+        if self._recovery_task is not None:
+            self._recovery_task.cancel()
+            await asyncio.gather(self._recovery_task, return_exceptions=True)
+        await self._forget_queue()
+        await self._stop_dbos()
+
+    def wake(self, execution_id: UUID) -> None:
+        """Tell the segment of that execution, if it runs here, that a person changed something."""
+        for segment in self._segments.values():
+            if segment.execution_id == execution_id:
+                segment.wake.set()
+
+    async def enqueue(self, session: WriteSession, execution_id: UUID, round_: int, *, shared: bool = False) -> None:
+        """Put one segment in the queue, in the caller's transaction. The same round twice is one row."""
+        options: Any = {
+            "workflow_name": SEGMENT_NAME,
+            "queue_name": SHARED_QUEUE if shared else self.queue,
+            "workflow_id": workflow_id(execution_id, round_),
+            "app_version": APP_VERSION,
+        }
+        await session.connection.run_sync(
+            lambda connection: self._client.enqueue_in_transaction(connection, options, str(execution_id), round_)
+        )
+
+    async def adopt(self, session: WriteSession, execution_id: UUID, round_: int) -> Adoption:
+        """Take over the segment of an execution whose process is gone, or that nobody has claimed yet."""
+        key = workflow_id(execution_id, round_)
+        executors = await read_executors(session)
+        others = [name for name in executors.alive if name != self.executor_id]
+        moved = await session.connection.execute(
+            sa.text(dbos_private.ADOPT),
+            {"queue": self.queue, "workflow_id": key, "alive": others, "alive_queues": list(executors.alive_queues)},
+        )
+        if moved.first() is not None:
+            return Adoption.ADOPTED
+        state = (await session.connection.execute(sa.text(dbos_private.SEGMENT_STATE), {"workflow_id": key})).first()
+        return Adoption.BUSY if state is not None and state.status in {"PENDING", "ENQUEUED"} else Adoption.ENDED
+
+    def _config(self) -> DBOSConfig:
+        return {
+            "name": APP_NAME,
+            "system_database_url": self._url,
+            "application_version": APP_VERSION,
+            "executor_id": self.executor_id,
+            "serializer": dbos_private.JsonSerializer(),
+            "log_level": "WARNING",
+            "sys_db_pool_size": 5,
+        }
+
+    async def _launch(self, session: WriteSession) -> None:
+        await session.connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK})
+        await self._register_queue_if_possible(session)
+        DBOS.launch()
+        await DBOS.register_queue_async(
+            self.queue, worker_concurrency=self._concurrency, polling_interval_sec=self._poll_s
+        )
+
+    async def _register_queue_if_possible(self, session: WriteSession) -> None:
+        """Register before launch: DBOS looks for queues at launch and then once a second.
+
+        On an empty database DBOS has made no table yet; then the first look comes a second later.
+        """
+        there = await session.connection.execute(sa.text("SELECT to_regclass('dbos.queues')"))
+        if there.scalar_one_or_none() is not None:
+            await self._client.register_queue_async(
+                self.queue, worker_concurrency=self._concurrency, polling_interval_sec=self._poll_s
+            )
+
+    def _register_segment(self) -> None:
+        @DBOS.workflow(name=SEGMENT_NAME, max_recovery_attempts=None)
+        async def segment(execution_id: str, round_: int) -> str:
+            return await self._run(UUID(execution_id), round_)
+
+        _ = segment
+
+    async def _run(self, execution_id: UUID, round_: int) -> str:
+        key, owner = dbos_private.current_claim()
+        segment = _Segment(self, execution_id, round_, key, owner)
+        self._segments[key] = segment
+        self._idle.clear()
+        try:
+            await self._runner(segment)
+        except OwnershipLost:
+            # DBOS parks the loser quietly on this error and gives it the winner's result.
+            raise DBOSWorkflowConflictIDError(key) from None
+        finally:
+            del self._segments[key]
+            if not self._segments:
+                self._idle.set()
+        return "over"
+
+    async def _forget_queue(self) -> None:
+        if self.queue == SHARED_QUEUE:
+            return
+
+        async def forget(session: WriteSession) -> None:
+            await session.connection.execute(sa.text(dbos_private.MOVE_QUEUED), {"to": SHARED_QUEUE, "of": self.queue})
+            await session.connection.execute(sa.text("DELETE FROM dbos.queues WHERE name = :name"), {"name": self.queue})
+
+        await self._database.transact(forget)
+
+    async def _stop_dbos(self) -> None:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1) as own:  # DBOS shuts the loop's default executor down, which it has replaced
+            await loop.run_in_executor(own, dbos_private.reset_registry)
+            loop.set_default_executor(ThreadPoolExecutor(4))
+            await loop.run_in_executor(own, self._heartbeat.stop)
+            await loop.run_in_executor(own, self._client.destroy)
+
+
+def workflow_id(execution_id: UUID, round_: int) -> str:
+    """The DBOS id of one segment; it makes a second enqueue of the same round a no-op."""
+    return f"{execution_id}:{round_}"

@@ -1,0 +1,99 @@
+"""What one step knows when it runs, and what can come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from combine.llm.models import ModelRef
+from combine.workflows.brief import Brief
+from combine.workflows.definitions import WorkflowDefinition
+from combine.workflows.findings import Finding
+from combine.workflows.prompts import UpstreamDocument
+from combine.workflows.questions import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """A reply that an earlier run of this step has paid for."""
+
+    call_id: UUID
+    attempt: int
+    text: str
+    stop_reason: str
+    stop_detail: str | None
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """Everything a step reads. Frozen: what it changes goes through the journal."""
+
+    execution_id: UUID
+    project_id: UUID
+    workflow: WorkflowDefinition
+    model: ModelRef
+    brief: Brief
+    brief_id: UUID
+    ask: bool
+    """False: the person said "decide for me" for everything; questions are settled by their defaults."""
+    given_answers: Mapping[str, str]
+    """Answers given in advance, by question id or question text."""
+    answers: tuple[Answer, ...]
+    own_answers: tuple[Answer, ...]
+    """The settled questions that this step itself has asked."""
+    upstream: tuple[UpstreamDocument, ...]
+    input_ids: tuple[UUID, ...]
+    previous: UpstreamDocument | None
+    """The version of this step's document that counts in the project; its items keep their ids."""
+    used_ids: Mapping[str, int]
+    """Prefix -> highest number ever given in the project."""
+    revision: int
+    attempts_done: int
+    """Attempts of this revision whose outcome is settled (they asked questions, or a person resumed after a failure)."""
+    question_rounds: int
+    question_count: int
+    """Questions asked so far in the whole execution."""
+    document_id: UUID | None
+    """The version this step made last."""
+    draft: Mapping[str, Any] | str | None = None
+    findings: tuple[Finding, ...] = ()
+    guidance: str | None = None
+    accept_findings: bool = False
+    """A person takes the next output as it is, findings and all."""
+    revisions_done: int = 0
+    """Automatic revisions of the whole execution so far."""
+    stored: Mapping[int, StoredReply] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSaved:
+    """The step is done, or waits for acceptance of what it saved."""
+
+    document_id: UUID
+    version: int
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionsAsked:
+    """The step waits for a person's answers."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """The remediations are used up and findings remain."""
+
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReached:
+    """The next call could pass the cap."""
+
+
+StepResult = DocumentSaved | QuestionsAsked | LimitReached | BudgetReached

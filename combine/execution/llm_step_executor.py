@@ -1,0 +1,351 @@
+"""One step: prompts -> reserve money -> call -> record -> parse and check -> ask, remediate, or save."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+from combine.errors import CombineError, LLMError
+from combine.execution.context import (
+    BudgetReached,
+    DocumentSaved,
+    LimitReached,
+    QuestionsAsked,
+    StepContext,
+    StepResult,
+    StoredReply,
+)
+from combine.execution.output_parser import Output, OutputParser
+from combine.execution.step_journal import StepJournal
+from combine.execution.telemetry import Telemetry
+from combine.llm.models import ModelRef
+from combine.llm.pricing import Pricing
+from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Usage
+from combine.storage.journal import CallIntent, CallReply, NewVersion
+from combine.workflows.catalog import Catalog, SchemaAsset
+from combine.workflows.checks import CheckContext, check_document, next_ids, unused_sentences
+from combine.workflows.definitions import StepDefinition
+from combine.workflows.findings import Finding, Hint
+from combine.workflows.ordering import content_sha256
+from combine.workflows.prompts import PromptBuilder, PromptInput, RenderedPrompt
+from combine.workflows.provider_schema import reply_schema
+from combine.workflows.questions import MAX_QUESTION_ROUNDS, Answer
+from combine.workflows.statuses import CallPurpose, CallState
+
+MAX_STEP_OUTPUT_TOKENS = 128_000  # the current models' own limit
+
+
+class Providers(Protocol):
+    """Where a step gets its model from."""
+
+    def provider(self, ref: ModelRef) -> LLMProvider:
+        """The provider of that model. Raises PermanentLLMError if it cannot be used as configured."""
+        ...
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What has come of a step so far."""
+
+    attempt: int
+    remediations: int = 0
+    draft: Mapping[str, Any] | str | None = None
+    findings: tuple[Finding, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    own_answers: tuple[Answer, ...] = ()
+    rounds: int = 0
+    questions: int = 0
+    output_tokens: int = 0
+    call_ids: tuple[UUID, ...] = ()
+
+
+class LLMStepExecutor:
+    """Runs one step to its next resting point. All it learns is in the journal before it returns."""
+
+    def __init__(
+        self,
+        llm_provider: Providers,
+        prompt_builder: PromptBuilder,
+        output_parser: OutputParser,
+        telemetry: Telemetry,
+        document_repo: StepJournal,
+        *,
+        catalog: Catalog,
+        pricing: Pricing,
+        max_output_tokens: int,
+    ) -> None:
+        self._providers = llm_provider
+        self._prompts = prompt_builder
+        self._parser = output_parser
+        self._telemetry = telemetry
+        self._journal = document_repo
+        self._catalog = catalog
+        self._pricing = pricing
+        self._max_output_tokens = max_output_tokens
+
+    async def execute(self, step: StepDefinition, context: StepContext) -> StepResult:
+        """Ask or draft, check, remediate within the limit, save.
+
+        A reply that an earlier run of this step has stored is used again, never paid again. Raises LLMError when
+        the provider fails or refuses, OwnershipLost when another process has taken over.
+        """
+        schema = self._catalog.schema(step.output)
+        state = _begin(step, context, self._max_output_tokens)
+        while True:
+            state.attempt += 1
+            ask = step.allow_clarification and state.rounds < MAX_QUESTION_ROUNDS and state.draft is None
+            now = replace(context, answers=state.answers, own_answers=state.own_answers)
+            prompt = self._prompts.build(self._prompt_input(step, now, state, ask=ask))
+            reply = context.stored.get(state.attempt)
+            if reply is None:
+                reply = await self._call(step, now, state, prompt, reply_schema(schema.schema, ask=ask))
+                if reply is None:
+                    return BudgetReached()
+            state.call_ids += (reply.call_id,)
+            output = self._parser.read(
+                reply,
+                step,
+                now,
+                schema=schema,
+                ask=ask,
+                draft=state.draft if isinstance(state.draft, Mapping) else None,
+                named=state.findings,
+            )
+            if output.questions:
+                if not await self._settle(step, now, state, output):
+                    return QuestionsAsked(len(output.questions))
+            elif output.document is not None and (context.accept_findings or not output.findings):
+                return await self._save(step, now, state, output.document, schema, prompt)
+            else:
+                last = state.remediations >= step.max_remediations
+                await self._journal.record_findings(step, context, state.attempt, output.findings, last=last)
+                if last:
+                    return LimitReached(output.findings)
+                _remediate(state, output, reply)
+
+    def _prompt_input(
+        self, step: StepDefinition, context: StepContext, state: _Progress, *, ask: bool
+    ) -> PromptInput:
+        schema = self._catalog.schema(step.output)
+        return PromptInput(
+            workflow_id=context.workflow.workflow_id,
+            step=step,
+            model=str(context.model),
+            brief=context.brief,
+            answers=context.answers,
+            upstream=context.upstream,
+            previous=context.previous,
+            next_ids=_next_free(schema, context),
+            ask=ask,
+            draft=state.draft,
+            findings=state.findings,
+            guidance=context.guidance,
+            hints=self._hints(context) if step.is_final else (),
+            unused_sentences=self._unused(context) if step.is_final else (),
+        )
+
+    def _hints(self, context: StepContext) -> tuple[Hint, ...]:
+        contents = {document.type: document.content for document in context.upstream}
+        return tuple(
+            hint
+            for document in context.upstream
+            for hint in check_document(
+                document.content,
+                CheckContext(
+                    document_type=document.type,
+                    schema=self._catalog.schema(document.type).schema,
+                    brief=context.brief,
+                    answers=context.answers,
+                    upstream={name: content for name, content in contents.items() if name != document.type},
+                ),
+            ).hints
+        )
+
+    def _unused(self, context: StepContext) -> tuple[str, ...]:
+        return unused_sentences(context.brief, [document.content for document in context.upstream])
+
+    async def _call(
+        self,
+        step: StepDefinition,
+        context: StepContext,
+        state: _Progress,
+        prompt: RenderedPrompt,
+        schema: dict[str, Any],
+    ) -> StoredReply | None:
+        """Intent, request, raw reply. None if the cap leaves no room for its worst case."""
+        provider = self._providers.provider(context.model)
+        request = LLMRequest(
+            model=context.model.model,
+            system=prompt.system,
+            prefix=prompt.prefix,
+            task=prompt.task,
+            schema=schema,
+            schema_name=step.output,
+            max_output_tokens=state.output_tokens,
+        )
+        characters = len(prompt.system) + len(prompt.prefix) + len(prompt.task) + len(json.dumps(schema))
+        intent = CallIntent(
+            id=uuid4(),
+            execution_id=context.execution_id,
+            step_id=step.step_id,
+            revision=context.revision,
+            attempt=state.attempt,
+            purpose=_purpose(step, context, state),
+            provider=context.model.provider,
+            model=context.model.model,
+            prompt_sha256=prompt.sha256,
+            prompt=_prompt_bytes(prompt),
+            reserved_usd=self._pricing.worst_case(context.model, characters, state.output_tokens).usd,
+        )
+        if not await self._journal.open_call(intent):
+            return None
+        try:
+            async with self._telemetry.call(context.execution_id, step.step_id) as on_progress:
+                reply = await provider.complete(request, on_progress)
+        except LLMError as error:
+            await self._journal.close_call(self._failed(intent, context.model, error))
+            raise
+        await self._journal.close_call(self._replied(intent, context.model, reply))
+        return StoredReply(
+            intent.id, intent.attempt, reply.text, reply.stop_reason.value, reply.detail, reply.model
+        )
+
+    def _replied(self, intent: CallIntent, model: ModelRef, reply: LLMReply) -> CallReply:
+        body = reply.text.encode("utf-8", "surrogatepass")
+        price = self._pricing.price(model, reply.usage)
+        return CallReply(
+            id=intent.id,
+            execution_id=intent.execution_id,
+            step_id=intent.step_id,
+            attempt=intent.attempt,
+            state=CallState.REPLIED.value,
+            reply_sha256=hashlib.sha256(body).hexdigest(),
+            reply=body,
+            stop_reason=reply.stop_reason.value,
+            stop_detail=reply.detail,
+            model_answered=reply.model,
+            provider_request_id=reply.request_id,
+            transport_attempts=reply.attempts,
+            cost_usd=price.usd,
+            price_source=price.source,
+            **_tokens(reply.usage),
+        )
+
+    def _failed(self, intent: CallIntent, model: ModelRef, error: CombineError) -> CallReply:
+        """A failed call may have streamed, and been billed, in part."""
+        usage = error.details.get("usage")
+        usage = usage if isinstance(usage, Usage) else Usage()
+        price = self._pricing.price(model, usage)
+        return CallReply(
+            id=intent.id,
+            execution_id=intent.execution_id,
+            step_id=intent.step_id,
+            attempt=intent.attempt,
+            state=CallState.FAILED.value,
+            reply_sha256=None,
+            reply=None,
+            stop_reason=None,
+            stop_detail=None,
+            model_answered=None,
+            provider_request_id=error.details.get("request_id"),
+            transport_attempts=int(error.details.get("attempts", 1)),
+            cost_usd=price.usd if usage != Usage() else Decimal(0),
+            price_source=price.source,
+            error_code=error.code,
+            error_message=error.message,
+            **_tokens(usage),
+        )
+
+    async def _settle(self, step: StepDefinition, context: StepContext, state: _Progress, output: Output) -> bool:
+        """Store the questions; True if answers given in advance or the defaults settle all of them."""
+        asked = await self._journal.save_questions(step, context, state.attempt, state.rounds + 1, output.questions)
+        if asked.open:
+            return False
+        state.answers += asked.settled
+        state.own_answers += asked.settled
+        state.rounds += 1
+        return True
+
+    async def _save(
+        self,
+        step: StepDefinition,
+        context: StepContext,
+        state: _Progress,
+        document: Mapping[str, Any],
+        schema: SchemaAsset,
+        prompt: RenderedPrompt,
+    ) -> DocumentSaved:
+        version = NewVersion(
+            id=uuid4(),
+            project_id=context.project_id,
+            type=step.output,
+            content=document,
+            content_sha256=content_sha256(document),
+            origin="offline" if context.model.provider == "offline" else "model",
+            execution_id=context.execution_id,
+            step_id=step.step_id,
+            revision=context.revision,
+            attempt=state.attempt,
+            call_ids=state.call_ids,
+            input_ids=(context.brief_id, *context.input_ids),
+            prompt_sha256=prompt.sha256,
+            schema_sha256=schema.sha256,
+            model=str(context.model),
+            replaces=context.document_id,
+        )
+        number = await self._journal.save_document(step, context, version)
+        return DocumentSaved(version.id, number, document)
+
+
+def _begin(step: StepDefinition, context: StepContext, default_tokens: int) -> _Progress:
+    return _Progress(
+        attempt=context.attempts_done,
+        draft=context.draft,
+        findings=context.findings,
+        answers=context.answers,
+        own_answers=context.own_answers,
+        rounds=context.question_rounds,
+        questions=context.question_count,
+        output_tokens=step.max_output_tokens or default_tokens,
+    )
+
+
+def _remediate(state: _Progress, output: Output, reply: StoredReply) -> None:
+    state.remediations += 1
+    if output.truncated:
+        state.output_tokens = min(2 * state.output_tokens, MAX_STEP_OUTPUT_TOKENS)
+        return  # a draft that was cut is no draft: the same request again, with more room
+    state.draft = output.document if output.document is not None else reply.text
+    state.findings = output.findings
+
+
+def _next_free(schema: SchemaAsset, context: StepContext) -> dict[str, int]:
+    free = {prefix: context.used_ids.get(prefix, 0) + 1 for prefix in next_ids(schema.schema, ())}
+    return {**free, "ASM": context.used_ids.get("ASM", 0) + 1}
+
+
+def _purpose(step: StepDefinition, context: StepContext, state: _Progress) -> str:
+    if state.remediations:
+        return CallPurpose.REMEDIATION.value
+    if step.is_final:
+        return CallPurpose.REVIEW.value
+    return CallPurpose.REVISION.value if context.revision else CallPurpose.DRAFT.value
+
+
+def _tokens(usage: Usage) -> dict[str, int]:
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+    }
+
+
+def _prompt_bytes(prompt: RenderedPrompt) -> bytes:
+    parts = {"system": prompt.system, "prefix": prompt.prefix, "task": prompt.task}
+    return json.dumps(parts, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")

@@ -1,0 +1,118 @@
+"""From a raw reply to questions, a checked document, or findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from combine.errors import PermanentLLMError
+from combine.execution.clarification import with_assumptions
+from combine.execution.context import StepContext, StoredReply
+from combine.llm.protocol import StopReason
+from combine.workflows.catalog import SchemaAsset
+from combine.workflows.checks import CheckContext, check_document
+from combine.workflows.definitions import StepDefinition
+from combine.workflows.findings import Finding, FindingKind, Severity
+from combine.workflows.items import iter_items
+from combine.workflows.questions import Question
+from combine.workflows.replies import parse_reply
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one reply holds. A document with findings is not good enough to be saved."""
+
+    questions: tuple[Question, ...]
+    document: Mapping[str, Any] | None
+    findings: tuple[Finding, ...]
+    truncated: bool = False
+
+
+class OutputParser:
+    """Parses, merges the assumptions that code has recorded, and runs the mechanical QA."""
+
+    def read(
+        self,
+        reply: StoredReply,
+        step: StepDefinition,
+        context: StepContext,
+        *,
+        schema: SchemaAsset,
+        ask: bool,
+        draft: Mapping[str, Any] | None,
+        named: tuple[Finding, ...],
+    ) -> Output:
+        """Everything that code can say of this reply. Raises PermanentLLMError if the model refused.
+
+        Args:
+            reply: raw.
+            step: the step that asked for it.
+            context: what the step knew.
+            schema: of the step's output.
+            ask: whether questions were allowed.
+            draft: the output before this one, if this one repairs it.
+            named: the findings it was asked to mend; the items they name may go.
+        """
+        _refuse_refusal(reply, step)
+        if reply.stop_reason == StopReason.MAX_TOKENS:
+            return Output((), None, (_truncated(step),), truncated=True)
+        parsed = parse_reply(
+            reply.text,
+            document_type=step.output,
+            schema=schema.schema,
+            ask=ask,
+            earlier_questions=tuple(answer.question for answer in context.answers),
+        )
+        if parsed.document is None:
+            return Output(parsed.questions, None, parsed.findings)
+        document = with_assumptions(parsed.document, context.own_answers)
+        checked = check_document(
+            document,
+            CheckContext(
+                document_type=step.output,
+                schema=schema.schema,
+                brief=context.brief,
+                answers=context.answers,
+                upstream={upstream.type: upstream.content for upstream in context.upstream},
+                draft=draft,
+                droppable_ids=frozenset(finding.item for finding in named if finding.item),
+                used_ids=context.used_ids,
+                known_ids=known_ids(context),
+            ),
+        )
+        return Output((), document, parsed.findings + checked.findings)
+
+
+def known_ids(context: StepContext) -> frozenset[str]:
+    """Ids that this document may keep: those of the project's version and of its own earlier output."""
+    contents = [context.previous.content] if context.previous else []
+    if isinstance(context.draft, Mapping):
+        contents.append(context.draft)
+    return frozenset(item.id for content in contents for item in iter_items(content))
+
+
+def _refuse_refusal(reply: StoredReply, step: StepDefinition) -> None:
+    if reply.stop_reason == StopReason.REFUSAL:
+        detail = f" ({reply.stop_detail})" if reply.stop_detail else ""
+        raise PermanentLLMError(
+            f"{reply.model} refused to write {step.output} in step {step.step_id}{detail}.",
+            code="llm_refused",
+            hint="Reword the part of the brief that it may have taken amiss, or choose another model (--model).",
+        )
+    if reply.stop_reason == StopReason.CONTEXT_EXCEEDED:
+        raise PermanentLLMError(
+            f"The input of step {step.step_id} is longer than {reply.model} can read.",
+            code="llm_context_exceeded",
+            hint="Shorten the brief or choose a model with a larger context (--model).",
+        )
+
+
+def _truncated(step: StepDefinition) -> Finding:
+    return Finding(
+        FindingKind.MECHANICAL,
+        Severity.CRITICAL,
+        "reply_truncated",
+        step.output,
+        "The reply was cut at its length limit; write shorter, and return the whole document.",
+    )

@@ -1,0 +1,149 @@
+"""How a segment begins and ends in the tables. Every transaction but one begins with the ownership fence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from uuid import UUID
+
+from combine.errors import OwnershipLost
+from combine.execution.segment import Segment
+from combine.execution.state import runnable_steps
+from combine.storage.database import Database, WriteSession
+from combine.storage.documents import Documents
+from combine.storage.journal import Journal
+from combine.storage.events import Events
+from combine.storage.executions import Executions
+from combine.storage.segment_state import SegmentState, read_segment_state
+from combine.storage.steps import StepRow, Steps
+from combine.storage.transitions import Transitions
+from combine.workflows.statuses import ExecutionStatus, StepStatus
+
+_RESTING = (
+    # In order of what a person should see first when several steps rest for different reasons.
+    StepStatus.FAILED,
+    StepStatus.WAITING_FOR_DECISION,
+    StepStatus.WAITING_FOR_BUDGET,
+    StepStatus.WAITING_FOR_PROVIDER,
+    StepStatus.WAITING_FOR_ACCEPTANCE,
+    StepStatus.WAITING_FOR_ANSWERS,
+)
+
+
+class Ending(Enum):
+    """What came of the attempt to end a segment."""
+
+    OVER = "over"
+    MORE_TO_DO = "more_to_do"  # a person has answered meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentJournal:
+    """The transactions of one segment. A database outage is waited for without end; the heartbeat bounds it."""
+
+    database: Database
+    segment: Segment
+
+    async def begin(self) -> SegmentState | None:
+        """Mark the execution as running and read it. None: this segment has nothing (more) to do."""
+
+        async def work(session: WriteSession) -> SegmentState | None:
+            await self.segment.fence(session)
+            if not await Transitions(session).begin(self.segment.execution_id, self.segment.round):
+                return None
+            forgotten = await Journal(session).forget_open_calls(self.segment.execution_id)
+            await Events(session).append(
+                self.segment.execution_id,
+                "execution_running",
+                data={"round": self.segment.round, "outcome_unknown": forgotten},
+            )
+            return await read_segment_state(session, self.segment.execution_id)
+
+        return await self.database.transact(work, give_up_after=None)
+
+    async def read(self) -> SegmentState:
+        """The tables as they stand now."""
+
+        async def work(session: WriteSession) -> SegmentState:
+            state = await read_segment_state(session, self.segment.execution_id)
+            if state is None:
+                raise OwnershipLost
+            return state
+
+        return await self.database.transact(work, give_up_after=None)
+
+    async def used_ids(self, project_id: UUID, document_type: str) -> dict[str, int]:
+        """Prefix -> highest number ever given in the project for this type; ``ASM`` over all types."""
+
+        async def work(session: WriteSession) -> dict[str, int]:
+            return dict(await Documents(session).used_ids(project_id, document_type))
+
+        return await self.database.transact(work, give_up_after=None)
+
+    async def stop_step(self, step_id: str, status: str, reason: str, code: str) -> None:
+        """A step that the provider has stopped."""
+
+        async def work(session: WriteSession) -> None:
+            await self.segment.fence(session)
+            await Steps(session).update(
+                self.segment.execution_id, step_id, status=status, reason=reason, reason_code=code
+            )
+            await Events(session).append(
+                self.segment.execution_id, f"step_{status}", step_id, {"reason": reason, "code": code}
+            )
+
+        await self.database.transact(work, give_up_after=None)
+
+    async def fail(self, reason: str, code: str) -> None:
+        """The execution ends with a reason; it can be resumed."""
+
+        async def work(session: WriteSession) -> None:
+            await self.segment.fence(session)
+            await Journal(session).forget_open_calls(self.segment.execution_id)
+            await Transitions(session).finish(
+                self.segment.execution_id, ExecutionStatus.FAILED.value, reason=reason, reason_code=code
+            )
+
+        await self.database.transact(work, give_up_after=None)
+
+    async def forget_open_calls(self) -> None:
+        """After a cancel: calls in flight were cut, their outcome is unknown."""
+
+        async def work(session: WriteSession) -> None:
+            await Journal(session).forget_open_calls(self.segment.execution_id)
+
+        await self.database.transact(work, give_up_after=None)
+
+    async def end(self) -> Ending:
+        """Pause or end the execution according to its steps, unless something has become ready meanwhile."""
+
+        async def work(session: WriteSession) -> Ending:
+            await self.segment.fence(session)
+            execution = await Executions(session).lock(self.segment.execution_id)
+            if execution.status != ExecutionStatus.RUNNING:
+                return Ending.OVER
+            state = await read_segment_state(session, self.segment.execution_id)
+            if state is not None and runnable_steps(state):
+                if not self.segment.draining:
+                    return Ending.MORE_TO_DO
+                await Executions(session).next_round(self.segment.execution_id)
+                await self.segment.enqueue_next(session)
+                await Transitions(session).finish(self.segment.execution_id, ExecutionStatus.QUEUED.value)
+                return Ending.OVER
+            await self._rest(session, await Steps(session).list(self.segment.execution_id))
+            return Ending.OVER
+
+        return await self.database.transact(work, give_up_after=None)
+
+    async def _rest(self, session: WriteSession, steps: tuple[StepRow, ...]) -> None:
+        execution_id = self.segment.execution_id
+        transitions = Transitions(session)
+        for resting in _RESTING:
+            step = next((step for step in steps if step.status == resting), None)
+            if step is not None:
+                await transitions.finish(
+                    execution_id, resting.value, reason=step.reason, reason_code=step.reason_code
+                )
+                return
+        await Documents(session).activate_execution_versions(execution_id)
+        await transitions.finish(execution_id, ExecutionStatus.COMPLETED.value)

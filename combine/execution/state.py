@@ -1,0 +1,167 @@
+"""From what the tables say to what a step reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from combine.execution.context import StepContext, StoredReply
+from combine.llm.models import parse_model
+from combine.storage.segment_state import DocumentFacts, FindingFacts, QuestionFacts, ReplyFacts, SegmentState, StepFacts
+from combine.workflows.brief_json import brief_from_json
+from combine.workflows.definition_json import definition_from_json
+from combine.workflows.definitions import StepDefinition, WorkflowDefinition
+from combine.workflows.findings import Finding, FindingKind, Severity
+from combine.workflows.graph import ready_steps
+from combine.workflows.prompts import UpstreamDocument
+from combine.workflows.questions import Answer
+from combine.workflows.statuses import DecidedBy, StepStatus
+
+INPUTS_CHANGED = "Documents that this one builds on have changed. Bring it in line with them and keep the rest as it is."
+_RUNNABLE = frozenset({StepStatus.PENDING, StepStatus.RUNNING})
+
+
+def definition_of(state: SegmentState) -> WorkflowDefinition:
+    """The workflow as it was when the execution began."""
+    return definition_from_json(state.execution.definition)
+
+
+def runnable_steps(state: SegmentState) -> tuple[StepDefinition, ...]:
+    """Steps whose inputs are ready and that nobody has to decide about first."""
+    done = {step.step_id for step in state.steps if step.status == StepStatus.DONE}
+    runnable = {step.step_id for step in state.steps if step.status in _RUNNABLE}
+    return tuple(step for step in ready_steps(definition_of(state), done) if step.step_id in runnable)
+
+
+def context_of(state: SegmentState, step: StepDefinition, used_ids: Mapping[str, int]) -> StepContext:
+    """Everything this step reads, as of this moment.
+
+    Args:
+        state: the tables.
+        step: one of its steps.
+        used_ids: prefix -> highest number ever given in the project for the step's type (``ASM`` over all types).
+    """
+    workflow = definition_of(state)
+    facts = _facts(state, step.step_id)
+    inputs = [_made(state, workflow, name) for name in step.inputs]
+    findings = _findings_to_mend(state, workflow, step, facts)
+    own = state.documents.get(facts.document_id) if facts.document_id else None
+    revised = facts.revision > 0
+    model, _ = parse_model(step.model or state.execution.model)
+    active = state.active.get(step.output)
+    return StepContext(
+        execution_id=state.execution.id,
+        project_id=state.execution.project_id,
+        workflow=workflow,
+        model=model,
+        brief=brief_from_json(state.execution.brief),
+        brief_id=state.execution.brief_id,
+        ask=state.execution.ask,
+        given_answers=state.execution.given_answers,
+        answers=tuple(_answer(question) for question in state.questions if question.answer is not None),
+        own_answers=tuple(
+            _answer(question)
+            for question in state.questions
+            if question.answer is not None and question.step_id == step.step_id
+        ),
+        upstream=tuple(_upstream(document) for document in inputs),
+        input_ids=tuple(document.id for document in inputs),
+        previous=_upstream(active) if active else None,
+        used_ids=used_ids,
+        revision=facts.revision,
+        attempts_done=facts.attempt,
+        question_rounds=facts.question_rounds,
+        question_count=len(state.questions),
+        document_id=facts.document_id,
+        draft=_draft(state, facts, own) if revised else None,
+        findings=findings,
+        guidance=facts.guidance or (INPUTS_CHANGED if revised and not findings and not step.is_final else None),
+        accept_findings=facts.accepted,
+        revisions_done=state.execution.revision,
+        stored=_stored(state.replies, facts),
+    )
+
+
+def _facts(state: SegmentState, step_id: str) -> StepFacts:
+    return next(step for step in state.steps if step.step_id == step_id)
+
+
+def _made(state: SegmentState, workflow: WorkflowDefinition, document_type: str) -> DocumentFacts:
+    producer = workflow.producer(document_type)
+    assert producer is not None  # a validated definition has a producer for every input
+    document_id = _facts(state, producer.step_id).document_id
+    assert document_id is not None  # the step is ready, so its inputs are there
+    return state.documents[document_id]
+
+
+def _upstream(document: DocumentFacts) -> UpstreamDocument:
+    return UpstreamDocument(document.type, document.version, document.content)
+
+
+def _answer(question: QuestionFacts) -> Answer:
+    return Answer(
+        f"Q-{question.number}",
+        question.text,
+        question.answer or "",
+        DecidedBy(question.decided_by or DecidedBy.PERSON),
+        question.assumption_id,
+    )
+
+
+def _stored(replies: tuple[ReplyFacts, ...], facts: StepFacts) -> dict[int, StoredReply]:
+    """By attempt; of two replies for one attempt (a takeover and its zombie) the first one stands."""
+    return {
+        reply.attempt: StoredReply(
+            reply.call_id, reply.attempt, reply.text, reply.stop_reason, reply.stop_detail, reply.model
+        )
+        for reply in replies
+        if reply.step_id == facts.step_id and reply.revision == facts.revision and reply.attempt > facts.attempt
+    }
+
+
+def _draft(state: SegmentState, facts: StepFacts, own: DocumentFacts | None) -> Mapping[str, Any] | str | None:
+    """What a revised step begins from: its saved document, or the last reply that never became one."""
+    if own is not None:
+        return own.content
+    earlier = [
+        reply for reply in state.replies if reply.step_id == facts.step_id and reply.revision == facts.revision - 1
+    ]
+    return max(earlier, key=lambda reply: reply.attempt).text if earlier else None
+
+
+def _findings_to_mend(
+    state: SegmentState, workflow: WorkflowDefinition, step: StepDefinition, facts: StepFacts
+) -> tuple[Finding, ...]:
+    """The review's findings on this document, and the mechanical ones that ended its revision before."""
+    if facts.revision == 0 or step.is_final:
+        return ()
+    reviews = {final.step_id: _facts(state, final.step_id).revision for final in workflow.steps if final.is_final}
+    last = max((f.attempt for f in state.findings if _before(f, facts)), default=0)
+    return tuple(
+        _finding(f)
+        for f in state.findings
+        if (f.kind == FindingKind.SEMANTIC and f.document == step.output and f.revision == reviews.get(f.step_id, 0) - 1)
+        or (facts.document_id is None and _before(f, facts) and f.attempt == last)
+    )
+
+
+def _before(finding: FindingFacts, facts: StepFacts) -> bool:
+    return (
+        finding.kind == FindingKind.MECHANICAL
+        and finding.step_id == facts.step_id
+        and finding.revision == facts.revision - 1
+    )
+
+
+def _finding(facts: FindingFacts) -> Finding:
+    return Finding(
+        FindingKind(facts.kind),
+        Severity(facts.severity),
+        facts.code,
+        facts.document,
+        facts.message,
+        facts.item,
+        facts.path,
+        facts.found,
+        facts.expected,
+    )

@@ -1,0 +1,174 @@
+"""The transactions of one step. Each begins with the ownership fence, except the one that stores a paid reply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from combine.execution.clarification import settle
+from combine.execution.context import StepContext
+from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
+from combine.execution.segment import Segment
+from combine.storage.database import Database, WriteSession
+from combine.storage.journal import CallIntent, CallReply, Journal, NewVersion
+from combine.storage.questions import Questions
+from combine.storage.steps import Steps
+from combine.storage.transitions import Transitions
+from combine.storage.events import Events
+from combine.storage.findings import Findings
+from combine.workflows.definitions import StepDefinition
+from combine.workflows.findings import Finding
+from combine.workflows.questions import Answer, Question
+from combine.workflows.statuses import StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of questions that a step asked."""
+
+    settled: tuple[Answer, ...]
+    open: int
+    """How many wait for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepJournal:
+    """Writes what a step does, as it does it."""
+
+    database: Database
+    segment: Segment
+
+    async def open_call(self, intent: CallIntent) -> bool:
+        """Commit the intent and its reservation. False: the cap leaves no room; the step waits for money."""
+
+        async def work(session: WriteSession) -> bool:
+            await self.segment.fence(session)
+            if await Journal(session).open_call(intent):
+                return True
+            reason = "The next call could pass the cap of this execution."
+            await Steps(session).update(
+                intent.execution_id,
+                intent.step_id,
+                status=StepStatus.WAITING_FOR_BUDGET.value,
+                reason=reason,
+                reason_code="budget_reached",
+            )
+            worst = None if intent.reserved_usd is None else str(intent.reserved_usd)
+            await Events(session).append(intent.execution_id, "budget_reached", intent.step_id, {"needs_usd": worst})
+            return False
+
+        return await self.database.transact(work, give_up_after=None)
+
+    async def close_call(self, reply: CallReply) -> None:
+        """Store what was paid for, also when this process has lost the segment meanwhile."""
+
+        async def work(session: WriteSession) -> None:
+            await Journal(session).close_call(reply)
+
+        await self.database.transact(work, give_up_after=None)
+
+    async def record_findings(
+        self, step: StepDefinition, context: StepContext, attempt: int, findings: Sequence[Finding], *, last: bool
+    ) -> None:
+        """Store what is wrong with one attempt; after the last one the step waits for a person's decision."""
+
+        async def work(session: WriteSession) -> None:
+            await self.segment.fence(session)
+            key = (context.execution_id, step.step_id)
+            await Findings(session).insert_many(*key, context.revision, attempt, findings)
+            if last:
+                await Steps(session).update(
+                    *key,
+                    status=StepStatus.WAITING_FOR_DECISION.value,
+                    attempt=attempt,
+                    reason=f"{step.output} still has {len(findings)} findings after {attempt} attempts.",
+                    reason_code="remediations_used_up",
+                )
+            data = {"attempt": attempt, "findings": len(findings), "codes": sorted({f.code for f in findings})}
+            await Events(session).append(context.execution_id, "findings_found", step.step_id, data)
+
+        await self.database.transact(work, give_up_after=None)
+
+    async def save_questions(
+        self, step: StepDefinition, context: StepContext, attempt: int, round_: int, questions: Sequence[Question]
+    ) -> Asked:
+        """Number and store the questions; settle what answers given in advance or "decide for me" settle."""
+
+        async def work(session: WriteSession) -> Asked:
+            await self.segment.fence(session)
+            repository = Questions(session)
+            rows = await repository.insert_many(context.execution_id, step.step_id, round_, questions)
+            settled = settle(
+                [row.question for row in rows],
+                context.given_answers,
+                decide_rest=not context.ask,
+                next_assumption=context.used_ids.get("ASM", 0) + 1,
+                strict=False,
+            )
+            for one in settled:
+                await repository.answer(
+                    context.execution_id, one.number, one.text, one.decided_by, assumption_id=one.assumption_id
+                )
+            waiting = len(rows) - len(settled)
+            await Steps(session).update(
+                context.execution_id,
+                step.step_id,
+                attempt=attempt,
+                question_rounds=round_,
+                status=(StepStatus.WAITING_FOR_ANSWERS if waiting else StepStatus.RUNNING).value,
+                reason=f"{waiting} of {len(rows)} questions wait for an answer." if waiting else None,
+            )
+            await Events(session).append(
+                context.execution_id,
+                "questions_asked",
+                step.step_id,
+                {"questions": [row.question.id for row in rows], "open": waiting},
+            )
+            return Asked(tuple(one.answer() for one in settled), waiting)
+
+        return await self.database.transact(work, give_up_after=None)
+
+    async def save_document(self, step: StepDefinition, context: StepContext, version: NewVersion) -> int:
+        """Document, version, event, step and, for the final step, what its verdict leads to: one commit."""
+        plan = (
+            plan_after_review(
+                version.content, context.workflow, step.step_id, revisions_done=context.revisions_done
+            )
+            if step.is_final
+            else ReviewPlan(AfterReview.COMPLETE)
+        )
+
+        async def work(session: WriteSession) -> int:
+            await self.segment.fence(session)
+            number = await Journal(session).save_document(version, step_status=_status_after(step, plan), reason=plan.reason)
+            if number is not None and step.is_final:
+                await _follow(session, step, context, version, plan)
+            return number or 0
+
+        return await self.database.transact(work, give_up_after=None)
+
+
+def _status_after(step: StepDefinition, plan: ReviewPlan) -> str:
+    if plan.after is AfterReview.ASK_PERSON:
+        return StepStatus.WAITING_FOR_DECISION.value
+    if plan.after is AfterReview.COMPLETE and step.requires_acceptance:
+        return StepStatus.WAITING_FOR_ACCEPTANCE.value
+    return StepStatus.DONE.value
+
+
+async def _follow(
+    session: WriteSession, step: StepDefinition, context: StepContext, version: NewVersion, plan: ReviewPlan
+) -> None:
+    """What the final document's verdict leads to."""
+    found = read_findings(version.content)
+    await Findings(session).insert_many(context.execution_id, step.step_id, context.revision, version.attempt, found)
+    if plan.after is not AfterReview.REVISE:
+        return
+    transitions = Transitions(session)
+    await transitions.send_back(context.execution_id, sorted(plan.steps), {})
+    await transitions.count_revision(context.execution_id)
+    await Events(session).append(
+        context.execution_id,
+        "revision_started",
+        step.step_id,
+        {"revision": context.revisions_done + 1, "steps": sorted(plan.steps), "findings": len(found)},
+    )

@@ -1,0 +1,163 @@
+"""What the services return: frozen, complete, free of storage types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from combine.workflows.statuses import ExecutionStatus, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TokensView:
+    """Token counts that do not overlap."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """One document version, without its content."""
+
+    id: UUID
+    project: str
+    type: str
+    version: int
+    status: str
+    origin: str
+    model: str | None
+    execution_id: UUID | None
+    step_id: str | None
+    content_sha256: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """One question and, once settled, its answer."""
+
+    id: str
+    step_id: str
+    round: int
+    text: str
+    why: str
+    answer_type: str
+    choices: tuple[str, ...]
+    default: str
+    required: bool
+    answer: str | None
+    decided_by: str | None
+    assumption_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One finding of the last attempt of its step."""
+
+    step_id: str
+    kind: str
+    severity: str
+    code: str
+    document: str
+    item: str | None
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """One LLM call of the ledger."""
+
+    id: UUID
+    step_id: str
+    revision: int
+    attempt: int
+    purpose: str
+    state: str
+    provider: str
+    model: str
+    tokens: TokensView
+    cost_usd: Decimal | None
+    reserved_usd: Decimal | None
+    started_at: datetime
+    finished_at: datetime | None
+    stop_reason: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step and how often it was tried."""
+
+    step_id: str
+    role: str
+    output: str
+    status: StepStatus
+    revision: int
+    attempts: int
+    """Calls that were replied to, over all revisions."""
+    document_id: UUID | None
+    reason: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionView:
+    """One line of a list."""
+
+    id: UUID
+    project: str
+    workflow_id: str
+    status: ExecutionStatus
+    reason: str | None
+    reason_code: str | None
+    model: str
+    budget_usd: Decimal | None
+    spent_usd: Decimal
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDetail:
+    """Everything that ``combine show`` shows."""
+
+    execution: ExecutionView
+    steps: tuple[StepView, ...]
+    documents: tuple[DocumentView, ...]
+    questions: tuple[QuestionView, ...]
+    findings: tuple[FindingView, ...]
+    calls: tuple[CallView, ...]
+    tokens: TokensView
+    cost_usd: Decimal | None
+    """None if the price of any call is unknown."""
+    reserved_usd: Decimal
+    revision: int
+    round: int
+    seq: int
+    duration_s: float
+
+    @property
+    def open_questions(self) -> tuple[QuestionView, ...]:
+        """Those that wait for an answer."""
+        return tuple(question for question in self.questions if question.answer is None)
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One event of an execution."""
+
+    seq: int
+    at: datetime
+    kind: str
+    step_id: str | None
+    data: Mapping[str, Any]

@@ -1,0 +1,267 @@
+"""The journal of an execution: what a step does, in as few statements as it takes.
+
+Three commits a step: the intent to call, the reply, the document. Each is one statement beside the ownership
+fence, and each carries its event, so a reader of events never sees a state that is not there.
+
+An event takes the next ``seq`` from the execution's row; that row lock makes commit order and ``seq`` order
+the same. Ids of calls and documents come from the caller, made before any retry, so that a transaction whose
+commit had an unknown outcome can be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
+
+from combine.storage.database import WriteSession
+
+EVENTS_CHANNEL = "combine_events"
+
+
+@dataclass(frozen=True, slots=True)
+class CallIntent:
+    """A request that is about to leave."""
+
+    id: UUID
+    execution_id: UUID
+    step_id: str
+    revision: int
+    attempt: int
+    purpose: str
+    provider: str
+    model: str
+    prompt_sha256: str
+    prompt: bytes
+    reserved_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallReply:
+    """A finished request: the raw reply, or the provider's no."""
+
+    id: UUID
+    execution_id: UUID
+    step_id: str
+    attempt: int
+    state: str
+    reply_sha256: str | None
+    reply: bytes | None
+    stop_reason: str | None
+    stop_detail: str | None
+    model_answered: str | None
+    provider_request_id: str | None
+    transport_attempts: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_usd: Decimal | None
+    price_source: str
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A document version to be stored, with its provenance."""
+
+    id: UUID
+    project_id: UUID
+    type: str
+    content: Mapping[str, Any]
+    content_sha256: str
+    origin: str
+    execution_id: UUID
+    step_id: str
+    revision: int
+    attempt: int
+    call_ids: Sequence[UUID]
+    input_ids: Sequence[UUID]
+    prompt_sha256: str
+    schema_sha256: str
+    model: str
+    replaces: UUID | None
+    """The version this step made before; it becomes superseded."""
+
+
+_NOTIFY = f"SELECT event.seq, pg_notify('{EVENTS_CHANNEL}', event.execution_id || ' ' || event.seq) FROM event"
+
+_OPEN_CALL = sa.text(f"""
+WITH fresh AS (
+  SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM llm_calls WHERE id = :id)
+), reserve AS (
+  UPDATE executions
+  SET reserved_usd = reserved_usd + coalesce(:reserved, 0), seq = seq + 1, updated_at = clock_timestamp()
+  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM fresh)
+    AND (budget_usd IS NULL OR spent_usd + reserved_usd + coalesce(:reserved, 0) <= budget_usd)
+  RETURNING seq
+), prompt AS (
+  INSERT INTO blobs (sha256, body) SELECT :prompt_sha256, :prompt FROM reserve ON CONFLICT DO NOTHING
+), call AS (
+  INSERT INTO llm_calls
+    (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256, reserved_usd)
+  SELECT :id, :execution_id, :step_id, :revision, :attempt, :purpose, :provider, :model, 'intent',
+         :prompt_sha256, :reserved
+  FROM reserve
+), step AS (
+  UPDATE steps SET status = 'running', reason = NULL, reason_code = NULL, started_at = coalesce(started_at, clock_timestamp())
+  WHERE execution_id = :execution_id AND step_id = :step_id AND EXISTS (SELECT 1 FROM reserve)
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, step_id, data)
+  SELECT :execution_id, seq, 'call_started', :step_id, :data FROM reserve RETURNING execution_id, seq
+)
+{_NOTIFY}
+""").bindparams(  # noqa: S608 - only the constant above is formatted in
+    sa.bindparam("data", type_=JSONB),
+    sa.bindparam("reserved", type_=sa.Numeric),
+)
+
+_CLOSE_CALL = sa.text(f"""
+WITH reply AS (
+  INSERT INTO blobs (sha256, body) SELECT :reply_sha256, :reply WHERE cast(:reply_sha256 AS text) IS NOT NULL
+  ON CONFLICT DO NOTHING
+), call AS (
+  UPDATE llm_calls SET
+    state = :state, reply_sha256 = :reply_sha256, stop_reason = :stop_reason, stop_detail = :stop_detail,
+    model_answered = :model_answered, provider_request_id = :provider_request_id,
+    transport_attempts = :transport_attempts, input_tokens = :input_tokens, output_tokens = :output_tokens,
+    cache_read_tokens = :cache_read_tokens, cache_write_tokens = :cache_write_tokens, cost_usd = :cost_usd,
+    price_source = :price_source, error_code = :error_code, error_message = :error_message,
+    finished_at = clock_timestamp()
+  WHERE id = :id AND state IN ('intent', 'outcome_unknown')
+  RETURNING reserved_usd
+), execution AS (
+  UPDATE executions
+  SET spent_usd = spent_usd + coalesce(:cost_usd, 0), seq = seq + 1, updated_at = clock_timestamp(),
+      reserved_usd = reserved_usd - coalesce((SELECT reserved_usd FROM call), 0)
+  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM call)
+  RETURNING seq
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, step_id, data)
+  SELECT :execution_id, seq, :kind, :step_id, :data FROM execution RETURNING execution_id, seq
+)
+{_NOTIFY}
+""").bindparams(  # noqa: S608 - as above
+    sa.bindparam("data", type_=JSONB),
+    sa.bindparam("cost_usd", type_=sa.Numeric),
+)
+
+_SAVE_DOCUMENT = sa.text(f"""
+WITH step AS (
+  UPDATE steps SET
+    status = :step_status, document_id = :id, attempt = :attempt, reason = :reason,
+    finished_at = CASE WHEN :step_status = 'done' THEN clock_timestamp() END
+  WHERE execution_id = :execution_id AND step_id = :step_id AND document_id IS DISTINCT FROM :id
+  RETURNING step_id
+), document AS (
+  INSERT INTO documents
+    (id, project_id, type, version, status, content, content_sha256, origin, execution_id, step_id, revision,
+     attempt, call_ids, input_ids, prompt_sha256, schema_sha256, model)
+  SELECT :id, :project_id, :type,
+         (SELECT coalesce(max(version), 0) + 1 FROM documents WHERE project_id = :project_id AND type = :type),
+         'draft', :content, :content_sha256, :origin, :execution_id, :step_id, :revision, :attempt,
+         :call_ids, :input_ids, :prompt_sha256, :schema_sha256, :model
+  FROM step
+  RETURNING version
+), replaced AS (
+  UPDATE documents SET status = 'superseded' WHERE id = :replaces AND EXISTS (SELECT 1 FROM document)
+), execution AS (
+  UPDATE executions SET seq = seq + 1, updated_at = clock_timestamp()
+  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM document) RETURNING seq
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, step_id, data)
+  SELECT :execution_id, execution.seq, 'document_saved', :step_id,
+         cast(:data AS jsonb) || jsonb_build_object('version', document.version)
+  FROM execution, document RETURNING execution_id, seq
+)
+SELECT event.seq, pg_notify('{EVENTS_CHANNEL}', event.execution_id || ' ' || event.seq), document.version
+FROM event, document
+""").bindparams(  # noqa: S608 - as above
+    sa.bindparam("content", type_=JSONB),
+    sa.bindparam("data", type_=JSONB),
+    sa.bindparam("call_ids", type_=ARRAY(PgUUID(as_uuid=True))),
+    sa.bindparam("input_ids", type_=ARRAY(PgUUID(as_uuid=True))),
+    sa.bindparam("replaces", type_=PgUUID(as_uuid=True)),
+    sa.bindparam("id", type_=PgUUID(as_uuid=True)),
+)
+
+
+class Journal:
+    """The statements of the hot path, in the caller's transaction."""
+
+    def __init__(self, session: WriteSession) -> None:
+        self._connection = session.connection
+
+    async def open_call(self, intent: CallIntent) -> bool:
+        """Reserve the worst case and store the intent. False: the execution's cap leaves no room for it."""
+        values: dict[str, Any] = {
+            "id": intent.id,
+            "execution_id": intent.execution_id,
+            "step_id": intent.step_id,
+            "revision": intent.revision,
+            "attempt": intent.attempt,
+            "purpose": intent.purpose,
+            "provider": intent.provider,
+            "model": intent.model,
+            "prompt_sha256": intent.prompt_sha256,
+            "prompt": intent.prompt,
+            "reserved": intent.reserved_usd,
+            "data": {
+                "call_id": str(intent.id),
+                "revision": intent.revision,
+                "attempt": intent.attempt,
+                "purpose": intent.purpose,
+                "model": intent.model,
+            },
+        }
+        if (await self._connection.execute(_OPEN_CALL, values)).first() is not None:
+            return True
+        known = await self._connection.execute(sa.text("SELECT 1 FROM llm_calls WHERE id = :id"), {"id": intent.id})
+        return known.first() is not None
+
+    async def close_call(self, reply: CallReply) -> None:
+        """Store the raw reply, its usage and its cost, and release the reservation. Closing twice changes nothing."""
+        values: dict[str, Any] = {name: getattr(reply, name) for name in CallReply.__slots__ if name not in {"attempt"}}
+        values["kind"] = "call_finished" if reply.state == "replied" else "call_failed"
+        values["data"] = {
+            "call_id": str(reply.id),
+            "attempt": reply.attempt,
+            "input_tokens": reply.input_tokens,
+            "output_tokens": reply.output_tokens,
+            "cache_read_tokens": reply.cache_read_tokens,
+            "cache_write_tokens": reply.cache_write_tokens,
+            "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
+            "error": reply.error_message,
+        }
+        await self._connection.execute(_CLOSE_CALL, values)
+
+    async def save_document(
+        self, version: NewVersion, *, step_status: str, reason: str | None = None
+    ) -> int | None:
+        """Document, version, event and the step's new status in one. None: a previous try had succeeded."""
+        values: dict[str, Any] = {name: getattr(version, name) for name in NewVersion.__slots__}
+        values["call_ids"] = list(version.call_ids)
+        values["input_ids"] = list(version.input_ids)
+        values["step_status"] = step_status
+        values["reason"] = reason
+        values["data"] = {"document": version.type, "document_id": str(version.id), "revision": version.revision}
+        row = (await self._connection.execute(_SAVE_DOCUMENT, values)).first()
+        return None if row is None else int(row.version)
+
+    async def forget_open_calls(self, execution_id: UUID) -> int:
+        """Calls whose process ended before their reply: the outcome is unknown and stays reserved. How many."""
+        result = await self._connection.execute(
+            sa.text(
+                "UPDATE llm_calls SET state = 'outcome_unknown', finished_at = clock_timestamp() "
+                "WHERE execution_id = :execution_id AND state = 'intent'"
+            ),
+            {"execution_id": execution_id},
+        )
+        return result.rowcount
