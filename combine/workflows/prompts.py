@@ -68,7 +68,7 @@ class PromptInput:
     answers: tuple[Answer, ...] = ()
     upstream: tuple[UpstreamDocument, ...] = ()
     previous: UpstreamDocument | None = None
-    """The project's active version of the step's output: the same things keep their ids."""
+    """The project's active version of the step's output: the same things keep their ids. Not shown to a final step."""
     next_ids: Mapping[str, int] = field(default_factory=dict)
     """Prefix -> next free number."""
     ask: bool = False
@@ -140,7 +140,9 @@ class PromptBuilder:
             _section("answers", [_answer(a) for a in given.answers]),
         ]
         parts += [self._document("document", d, with_sources=given.step.is_final) for d in given.upstream]
-        if given.previous is not None:
+        if (
+            given.previous is not None and not given.step.is_final
+        ):  # a review judges afresh, not beside its last verdict
             parts.append(self._document("previous", given.previous, with_sources=False))
         return "\n".join(parts)
 

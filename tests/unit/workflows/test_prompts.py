@@ -164,6 +164,15 @@ def test_only_the_final_step_sees_the_sources_of_documents():
     assert "sources" not in str(read_prompt(build(PLAIN).prefix, build(PLAIN).task).documents)
 
 
+def test_a_review_does_not_see_its_last_verdict():
+    last = UpstreamDocument("strategy-review", 1, {"findings": [{"id": "FND-001"}]})
+    assert "FND-001" not in build(dataclasses.replace(PLAIN, step=REVIEW, previous=last)).prefix
+    assert (
+        '<previous type="project-discovery" version="3">'
+        in build(dataclasses.replace(PLAIN, previous=discovery())).prefix
+    )
+
+
 def test_a_model_without_a_suffix_gets_none():
     assert build(dataclasses.replace(PLAIN, model="offline")).system.endswith("You are the BA.")
     assert build(dataclasses.replace(PLAIN, model="claude-sonnet-5-5")).system.endswith("Think first.")
