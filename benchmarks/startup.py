@@ -71,7 +71,7 @@ def row(what: str, measure: Measure, seconds_mark: float, memory_mark: float | N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--brief", type=Path, default=ROOT / "examples" / "precise.md")
+    parser.add_argument("--brief", type=Path, default=ROOT / "examples" / "bicycle-workshop.md")
     parser.add_argument("--repeat", type=int, default=5, help="runs of each warm measure; the median counts")
     given = parser.parse_args()
     environment = {

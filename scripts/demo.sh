@@ -10,7 +10,7 @@ done
 export COMBINE_DATA_DIR="$PWD/.demo"
 
 status=0
-.venv/bin/combine run examples/precise.md \
+.venv/bin/combine run examples/bicycle-workshop.md \
     --model offline --no-questions --project demo --out combine-demo </dev/null || status=$?
 
 if [ "$status" -eq 0 ]; then
