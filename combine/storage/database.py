@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from combine.errors import DatabaseUnavailable, Unavailable
 from combine.storage.faults import Fault, fault_of, mark_disconnects, reason_of
-from combine.storage.urls import display_url, normalise_url
+from combine.storage.urls import KEEPALIVE, display_url, normalise_url
 from combine.storage.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC0414 - told here to the engine room
 
 T = TypeVar("T")
@@ -181,14 +181,7 @@ def _delay(tries: int, fault: Fault) -> float:
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:
     """What keeps a dead server from holding us for minutes; the URL's own query has the last word."""
-    wanted = {
-        "application_name": "combine",
-        "connect_timeout": 5,
-        "keepalives_idle": 30,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 20_000,
-    }
+    wanted = {"application_name": "combine", "connect_timeout": 5, **KEEPALIVE}
     return {key: value for key, value in wanted.items() if key not in url.query}
 
 

@@ -6,6 +6,9 @@ import sqlalchemy as sa
 
 from combine.errors import Invalid
 
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+"""libpq parameters (seconds, milliseconds) that notice a dead server over TCP; Unix sockets ignore them."""
+
 _SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 
 

@@ -1,0 +1,149 @@
+"""One LISTEN connection for the whole process: who waits for the events of an execution is woken when there are some.
+
+A wake-up carries nothing; the waiter reads what is stored. So a lost notification costs time, never an event: after
+a reconnect everybody is woken, and a wait ends by itself after a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from combine.storage.urls import KEEPALIVE, libpq_url
+
+CHANNEL = "combine_events"
+
+_FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
+_CONNECT_SECONDS = 5
+_CHECK_SECONDS = 30.0
+_log = logging.getLogger(__name__)
+
+
+class Subscription:
+    """One waiter for one execution. Use it as a context manager, and in a loop: read what is stored, then ``wait``.
+
+    Nothing is missed in between: what is stored after the last ``wait`` returned ends the next one at once.
+    """
+
+    def __init__(self, listener: EventListener, execution_id: UUID) -> None:
+        self._listener = listener
+        self._execution_id = execution_id
+        self._woken = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def wait(self, timeout: float = 15.0) -> bool:  # noqa: ASYNC109 - running out of time is an answer here
+        """Until there may be something new, or ``timeout`` seconds. False: nothing was heard; read anyway."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), timeout)
+        except TimeoutError:
+            return False
+        finally:
+            self._woken.clear()  # before the caller's read, so a later event sets it again
+        return True
+
+    def wake(self) -> None:
+        """End the present or the next wait."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Stop listening for this execution."""
+        self._listener.forget(self._execution_id, self)
+
+
+class EventListener:
+    """Holds the connection and reconnects for ever, with growing pauses."""
+
+    def __init__(self, url: str) -> None:
+        self._url = libpq_url(url)
+        self._waiting: defaultdict[UUID, set[Subscription]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to listen, in the background. Does not wait for the connection and never fails."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen_for_ever(), name="event-listener")
+
+    async def close(self) -> None:
+        """End the connection and wake everybody."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._wake_all()
+
+    def subscribe(self, execution_id: UUID) -> Subscription:
+        """A waiter for the events of one execution; it counts from now on, even before the connection stands."""
+        subscription = Subscription(self, execution_id)
+        self._waiting[execution_id].add(subscription)
+        return subscription
+
+    def forget(self, execution_id: UUID, subscription: Subscription) -> None:
+        """The opposite of ``subscribe``."""
+        waiters = self._waiting.get(execution_id)
+        if waiters is not None:
+            waiters.discard(subscription)
+            if not waiters:
+                del self._waiting[execution_id]
+
+    async def connected(self) -> None:
+        """Return once the connection stands."""
+        await self._listening.wait()
+
+    async def _listen_for_ever(self) -> None:
+        delay = _FIRST_DELAY
+        while True:
+            try:
+                await self._listen()
+            except psycopg.Error as error:
+                if self._listening.is_set():
+                    delay = _FIRST_DELAY
+                self._listening.clear()
+                _log.info("The event listener has lost its connection: %s", str(error).splitlines()[:1])
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            delay = min(delay * 2, _LONGEST_DELAY)
+
+    async def _listen(self) -> None:
+        """Until the connection is lost; always ends with psycopg.Error."""
+        settings: dict[str, str | int | None] = {
+            "application_name": "combine-listener",
+            "connect_timeout": _CONNECT_SECONDS,
+            **KEEPALIVE,
+        }
+        connection = await psycopg.AsyncConnection.connect(make_conninfo(self._url, **settings), autocommit=True)
+        async with connection:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+            self._listening.set()
+            self._wake_all()  # what was stored while nobody listened
+            while True:
+                async for notification in connection.notifies(timeout=_CHECK_SECONDS):
+                    self._wake(notification.payload)
+                await connection.execute("SELECT 1")  # a connection that died silently shows it only when used
+
+    def _wake(self, payload: str) -> None:
+        with suppress(ValueError):
+            for subscription in self._waiting.get(UUID(payload.partition(" ")[0]), ()):
+                subscription.wake()
+
+    def _wake_all(self) -> None:
+        for waiters in self._waiting.values():
+            for subscription in waiters:
+                subscription.wake()
