@@ -19,7 +19,6 @@ _TAGS = (
     "a|abbr|b|blockquote|br|center|code|dd|del|details|div|dl|dt|em|figure|font|h[1-6]|hr|i|img|kbd|li|mark|ol|p|pre|s|"
     "small|span|strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|tr|u|ul"
 )
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG = re.compile(rf"</?(?:{_TAGS})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?=[\w-]+[ \t]*:)((?:.*\r?\n)*?)(?:---|\.\.\.)[ \t]*(?=\r?\n|\Z)")
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -46,7 +45,7 @@ class Block:
 def find_blocks(text: str) -> list[Block]:
     """All blocks in order; none overlaps another, and what is in none is markup."""
     shape = _UNREADABLE.sub("\ufffd", text)
-    shape = _TAG.sub(_blot, _COMMENT.sub(_blot, shape))
+    shape = _TAG.sub(_blot, _without_comments(shape))
     front = _FRONT_MATTER.match(shape)
     if front is None:
         return _Page(shape).blocks()
@@ -54,9 +53,23 @@ def find_blocks(text: str) -> list[Block]:
     return [*_front_matter(shape, front), *_Page(below).blocks()]
 
 
+def _without_comments(shape: str) -> str:
+    # A pattern would search the whole rest of the text for the end of each comment that has none.
+    parts: list[str] = []
+    reached = 0
+    while (start := shape.find("<!--", reached)) >= 0 and (end := shape.find("-->", start + 4)) >= 0:
+        parts += [shape[reached:start], _blotted(shape[start : end + 3])]
+        reached = end + 3
+    return "".join([*parts, shape[reached:]])
+
+
 def _blot(found: re.Match[str]) -> str:
+    return _blotted(found.group())
+
+
+def _blotted(text: str) -> str:
     # Not with blanks: at the beginning of a line they would look like indented code.
-    return re.sub(r"[^\s]", _BLOT, found.group())
+    return re.sub(r"\S", _BLOT, text)
 
 
 def _front_matter(shape: str, front: re.Match[str]) -> Iterator[Block]:
@@ -110,7 +123,7 @@ class _Page:
     def _code(self, token: Token, first: int, last: int) -> Iterator[Block]:
         self._see(first, last)
         begin = first + 1 if token.type == "fence" else first
-        end = begin + token.content.count("\n") if token.type == "fence" else last
+        end = begin + len(token.content.rstrip("\n").split("\n")) if token.type == "fence" else last
         # A block of code has no inner structure that we know, so only its outer edges are looked for.
         content = [line.strip() for line in token.content.split("\n") if line.strip()]
         lines = [n for n in range(begin, min(end, last)) if self._line(n).strip()]

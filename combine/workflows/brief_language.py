@@ -9,7 +9,7 @@ from collections.abc import Mapping
 _UNSEEN = re.compile("[\ud800-\udfff]")
 _SAMPLE = 20_000
 _SURE_WORDS = 3
-"""So many function words of one language, and twice those of the next, settle it."""
+"""So many function words of one language, and twice those of the next, settle it; in a short text the most do."""
 _SHORT = 60
 """Fewer letters than this tell a statistical model too little."""
 _DEFAULT = "en"
@@ -76,17 +76,18 @@ def detect_language(text: str) -> str:
     short = letters < _SHORT
     if script != "latin":
         return _SHARED_SCRIPT[script] if short else _by_model(sample)
-    return _by_function_words(sample) or (_DEFAULT if short else _by_model(sample))
+    return _by_function_words(sample, short=short) or (_DEFAULT if short else _by_model(sample))
 
 
-def _by_function_words(sample: str) -> str | None:
+def _by_function_words(sample: str, *, short: bool) -> str | None:
     words = Counter(re.findall(r"[^\W\d_]+", sample.lower()))
     scores = sorted(
         ((sum(words[word] for word in known.split()), language) for language, known in _FUNCTION_WORDS.items()),
         reverse=True,
     )
     (best, language), (second, _) = scores[0], scores[1]
-    return language if best >= _SURE_WORDS and best >= 2 * second else None
+    settled = best > second if short else best >= _SURE_WORDS and best >= 2 * second
+    return language if settled else None
 
 
 def _by_model(sample: str) -> str:

@@ -59,7 +59,7 @@ def _with_words(shape: str, pieces: Iterable[tuple[int, int]]) -> Iterator[tuple
 def _trim(shape: str, start: int, end: int) -> tuple[int, int] | None:
     text = shape[start:end]
     left = len(text) - len(text.lstrip())
-    marker = _TASK_BOX.match(text, left) or _BULLET.match(text, left)
+    marker = _TASK_BOX.match(text, left)
     if marker and any(letter.isalnum() for letter in text[marker.end() :]):
         left = marker.end()
     right = len(text.rstrip())
@@ -73,12 +73,14 @@ def _line_groups(block: Block) -> Iterator[tuple[SentenceKind, int, int]]:
     labels = sum(1 for start, end in lines if _LABEL.match(block.shape, start, end)) > 1
     begin, kind = 0, block.kind
     for n, (start, end) in enumerate(lines):
-        bullet = len(lines) > 1 and _BULLET.match(block.shape, start, end)
+        bullet = _BULLET.match(block.shape, start, end)
         if n and (bullet or (labels and _LABEL.match(block.shape, start, end))):
             yield kind, begin, start
             begin, kind = start, block.kind
-        if bullet and kind is SentenceKind.PROSE:
-            kind = SentenceKind.LIST_ITEM
+        if bullet and any(letter.isalnum() for letter in block.shape[bullet.end() : end]):
+            # The splitter takes whatever follows a bullet for one sentence.
+            begin = bullet.end()
+            kind = SentenceKind.LIST_ITEM if kind is SentenceKind.PROSE else kind
     yield kind, begin, len(block.shape)
 
 

@@ -1,0 +1,206 @@
+# ruff: noqa: RUF001
+"""Splitting a brief: exact spans, nothing lost, nothing twice."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from combine.errors import Invalid
+from combine.workflows.brief import Brief, SentenceKind, split_brief
+
+
+def texts(text: str) -> list[str]:
+    return [sentence.text for sentence in split_brief(text).sentences]
+
+
+def kinds(text: str) -> list[tuple[str, str]]:
+    return [(sentence.kind.value, sentence.text) for sentence in split_brief(text).sentences]
+
+
+def assert_sound(brief: Brief) -> None:
+    reached = 0
+    for number, sentence in enumerate(brief.sentences, 1):
+        assert sentence.id == f"B-{number}"
+        assert reached <= sentence.start < sentence.end <= len(brief.text)
+        assert brief.text[sentence.start : sentence.end] == sentence.text
+        assert sentence.text == sentence.text.strip()
+        assert any(letter.isalnum() for letter in sentence.text)
+        reached = sentence.end
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("Dr. Meier pays $3.50, e.g. by card. He leaves.", ["Dr. Meier pays $3.50, e.g. by card.", "He leaves."]),
+        ("A line that is\r\nwrapped. Next.", ["A line that is\r\nwrapped.", "Next."]),
+        ("old\rMac\r\rnew", ["old\rMac", "new"]),
+        ("See point 1. below. Then go.", ["See point 1. below.", "Then go."]),
+        ("Some **bold. Text** here.", ["Some **bold.", "Text** here."]),
+        ("we write small. it is fine.", ["we write small.", "it is fine."]),
+        ("Das gilt für z. B. alle. Am 1. März geht es los.", ["Das gilt für z. B. alle.", "Am 1. März geht es los."]),
+        ("Das ist der 2. Versuch. Wir sind bereit.", ["Das ist der 2. Versuch.", "Wir sind bereit."]),
+        ("M. Dupont est le chef. Il est pour.", ["M. Dupont est le chef.", "Il est pour."]),
+        ("¿Qué es esto? ¡Es el fin! No.", ["¿Qué es esto?", "¡Es el fin!", "No."]),
+        ("予約が必要です。予算は百万円です！", ["予約が必要です。", "予算は百万円です！"]),
+        ("我们需要系统。预算是10万元！", ["我们需要系统。", "预算是10万元！"]),
+        ("نحتاج إلى نظام. هل هذا ممكن؟ نعم.", ["نحتاج إلى نظام.", "هل هذا ممكن؟", "نعم."]),
+        ("यह एक है। दूसरा है।", ["यह एक है।", "दूसरा है।"]),
+        ("😀 Fine. 𝒳 is big.", ["😀 Fine.", "𝒳 is big."]),
+    ],
+)
+def test_sentences_end_where_a_reader_would_end_them(text, expected):
+    assert texts(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# Title #\ntext", [("heading", "Title"), ("prose", "text")]),
+        ("Title\n=====", [("heading", "Title")]),
+        ("- some. More.\n  - e\n* f", [("list_item", s) for s in ("some.", "More.", "e", "f")]),
+        ("1. one\n2. two\n   more", [("list_item", "one"), ("list_item", "two\n   more")]),
+        ("- [ ] todo\n- [x] done", [("list_item", "todo"), ("list_item", "done")]),
+        ("> said\n> so. Then\n\nno", [("quote", "said\n> so."), ("quote", "Then"), ("prose", "no")]),
+        ("> - deep", [("list_item", "deep")]),
+        ("| a | b |\n|---|---|\n| c. D | e |", [("table_row", "a | b"), ("table_row", "c. D | e")]),
+        ("a | b\n--|--\n  | 5", [("table_row", "a | b"), ("table_row", "5")]),
+        ("```py\nx = 1\n\ny = 2.\n```\nend", [("code", "x = 1\n\ny = 2."), ("prose", "end")]),
+        ("~~~\nopen", [("code", "open")]),
+        ("    indented\n    code", [("code", "indented\n    code")]),
+        ("- item\n\n  ```\n  code\n  ```", [("list_item", "item"), ("code", "code")]),
+        ("a <!-- b. C --> d\n\n<!-- e\n\nf -->\n\ng", [("prose", "a <!-- b. C --> d"), ("prose", "g")]),
+        ("<!-- note --> first", [("prose", "first")]),
+        ("<div>\nhello <b>you</b>\n</div>", [("prose", "hello <b>you")]),
+        ("a <customer name> b", [("prose", "a <customer name> b")]),
+        ("[x]: http://a.b 'T'", [("prose", "[x]: http://a.b 'T'")]),
+        ("---\nowner: me\ndue: May\n---\nText", [("prose", "owner: me"), ("prose", "due: May"), ("prose", "Text")]),
+        ("---\nText", [("prose", "Text")]),
+        ("Budget: 10k\nDeadline: May", [("prose", "Budget: 10k"), ("prose", "Deadline: May")]),
+        (
+            "We want:\n• one. Two\n• three",
+            [("prose", "We want:"), *(("list_item", s) for s in ("one.", "Two", "three"))],
+        ),
+        ("a) first\nb) second", [("list_item", "first"), ("list_item", "second")]),
+    ],
+)
+def test_blocks_keep_their_sentences_apart_and_their_markup_outside(text, expected):
+    assert kinds(text) == expected
+    assert_sound(split_brief(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n\t", "---\n***", "<!-- words -->", "<br/>", "# \n- \n> ", "```python\n```", "🎉"]
+)
+def test_nothing_but_markup_is_an_empty_brief(text):
+    with pytest.raises(Invalid) as caught:
+        split_brief(text)
+    assert caught.value.code == "brief_empty"
+    assert caught.value.hint
+
+
+def test_what_is_nested_too_deeply_for_the_parser_is_kept():
+    text = "".join("  " * depth + f"- item{depth} here\n" for depth in range(60))
+    found = " ".join(texts(text))
+    assert [f"item{depth} " in found for depth in range(60)] == [True] * 60
+
+
+WORD = st.integers(min_value=0, max_value=10**6).map(lambda n: f"word{n}x")
+WORDS = st.lists(WORD, min_size=1, max_size=6).map(" ".join)
+LINES = st.lists(WORDS, min_size=1, max_size=3)
+
+
+SHAPES = {
+    "prose": lambda lines: ".\n".join(lines) + "!",
+    "heading": lambda lines: f"### {lines[0]}",
+    "underlined": lambda lines: f"{lines[0]}\n----",
+    "list": lambda lines: "\n".join("  " * n + f"- {line}" for n, line in enumerate(lines)),
+    "ordered": lambda lines: "\n".join(f"{n}. {line}" for n, line in enumerate(lines, 1)),
+    "quote": lambda lines: "\n".join(f"> {line}" for line in lines),
+    "table": lambda lines: f"| {lines[0]} | b |\n|---|---|\n" + "\n".join(f"| {line} | 1 |" for line in lines),
+    "fence": lambda lines: "```\n" + "\n".join(lines) + "\n```",
+    "indented": lambda lines: "\n".join(f"    {line}" for line in lines),
+    "label": lambda lines: "\n".join(f"Label: {line}" for line in lines),
+}
+BLOCKS = st.builds(lambda shape, lines: SHAPES[shape](lines), st.sampled_from(sorted(SHAPES)), LINES)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(BLOCKS, min_size=1, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_every_word_of_every_block_is_in_exactly_one_sentence(parts, line_end):
+    text = "\n\n".join(parts).replace("\n", line_end)
+    brief = split_brief(text)
+    assert_sound(brief)
+    word = re.compile(r"word\d+x")
+    assert [w for s in brief.sentences for w in word.findall(s.text)] == word.findall(text)
+
+
+MARKUP = re.compile(
+    r"<!--.*?-->"  # comments
+    r"|</?(?:p|br)[\s/>][^<>]*>?"  # tags
+    r"|^[ \t>*+-]*(?:\d{1,9}[.)][ \t>*+-]*)*(?:`{3,}|~{3,}).*$"  # what is said of a code block
+    r"|(?<![^\s>*+.)-])\(?\d{1,9}[.)](?!\S)|(?<!\w)\(?[a-zA-Z]\)(?=\s)"  # numbers of list items
+    r"|\[[xX]\]",
+    re.DOTALL | re.MULTILINE,
+)
+SOUP = st.text(st.sampled_from("ab1 Z.é。\n\n\r\t#->|*+`~=[]()x!:<p>\\&漢ا\u2028\u00a0\x00"), max_size=80)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(SOUP, st.text(max_size=60), st.text(st.characters(), max_size=40)).map(lambda text: f"{text}\n\nend"))
+def test_any_text_is_split_without_loss(text):
+    brief = split_brief(text)
+    assert_sound(brief)
+    assert split_brief(text) == brief
+    left = text
+    for sentence in brief.sentences:
+        blank = re.sub(r"[^\r\n]", " ", sentence.text)
+        left = left[: sentence.start] + blank + left[sentence.end :]
+    left = MARKUP.sub(" ", left.replace("\r\n", "\n").replace("\r", "\n"))
+    assert not any(letter.isalnum() for letter in left), left
+
+
+LIMIT = 200 * 1024
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * (LIMIT // 5),
+        "One thing. " * (LIMIT // 11),
+        "これは文です。" * (LIMIT // 21),
+        "「a。" * (LIMIT // 7),
+        "- a\n" * (LIMIT // 4),
+        "- " * (LIMIT // 2) + "a",
+        ">" * (LIMIT - 1) + "a",
+        "|a|b|\n|-|-|\n" + "|c|d|\n" * 33_000,
+        "| a " * (LIMIT // 4),
+        '"a. ' * (LIMIT // 4),
+        "a. b" * (LIMIT // 4),
+        "<!--" * (LIMIT // 4) + "a",
+        "<p " * (LIMIT // 3) + "a",
+        "A:\n" * (LIMIT // 3),
+        "a\n" * (LIMIT // 2),
+        "---\na: b\n" + "c: d\n" * 40_000,
+        "# a " + "#" * LIMIT,
+        "a" * LIMIT,
+        "a) " * (LIMIT // 3),
+        "\n".join(">" * (n % 60) + " a" for n in range(6000)),
+    ],
+    ids=lambda text: text[:12].encode("unicode_escape").decode(),
+)
+def test_the_largest_brief_takes_no_time_to_speak_of(text):
+    began = time.process_time()
+    brief = split_brief(text)
+    # Ten times what it takes; a square of the length would take minutes.
+    assert time.process_time() - began < 20
+    assert_sound(brief)
+
+
+def test_a_code_block_is_one_sentence_and_does_not_decide_the_language():
+    brief = split_brief("```\nthe and of to is are\nfor with that\n```\n\nDie Stadt ist mit der Liste nicht zufrieden.")
+    assert brief.language == "de"
+    assert [s.kind for s in brief.sentences] == [SentenceKind.CODE, SentenceKind.PROSE]
