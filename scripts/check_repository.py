@@ -1,10 +1,12 @@
-"""Checks the files in git: no secrets, no addresses of package indexes, no paths of one machine, nothing huge.
+"""Checks the files in git: no secrets, no addresses of package indexes, no paths of one machine, nothing huge,
+no module or function of the package too long to read.
 
 ``check_repository.py [FOLDER]``; without a folder, this repository.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MAX_BYTES = 1_000_000
+MAX_MODULE_LINES = 500
+MAX_FUNCTION_LINES = 60
 
 # Lock formats that record where each file was downloaded from; requirements/*.txt hold pins and hashes only.
 ADDRESS_LOCKS = frozenset(
@@ -72,12 +76,28 @@ def faults_of_file(name: str, data: bytes) -> Iterator[str]:
                 yield f"{name}:{number}: {what}"
 
 
+def faults_of_size(name: str, source: str) -> Iterator[str]:
+    """Which module or function of the package is too long."""
+    lines = source.count("\n")
+    if lines > MAX_MODULE_LINES:
+        yield f"{name}: {lines} lines, more than {MAX_MODULE_LINES}"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > MAX_FUNCTION_LINES:
+                yield f"{name}:{node.lineno}: {node.name} has {length} lines, more than {MAX_FUNCTION_LINES}"
+
+
 def faults(folder: Path) -> Iterator[str]:
     """Everything wrong with the tracked files of this folder."""
     for name in tracked(folder):
         path = folder / name
         if path.is_file() and not path.is_symlink():
-            yield from faults_of_file(name, path.read_bytes())
+            data = path.read_bytes()
+            yield from faults_of_file(name, data)
+            # Migrations are a record, long or not.
+            if name.startswith("combine/") and name.endswith(".py") and "/migrations/versions/" not in name:
+                yield from faults_of_size(name, data.decode("utf-8"))
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """What the repository's own pages and checks promise."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import combine
+from combine.workflows.definition_shape import shape_faults
 
 ROOT = Path(__file__).parents[2]
 DECISIONS = ROOT / "docs" / "decisions"
@@ -75,6 +77,12 @@ def test_changelog_begins_with_unreleased_or_this_version():
     assert len(headings) == 1 or headings[1].startswith(combine.__version__)
 
 
+def test_the_workflow_in_the_users_page_has_the_right_form():
+    page = (ROOT / "docs" / "using.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```json\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    assert list(shape_faults(json.loads(example))) == []
+
+
 def check(script, *arguments):
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts" / script), *arguments], capture_output=True, text=True, check=False
@@ -86,6 +94,7 @@ def other_repository(tmp_path):
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
 
     def add(name, text):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
         subprocess.run(["git", "-C", str(tmp_path), "add", name], check=True)
         return tmp_path
@@ -103,6 +112,8 @@ def other_repository(tmp_path):
         ("d.pem", "-----BEGIN RSA PRIVATE " + "KEY-----", "a private key"),
         ("e.env", "KEY=sk-" + "ant-" + "a1" * 20, "an API key"),
         ("f.bin", "x" * 1_000_001, "more than 1000000"),
+        ("combine/g.py", "x = 1\n" * 501, "501 lines"),
+        ("combine/h.py", "def long():\n" + "    x = 1\n" * 60, "combine/h.py:1: long has 61 lines"),
     ],
 )
 def test_the_repository_check_finds_planted_faults(other_repository, name, text, fault):
