@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,7 +24,8 @@ from combine.engine.recovery import SEGMENT_NAME, SHARED_QUEUE, Recovery, read_e
 from combine.errors import OwnershipLost
 from combine.execution.segment import SegmentRunner
 from combine.storage.beat import BeatConnection
-from combine.storage.database import Database, WriteSession, sqlalchemy_url
+from combine.storage.database import Database, WriteSession
+from combine.storage.listener import CONTROL_CHANNEL, EventListener
 
 APP_NAME = "combine"
 APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
@@ -51,7 +52,7 @@ class _Segment:
     round: int
     workflow_id: str
     owner: str
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wake: asyncio.Event
 
     @property
     def draining(self) -> bool:
@@ -80,7 +81,7 @@ class Engine:
     def __init__(
         self,
         database: Database,
-        url: str,
+        listener: EventListener,
         runner: SegmentRunner,
         *,
         kind: str,
@@ -94,7 +95,8 @@ class Engine:
         self.queue = SHARED_QUEUE if shared else f"cli-{self.executor_id}"
         self.draining = False
         self._database = database
-        self._url = sqlalchemy_url(url)
+        self._url = database.url
+        self._listener = listener
         self._runner = runner
         self._kind = kind
         self._version = version
@@ -107,7 +109,7 @@ class Engine:
             application_name=APP_NAME,
             lazy=True,
         )
-        self._heartbeat = Heartbeat(BeatConnection(url, self.executor_id))
+        self._heartbeat = Heartbeat(BeatConnection(database.url, self.executor_id))
         self._segments: dict[str, _Segment] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -145,12 +147,6 @@ class Engine:
             await asyncio.gather(self._recovery_task, return_exceptions=True)
         await self._forget_queue()
         await self._stop_dbos()
-
-    def wake(self, execution_id: UUID) -> None:
-        """Tell the segment of that execution, if it runs here, that a person changed something."""
-        for segment in self._segments.values():
-            if segment.execution_id == execution_id:
-                segment.wake.set()
 
     async def enqueue(self, session: WriteSession, execution_id: UUID, round_: int, *, shared: bool = False) -> None:
         """Put one segment in the queue, in the caller's transaction. The same round twice is one row."""
@@ -217,7 +213,8 @@ class Engine:
 
     async def _run(self, execution_id: UUID, round_: int) -> str:
         key, owner = dbos_private.current_claim()
-        segment = _Segment(self, execution_id, round_, key, owner)
+        control = self._listener.subscribe(execution_id, CONTROL_CHANNEL)
+        segment = _Segment(self, execution_id, round_, key, owner, control.woken)
         self._segments[key] = segment
         self._idle.clear()
         try:
@@ -226,6 +223,7 @@ class Engine:
             # DBOS parks the loser quietly on this error and gives it the winner's result.
             raise DBOSWorkflowConflictIDError(key) from None
         finally:
+            control.close()
             del self._segments[key]
             if not self._segments:
                 self._idle.set()
@@ -237,7 +235,9 @@ class Engine:
 
         async def forget(session: WriteSession) -> None:
             await session.connection.execute(sa.text(dbos_private.MOVE_QUEUED), {"to": SHARED_QUEUE, "of": self.queue})
-            await session.connection.execute(sa.text("DELETE FROM dbos.queues WHERE name = :name"), {"name": self.queue})
+            await session.connection.execute(
+                sa.text("DELETE FROM dbos.queues WHERE name = :name"), {"name": self.queue}
+            )
 
         await self._database.transact(forget)
 

@@ -134,7 +134,5 @@ class Recovery:
             claimed = frozenset(rows.scalars().all())
         lost = claimed - dbos_private.running_here()
         if confirmed := lost & self._suspects:
-            await asyncio.to_thread(
-                dbos_private.hand_back_own, sorted(confirmed), self._executor_id, self._queue
-            )
+            await asyncio.to_thread(dbos_private.hand_back_own, sorted(confirmed), self._executor_id, self._queue)
         self._suspects = lost

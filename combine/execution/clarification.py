@@ -48,7 +48,12 @@ def normalise(question: Question, given: str) -> str:
 
 
 def settle(
-    questions: Sequence[Question], given: Mapping[str, str], *, decide_rest: bool, next_assumption: int, strict: bool = True
+    questions: Sequence[Question],
+    given: Mapping[str, str],
+    *,
+    decide_rest: bool,
+    next_assumption: int,
+    strict: bool = True,
 ) -> list[Settlement]:
     """Answers for as many questions as ``given`` (by id or text) or the defaults settle, in order.
 

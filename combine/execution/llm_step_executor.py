@@ -128,9 +128,7 @@ class LLMStepExecutor:
                     return LimitReached(output.findings)
                 _remediate(state, output, reply)
 
-    def _prompt_input(
-        self, step: StepDefinition, context: StepContext, state: _Progress, *, ask: bool
-    ) -> PromptInput:
+    def _prompt_input(self, step: StepDefinition, context: StepContext, state: _Progress, *, ask: bool) -> PromptInput:
         schema = self._catalog.schema(step.output)
         return PromptInput(
             workflow_id=context.workflow.workflow_id,
@@ -211,9 +209,7 @@ class LLMStepExecutor:
             await self._journal.close_call(self._failed(intent, context.model, error))
             raise
         await self._journal.close_call(self._replied(intent, context.model, reply))
-        return StoredReply(
-            intent.id, intent.attempt, reply.text, reply.stop_reason.value, reply.detail, reply.model
-        )
+        return StoredReply(intent.id, intent.attempt, reply.text, reply.stop_reason.value, reply.detail, reply.model)
 
     def _replied(self, intent: CallIntent, model: ModelRef, reply: LLMReply) -> CallReply:
         body = reply.text.encode("utf-8", "surrogatepass")

@@ -141,9 +141,7 @@ class SegmentJournal:
         for resting in _RESTING:
             step = next((step for step in steps if step.status == resting), None)
             if step is not None:
-                await transitions.finish(
-                    execution_id, resting.value, reason=step.reason, reason_code=step.reason_code
-                )
+                await transitions.finish(execution_id, resting.value, reason=step.reason, reason_code=step.reason_code)
                 return
         await Documents(session).activate_execution_versions(execution_id)
         await transitions.finish(execution_id, ExecutionStatus.COMPLETED.value)

@@ -7,7 +7,14 @@ from typing import Any
 
 from combine.execution.context import StepContext, StoredReply
 from combine.llm.models import parse_model
-from combine.storage.segment_state import DocumentFacts, FindingFacts, QuestionFacts, ReplyFacts, SegmentState, StepFacts
+from combine.storage.segment_state import (
+    DocumentFacts,
+    FindingFacts,
+    QuestionFacts,
+    ReplyFacts,
+    SegmentState,
+    StepFacts,
+)
 from combine.workflows.brief_json import brief_from_json
 from combine.workflows.definition_json import definition_from_json
 from combine.workflows.definitions import StepDefinition, WorkflowDefinition
@@ -17,7 +24,9 @@ from combine.workflows.prompts import UpstreamDocument
 from combine.workflows.questions import Answer
 from combine.workflows.statuses import DecidedBy, StepStatus
 
-INPUTS_CHANGED = "Documents that this one builds on have changed. Bring it in line with them and keep the rest as it is."
+INPUTS_CHANGED = (
+    "Documents that this one builds on have changed. Bring it in line with them and keep the rest as it is."
+)
 _RUNNABLE = frozenset({StepStatus.PENDING, StepStatus.RUNNING})
 
 
@@ -140,7 +149,9 @@ def _findings_to_mend(
     return tuple(
         _finding(f)
         for f in state.findings
-        if (f.kind == FindingKind.SEMANTIC and f.document == step.output and f.revision == reviews.get(f.step_id, 0) - 1)
+        if (
+            f.kind == FindingKind.SEMANTIC and f.document == step.output and f.revision == reviews.get(f.step_id, 0) - 1
+        )
         or (facts.document_id is None and _before(f, facts) and f.attempt == last)
     )
 

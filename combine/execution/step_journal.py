@@ -130,16 +130,16 @@ class StepJournal:
     async def save_document(self, step: StepDefinition, context: StepContext, version: NewVersion) -> int:
         """Document, version, event, step and, for the final step, what its verdict leads to: one commit."""
         plan = (
-            plan_after_review(
-                version.content, context.workflow, step.step_id, revisions_done=context.revisions_done
-            )
+            plan_after_review(version.content, context.workflow, step.step_id, revisions_done=context.revisions_done)
             if step.is_final
             else ReviewPlan(AfterReview.COMPLETE)
         )
 
         async def work(session: WriteSession) -> int:
             await self.segment.fence(session)
-            number = await Journal(session).save_document(version, step_status=_status_after(step, plan), reason=plan.reason)
+            number = await Journal(session).save_document(
+                version, step_status=_status_after(step, plan), reason=plan.reason
+            )
             if number is not None and step.is_final:
                 await _follow(session, step, context, version, plan)
             return number or 0

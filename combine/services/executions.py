@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -25,15 +25,16 @@ from combine.storage.questions import Questions
 from combine.storage.steps import StepRow, Steps
 from combine.storage.transitions import Transitions
 from combine.workflows.brief import Brief
-from combine.workflows.brief_json import brief_to_json
+from combine.workflows.brief_json import BRIEF_TYPE, brief_to_json
 from combine.workflows.catalog import Catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.graph import topological_order
-from combine.workflows.ordering import content_sha256
-from combine.workflows.questions import AnswerType, Question
-from combine.workflows.statuses import ENDED, DecisionAction, ExecutionStatus, StepStatus
+from combine.workflows.questions import Question
+from combine.workflows.statuses import ENDED, DecisionAction, DocumentStatus, ExecutionStatus, StepStatus
 
+_UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
+_STOPPED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.WAITING_FOR_PROVIDER, ExecutionStatus.WAITING_FOR_BUDGET})
 UNSAVABLE_CODES = frozenset({"schema", "reply_not_json", "reply_truncated"})
 
 
@@ -71,28 +72,26 @@ class ExecutionService:
         self._check_money(command, workflow)
         model, _ = parse_model(command.model)
         execution_id, brief_id = uuid4(), uuid4()
-        content = brief_to_json(command.brief)
 
         async def work(session: WriteSession) -> UUID:
             project = await Projects(session).get_or_create(command.project)
-            stored = await store_brief(session, project.id, brief_id, content, content_sha256(content))
-            await PersonActions(session).create(
+            await Executions(session).insert(
                 NewExecution(
                     id=execution_id,
                     project_id=project.id,
                     workflow_id=workflow.workflow_id,
                     workflow_version=workflow.version,
                     definition=definition_to_json(workflow),
-                    brief_id=stored,
+                    brief_id=await _store_brief(session, project.id, brief_id, command.brief),
                     model=str(model),
                     ask=command.ask,
                     given_answers=dict(command.answers),
                     budget_usd=command.budget_usd,
-                    step_ids=[step.step_id for step in topological_order(workflow)],
                 )
             )
+            await Steps(session).insert_all(execution_id, [step.step_id for step in topological_order(workflow)])
             await self._engine.enqueue(session, execution_id, 1)
-            await Outcomes(session).event(execution_id, "execution_queued", data={"workflow": workflow.workflow_id})
+            await Events(session).append(execution_id, "execution_queued", data={"workflow": workflow.workflow_id})
             return execution_id
 
         return await self._database.transact(work)
@@ -104,35 +103,20 @@ class ExecutionService:
         """
 
         async def work(session: WriteSession) -> UUID:
-            locked = await self._lock(session, execution)
-            rows = await Questions(session).open_questions(locked.id)
-            if not rows:
-                raise Conflict(
-                    f"Execution {locked.id} has no open question; it is {locked.status}.", code="no_open_question"
-                )
-            questions = [_question(row) for row in rows]
-            if unknown := unknown_names(questions, given):
-                raise Invalid(
-                    f"No open question is called {', '.join(map(repr, unknown))}.",
-                    code="answer_unknown",
-                    hint="Open are: " + "; ".join(f"{question.id} {question.text}" for question in questions),
-                )
-            outcomes, actions = Outcomes(session), PersonActions(session)
-            _, assumption = await outcomes.last_question(locked.id)
-            used = await Documents(session).used_ids(locked.project_id, "")
-            settled = settle(
-                questions,
-                given,
-                decide_rest=decide_rest,
-                next_assumption=max(assumption, used.get("ASM", 0)) + 1,
-            )
+            row = await _lock(session, execution)
+            questions = [open_.question for open_ in await Questions(session).open_questions(row.id)]
+            _must_be_open(row, questions, given)
+            used = await Documents(session).used_ids(row.project_id, "")
+            settled = settle(questions, given, decide_rest=decide_rest, next_assumption=used.get("ASM", 0) + 1)
             for one in settled:
-                number = int(one.question.id.removeprefix("Q-"))
-                await actions.answer(locked.id, number, one.text, one.decided_by.value, one.assumption_id)
-            if await actions.release_answered_steps(locked.id):
-                await self._go_on(session, locked, ExecutionStatus.WAITING_FOR_ANSWERS)
-            await outcomes.event(locked.id, "answered", data={"questions": [one.question.id for one in settled]})
-            return locked.id
+                await Questions(session).answer(
+                    row.id, one.number, one.text, one.decided_by, assumption_id=one.assumption_id
+                )
+            if await Transitions(session).release_answered_steps(row.id):
+                await self._go_on(session, row, ExecutionStatus.WAITING_FOR_ANSWERS)
+            ids = [one.question.id for one in settled]
+            await Events(session).append(row.id, "answered", data={"questions": ids})
+            return row.id
 
         return await self._database.transact(work)
 
@@ -140,18 +124,17 @@ class ExecutionService:
         """Accept the document a step waits with. Raises Conflict if none waits, or several and none is named."""
 
         async def work(session: WriteSession) -> UUID:
-            locked = await self._lock(session, execution)
-            outcomes, actions = Outcomes(session), PersonActions(session)
-            step = await self._gate(outcomes, locked, step_id)
-            await outcomes.set_step(
-                locked.id, step.step_id, status=StepStatus.DONE.value, accepted=True, reason=None, guidance=None
+            row = await _lock(session, execution)
+            step = await _gate(session, row, step_id)
+            await Steps(session).update(
+                row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None, guidance=None
             )
-            await actions.record_decision(
-                locked.id, step.step_id, DecisionAction.ACCEPT.value, None, step.document_id
+            await Decisions(session).insert(
+                row.id, DecisionAction.ACCEPT, step_id=step.step_id, document_id=step.document_id
             )
-            await self._go_on(session, locked, ExecutionStatus.WAITING_FOR_ACCEPTANCE)
-            await outcomes.event(locked.id, "accepted", step.step_id)
-            return locked.id
+            await self._go_on(session, row, ExecutionStatus.WAITING_FOR_ACCEPTANCE)
+            await Events(session).append(row.id, "accepted", step.step_id)
+            return row.id
 
         return await self._database.transact(work)
 
@@ -160,16 +143,15 @@ class ExecutionService:
         words = _words(reason, "A reason is needed to send a document back.")
 
         async def work(session: WriteSession) -> UUID:
-            locked = await self._lock(session, execution)
-            outcomes, actions = Outcomes(session), PersonActions(session)
-            step = await self._gate(outcomes, locked, step_id)
-            await actions.record_decision(
-                locked.id, step.step_id, DecisionAction.REJECT.value, words, step.document_id
+            row = await _lock(session, execution)
+            step = await _gate(session, row, step_id)
+            await Decisions(session).insert(
+                row.id, DecisionAction.REJECT, step_id=step.step_id, reason=words, document_id=step.document_id
             )
-            await outcomes.send_back(locked.id, [step.step_id], {step.step_id: words})
-            await self._go_on(session, locked, ExecutionStatus.WAITING_FOR_ACCEPTANCE)
-            await outcomes.event(locked.id, "sent_back", step.step_id, {"reason": words})
-            return locked.id
+            await Transitions(session).send_back(row.id, [step.step_id], {step.step_id: words})
+            await self._go_on(session, row, ExecutionStatus.WAITING_FOR_ACCEPTANCE)
+            await Events(session).append(row.id, "sent_back", step.step_id, {"reason": words})
+            return row.id
 
         return await self._database.transact(work)
 
@@ -181,22 +163,24 @@ class ExecutionService:
             guidance = _words(guidance, "Trying again needs guidance, or the same would come out.")
 
         async def work(session: WriteSession) -> UUID:
-            locked = await self._lock(session, execution)
-            outcomes, actions = Outcomes(session), PersonActions(session)
-            waiting = [s for s in await outcomes.steps(locked.id) if s.status == StepStatus.WAITING_FOR_DECISION]
+            row = await _lock(session, execution)
+            steps = await Steps(session).list(row.id)
+            waiting = [step for step in steps if step.status == StepStatus.WAITING_FOR_DECISION]
             if not waiting:
                 raise Conflict(
-                    f"Execution {locked.id} waits for no decision; it is {locked.status}.", code="no_decision_wanted"
+                    f"Execution {row.id} waits for no decision; it is {row.status}.", code="no_decision_wanted"
                 )
             for step in waiting:
                 if action is DecisionAction.TRY_AGAIN:
-                    await self._try_again(session, locked, step, guidance or "")
+                    await _try_again(session, row, step, guidance or "")
                 else:
-                    await self._accept_anyway(outcomes, actions, locked, step)
-                await actions.record_decision(locked.id, step.step_id, action.value, guidance, step.document_id)
-            await self._go_on(session, locked, ExecutionStatus.WAITING_FOR_DECISION)
-            await outcomes.event(locked.id, "decided", data={"action": action.value, "guidance": guidance})
-            return locked.id
+                    await _accept_anyway(session, row, step)
+                await Decisions(session).insert(
+                    row.id, action, step_id=step.step_id, reason=guidance, document_id=step.document_id
+                )
+            await self._go_on(session, row, ExecutionStatus.WAITING_FOR_DECISION)
+            await Events(session).append(row.id, "decided", data={"action": action.value, "guidance": guidance})
+            return row.id
 
         return await self._database.transact(work)
 
@@ -204,14 +188,13 @@ class ExecutionService:
         """End the execution; a call in flight is cut. Raises Conflict if it has ended already."""
 
         async def work(session: WriteSession) -> UUID:
-            locked = await self._lock(session, execution)
-            if ExecutionStatus(locked.status) in ENDED - {ExecutionStatus.FAILED}:
-                raise Conflict(f"Execution {locked.id} is {locked.status} already.", code="already_ended")
-            actions, outcomes = PersonActions(session), Outcomes(session)
-            await actions.record_decision(locked.id, None, DecisionAction.CANCEL.value, None, None)
-            await outcomes.finish(locked.id, ExecutionStatus.CANCELLED.value, ended=True)
-            await actions.poke(locked.id)
-            return locked.id
+            row = await _lock(session, execution)
+            if row.status in ENDED - {ExecutionStatus.FAILED}:
+                raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended")
+            await Decisions(session).insert(row.id, DecisionAction.CANCEL)
+            await Transitions(session).poke(row.id)
+            await Transitions(session).finish(row.id, ExecutionStatus.CANCELLED)
+            return row.id
 
         return await self._database.transact(work)
 
@@ -222,97 +205,44 @@ class ExecutionService:
         """
 
         async def work(session: WriteSession) -> UUID:
-            locked = await self._lock(session, execution)
-            actions, outcomes = PersonActions(session), Outcomes(session)
-            status = ExecutionStatus(locked.status)
+            row = await _lock(session, execution)
             if budget_usd is not None:
-                await actions.set_budget(locked.id, budget_usd)
-            if status in {ExecutionStatus.QUEUED, ExecutionStatus.RUNNING}:
-                await self._take_over(session, locked)
-            elif status in {
-                ExecutionStatus.FAILED,
-                ExecutionStatus.WAITING_FOR_PROVIDER,
-                ExecutionStatus.WAITING_FOR_BUDGET,
-            }:
-                if status is ExecutionStatus.WAITING_FOR_BUDGET and budget_usd is None:
+                await Executions(session).set_budget(row.id, budget_usd)
+            if row.status in _UNDER_WAY:
+                await self._take_over(session, row)
+            elif row.status in _STOPPED:
+                if row.status == ExecutionStatus.WAITING_FOR_BUDGET and budget_usd is None:
                     raise Conflict(
-                        f"Execution {locked.id} stopped at its cap of {locked.budget_usd} USD.",
+                        f"Execution {row.id} stopped at its cap of {row.budget_usd} USD.",
                         code="budget_needed",
-                        hint=f"Say how much it may cost in all: combine resume {locked.id} --budget USD",
+                        hint=f"Say how much it may cost in all: combine resume {row.id} --budget USD",
                     )
-                await actions.release_steps(locked.id, status.value)
-                await self._go_on(session, locked, status)
+                await Transitions(session).release_steps(row.id, row.status)
+                await self._go_on(session, row, ExecutionStatus(row.status))
             else:
-                raise _cannot_resume(locked)
-            await outcomes.event(locked.id, "resumed")
-            return locked.id
+                raise _cannot_resume(row)
+            await Events(session).append(row.id, "resumed")
+            return row.id
 
         return await self._database.transact(work)
 
-    async def _lock(self, session: WriteSession, execution: str) -> LockedExecution:
-        return await PersonActions(session).lock(await find_execution(session, execution))
-
-    async def _go_on(self, session: WriteSession, locked: LockedExecution, waited_as: ExecutionStatus) -> None:
+    async def _go_on(self, session: WriteSession, row: ExecutionRow, waited_as: ExecutionStatus) -> None:
         """Enqueue the next segment, or tell the one that still works on other steps."""
-        actions = PersonActions(session)
-        if locked.status == waited_as:
-            round_ = await actions.requeue(locked.id)
-            await self._engine.enqueue(session, locked.id, round_)
+        if row.status == waited_as:
+            await self._engine.enqueue(session, row.id, await Transitions(session).requeue(row.id))
         else:
-            await actions.poke(locked.id)
+            await Transitions(session).poke(row.id)
 
-    async def _take_over(self, session: WriteSession, locked: LockedExecution) -> None:
-        adoption = await self._engine.adopt(session, locked.id, locked.round)
+    async def _take_over(self, session: WriteSession, row: ExecutionRow) -> None:
+        adoption = await self._engine.adopt(session, row.id, row.round)
         if adoption is Adoption.BUSY:
             raise Conflict(
-                f"Another process works on execution {locked.id}.",
+                f"Another process works on execution {row.id}.",
                 code="already_running",
-                hint=f"Follow it with: combine watch {locked.id}",
+                hint=f"Follow it with: combine watch {row.id}",
             )
         if adoption is Adoption.ENDED:
-            round_ = await PersonActions(session).requeue(locked.id)
-            await self._engine.enqueue(session, locked.id, round_)
-
-    async def _gate(self, outcomes: Outcomes, locked: LockedExecution, step_id: str | None) -> LockedStep:
-        waiting = [
-            step
-            for step in await outcomes.steps(locked.id)
-            if step.status == StepStatus.WAITING_FOR_ACCEPTANCE and step_id in {None, step.step_id}
-        ]
-        if len(waiting) == 1:
-            return waiting[0]
-        if waiting:
-            names = ", ".join(step.step_id for step in waiting)
-            raise Conflict(f"Several steps wait for acceptance: {names}.", code="step_needed", hint="Name one: --step")
-        raise Conflict(
-            f"Execution {locked.id} waits for no acceptance; it is {locked.status}.", code="no_acceptance_wanted"
-        )
-
-    async def _try_again(
-        self, session: WriteSession, locked: LockedExecution, step: LockedStep, guidance: str
-    ) -> None:
-        steps = [step.step_id]
-        if step.document_id is not None:
-            document = await Documents(session).get(step.document_id)
-            workflow = definition_from_json(locked.definition)
-            plan = plan_after_review(document.content, workflow, step.step_id, revisions_done=locked.revision)
-            steps = sorted(plan.steps | {step.step_id})
-        await Outcomes(session).send_back(locked.id, steps, dict.fromkeys(steps, guidance))
-
-    async def _accept_anyway(
-        self, outcomes: Outcomes, actions: PersonActions, locked: LockedExecution, step: LockedStep
-    ) -> None:
-        if step.document_id is not None:
-            await outcomes.set_step(locked.id, step.step_id, status=StepStatus.DONE.value, accepted=True, reason=None)
-            return
-        codes = set(await actions.last_finding_codes(locked.id, step.step_id))
-        if codes & UNSAVABLE_CODES:
-            raise Conflict(
-                f"The last output of step {step.step_id} is no valid document, so it cannot be accepted.",
-                code="not_acceptable",
-                hint=f"Try again with guidance: combine resume {locked.id} --decision try-again --guidance TEXT",
-            )
-        await outcomes.accept_last_attempt(locked.id, step.step_id)
+            await self._engine.enqueue(session, row.id, await Transitions(session).requeue(row.id))
 
     def _check_money(self, command: StartExecution, workflow: WorkflowDefinition) -> None:
         if command.budget_usd is None:
@@ -330,8 +260,71 @@ class ExecutionService:
                 )
 
 
-def _question(row: object) -> Question:
-    raise NotImplementedError
+async def _lock(session: WriteSession, execution: str) -> ExecutionRow:
+    executions = Executions(session)
+    return await executions.lock((await executions.find_by_prefix(execution)).id)
+
+
+async def _store_brief(session: WriteSession, project_id: UUID, brief_id: UUID, brief: Brief) -> UUID:
+    """The brief's version in the project: the one that counts if the text is the same, else a new one."""
+    documents = Documents(session)
+    content = brief_to_json(brief)
+    active = await documents.active(project_id, BRIEF_TYPE)
+    if active is not None:
+        if active.content["text"] == brief.text:
+            return active.id
+        await documents.supersede(active.id)
+    await documents.insert_version(
+        NewDocument(brief_id, project_id, BRIEF_TYPE, content, DocumentStatus.ACTIVE, "person")
+    )
+    return brief_id
+
+
+def _must_be_open(row: ExecutionRow, questions: list[Question], given: Mapping[str, str]) -> None:
+    if not questions:
+        raise Conflict(f"Execution {row.id} has no open question; it is {row.status}.", code="no_open_question")
+    if unknown := unknown_names(questions, given):
+        raise Invalid(
+            f"No open question is called {', '.join(map(repr, unknown))}.",
+            code="answer_unknown",
+            hint="Open are: " + "; ".join(f"{question.id} {question.text}" for question in questions),
+        )
+
+
+async def _gate(session: WriteSession, row: ExecutionRow, step_id: str | None) -> StepRow:
+    steps = await Steps(session).list(row.id)
+    waiting = [s for s in steps if s.status == StepStatus.WAITING_FOR_ACCEPTANCE and step_id in {None, s.step_id}]
+    if len(waiting) == 1:
+        return waiting[0]
+    if waiting:
+        names = ", ".join(step.step_id for step in waiting)
+        raise Conflict(f"Several steps wait for acceptance: {names}.", code="step_needed", hint="Name one with --step.")
+    raise Conflict(f"Execution {row.id} waits for no acceptance; it is {row.status}.", code="no_acceptance_wanted")
+
+
+async def _try_again(session: WriteSession, row: ExecutionRow, step: StepRow, guidance: str) -> None:
+    steps = {step.step_id}
+    if step.document_id is not None:
+        document = await Documents(session).get(step.document_id)
+        workflow = definition_from_json(row.definition)
+        steps |= plan_after_review(
+            document.content, workflow, step.step_id, revisions_done=workflow.max_revisions
+        ).steps
+    await Transitions(session).send_back(row.id, sorted(steps), dict.fromkeys(steps, guidance))
+
+
+async def _accept_anyway(session: WriteSession, row: ExecutionRow, step: StepRow) -> None:
+    if step.document_id is not None:
+        await Steps(session).update(row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None)
+        return
+    last = [found for found in await Findings(session).latest(row.id) if found.step_id == step.step_id]
+    if any(found.finding.code in UNSAVABLE_CODES for found in last):
+        raise Conflict(
+            f"The last output of step {step.step_id} is no valid document, so it cannot be accepted.",
+            code="not_acceptable",
+            hint=f"Try again with guidance: combine resume {row.id} --decision try-again --guidance TEXT",
+        )
+    await Transitions(session).accept_last_attempt(row.id, step.step_id)
 
 
 def _words(text: str | None, message: str) -> str:
@@ -341,18 +334,14 @@ def _words(text: str | None, message: str) -> str:
     return words
 
 
-def _cannot_resume(locked: LockedExecution) -> Conflict:
+def _cannot_resume(row: ExecutionRow) -> Conflict:
     hints = {
-        ExecutionStatus.WAITING_FOR_ANSWERS: f"Answer its questions: combine answer {locked.id}",
-        ExecutionStatus.WAITING_FOR_ACCEPTANCE: f"combine accept {locked.id}, or "
-        f"combine reject {locked.id} --reason TEXT",
-        ExecutionStatus.WAITING_FOR_DECISION: f"combine resume {locked.id} --decision accept-anyway, "
+        ExecutionStatus.WAITING_FOR_ANSWERS: f"Answer its questions: combine answer {row.id}",
+        ExecutionStatus.WAITING_FOR_ACCEPTANCE: f"combine accept {row.id}, or combine reject {row.id} --reason TEXT",
+        ExecutionStatus.WAITING_FOR_DECISION: f"combine resume {row.id} --decision accept-anyway, "
         "try-again --guidance TEXT, or cancel",
-        ExecutionStatus.COMPLETED: f"See it: combine show {locked.id}",
+        ExecutionStatus.COMPLETED: f"See it: combine show {row.id}",
         ExecutionStatus.CANCELLED: "Start anew: combine run BRIEF",
     }
-    status = ExecutionStatus(locked.status)
-    return Conflict(f"Execution {locked.id} is {status}.", code="cannot_resume", hint=hints.get(status))
-
-
-_ = Sequence
+    status = ExecutionStatus(row.status)
+    return Conflict(f"Execution {row.id} is {status}.", code="cannot_resume", hint=hints.get(status))

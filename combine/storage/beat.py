@@ -5,7 +5,8 @@ limits)."""
 from __future__ import annotations
 
 import psycopg
-from sqlalchemy.engine import make_url
+
+from combine.storage.urls import libpq_url
 
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_MS = 2000
@@ -16,11 +17,6 @@ ON CONFLICT (id) DO UPDATE SET beat_at = clock_timestamp()
 """
 _BEAT = "UPDATE executors SET beat_at = clock_timestamp() WHERE id = %s"
 _REMOVE = "DELETE FROM executors WHERE id = %s"
-
-
-def libpq_url(url: str) -> str:
-    """The URL in the form that psycopg itself takes."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 class BeatConnection:

@@ -41,7 +41,7 @@ def reason_of(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(original).splitlines() if line.strip()]
     text = lines[0] if lines else type(original).__name__
-    return re.sub(r"(://[^:@/\s]*:)[^@\s]*@|(password=)\S+", r"\1\2***", text)
+    return re.sub(r"(?<=:)[^:@/\s]+(?=@)|(?<=password=)\S+", "***", text)
 
 
 def mark_disconnects(target: type[sa.Engine] | sa.Engine) -> None:

@@ -242,9 +242,7 @@ class Journal:
         }
         await self._connection.execute(_CLOSE_CALL, values)
 
-    async def save_document(
-        self, version: NewVersion, *, step_status: str, reason: str | None = None
-    ) -> int | None:
+    async def save_document(self, version: NewVersion, *, step_status: str, reason: str | None = None) -> int | None:
         """Document, version, event and the step's new status in one. None: a previous try had succeeded."""
         values: dict[str, Any] = {name: getattr(version, name) for name in NewVersion.__slots__}
         values["call_ids"] = list(version.call_ids)

@@ -22,6 +22,10 @@ from psycopg.conninfo import make_conninfo
 from combine.storage.urls import KEEPALIVE, libpq_url
 
 CHANNEL = "combine_events"
+CONTROL_CHANNEL = "combine_control"
+"""Told the id of an execution that a person has changed; the segment that works on it looks at once."""
+
+_CHANNELS = (CHANNEL, CONTROL_CHANNEL)
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
 _CONNECT_SECONDS = 5
@@ -35,10 +39,11 @@ class Subscription:
     Nothing is missed in between: what is stored after the last ``wait`` returned ends the next one at once.
     """
 
-    def __init__(self, listener: EventListener, execution_id: UUID) -> None:
+    def __init__(self, listener: EventListener, channel: str, execution_id: UUID) -> None:
         self._listener = listener
-        self._execution_id = execution_id
-        self._woken = asyncio.Event()
+        self._key = (channel, execution_id)
+        self.woken = asyncio.Event()
+        """Set when there may be something new; for those who wait for several things at once."""
 
     def __enter__(self) -> Self:
         return self
@@ -51,20 +56,20 @@ class Subscription:
     async def wait(self, timeout: float = 15.0) -> bool:  # noqa: ASYNC109 - running out of time is an answer here
         """Until there may be something new, or ``timeout`` seconds. False: nothing was heard; read anyway."""
         try:
-            await asyncio.wait_for(self._woken.wait(), timeout)
+            await asyncio.wait_for(self.woken.wait(), timeout)
         except TimeoutError:
             return False
         finally:
-            self._woken.clear()  # before the caller's read, so a later event sets it again
+            self.woken.clear()  # before the caller's read, so a later event sets it again
         return True
 
     def wake(self) -> None:
         """End the present or the next wait."""
-        self._woken.set()
+        self.woken.set()
 
     def close(self) -> None:
         """Stop listening for this execution."""
-        self._listener.forget(self._execution_id, self)
+        self._listener.forget(self._key, self)
 
 
 class EventListener:
@@ -72,7 +77,7 @@ class EventListener:
 
     def __init__(self, url: str) -> None:
         self._url = libpq_url(url)
-        self._waiting: defaultdict[UUID, set[Subscription]] = defaultdict(set)
+        self._waiting: defaultdict[tuple[str, UUID], set[Subscription]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
 
@@ -90,19 +95,19 @@ class EventListener:
             self._task = None
         self._wake_all()
 
-    def subscribe(self, execution_id: UUID) -> Subscription:
+    def subscribe(self, execution_id: UUID, channel: str = CHANNEL) -> Subscription:
         """A waiter for the events of one execution; it counts from now on, even before the connection stands."""
-        subscription = Subscription(self, execution_id)
-        self._waiting[execution_id].add(subscription)
+        subscription = Subscription(self, channel, execution_id)
+        self._waiting[channel, execution_id].add(subscription)
         return subscription
 
-    def forget(self, execution_id: UUID, subscription: Subscription) -> None:
+    def forget(self, key: tuple[str, UUID], subscription: Subscription) -> None:
         """The opposite of ``subscribe``."""
-        waiters = self._waiting.get(execution_id)
+        waiters = self._waiting.get(key)
         if waiters is not None:
             waiters.discard(subscription)
             if not waiters:
-                del self._waiting[execution_id]
+                del self._waiting[key]
 
     async def connected(self) -> None:
         """Return once the connection stands."""
@@ -130,17 +135,18 @@ class EventListener:
         }
         connection = await psycopg.AsyncConnection.connect(make_conninfo(self._url, **settings), autocommit=True)
         async with connection:
-            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+            for channel in _CHANNELS:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self._listening.set()
             self._wake_all()  # what was stored while nobody listened
             while True:
                 async for notification in connection.notifies(timeout=_CHECK_SECONDS):
-                    self._wake(notification.payload)
+                    self._wake(notification.channel, notification.payload)
                 await connection.execute("SELECT 1")  # a connection that died silently shows it only when used
 
-    def _wake(self, payload: str) -> None:
+    def _wake(self, channel: str, payload: str) -> None:
         with suppress(ValueError):
-            for subscription in self._waiting.get(UUID(payload.partition(" ")[0]), ()):
+            for subscription in self._waiting.get((channel, UUID(payload.partition(" ")[0])), ()):
                 subscription.wake()
 
     def _wake_all(self) -> None:

@@ -11,10 +11,8 @@ import sqlalchemy as sa
 from combine.storage.database import WriteSession
 from combine.storage.events import Events
 from combine.storage.executions import Executions
+from combine.storage.listener import CONTROL_CHANNEL
 from combine.storage.tables import steps
-
-CONTROL_CHANNEL = "combine_control"
-"""Told the id of an execution that a person has changed; the segment that works on it looks at once."""
 
 
 class Transitions:

@@ -24,6 +24,8 @@ def normalise_url(text: str) -> sa.URL:
         raise _invalid("The database URL cannot be read.") from None
     if not url.database:
         raise _invalid("The database URL names no database.")
+    if {"@", "/"} & set(url.database):  # the rest of a password with an unescaped / has been taken for the name
+        raise _invalid("The database URL cannot be read.")
     return url
 
 

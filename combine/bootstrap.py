@@ -1,0 +1,161 @@
+"""The only place where objects are built from Settings and joined together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from combine import __version__
+from combine.llm.factory import LLMConfig, ModelPrice, ProviderFactory
+from combine.llm.pricing import Pricing
+from combine.services.costs import CostService
+from combine.services.documents import DocumentService
+from combine.services.inspection import InspectionService
+from combine.settings import Settings
+from combine.storage.database import Database
+from combine.storage.listener import EventListener
+from combine.storage.migrate import upgrade
+from combine.workflows.catalog import Catalog, load_catalog
+
+if TYPE_CHECKING:
+    from combine.engine.engine import Engine
+    from combine.services.executions import ExecutionService
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the commands that only look need."""
+
+    settings: Settings
+    database: Database
+    catalog: Catalog
+    listener: EventListener
+    inspection: InspectionService
+    documents: DocumentService
+    costs: CostService
+
+
+@dataclass(frozen=True, slots=True)
+class Working(Reading):
+    """What the commands that make an execution go on need: the engine runs in this process."""
+
+    engine: Engine
+    executions: ExecutionService
+    providers: ProviderFactory
+    pricing: Pricing
+
+
+def llm_config(settings: Settings) -> LLMConfig:
+    """The language models' share of the settings."""
+    return LLMConfig(
+        anthropic_api_key=settings.anthropic_api_key,
+        anthropic_base_url=settings.anthropic_base_url,
+        openai_api_key=settings.openai_api_key,
+        openai_base_url=settings.openai_base_url,
+        connect_timeout_s=settings.llm_connect_timeout.total_seconds(),
+        read_timeout_s=settings.llm_read_timeout.total_seconds(),
+        max_retries=settings.llm_max_retries,
+        retry_after_cap_s=settings.llm_retry_after_cap.total_seconds(),
+        enable_caching=settings.llm_enable_caching,
+        prices={
+            name: ModelPrice(price.input, price.output, price.cache_read, price.cache_write)
+            for name, price in settings.llm_prices.items()
+        },
+        scripted_file=settings.scripted_file,
+    )
+
+
+async def database_url(settings: Settings, report: Report) -> str:
+    """The configured database's URL, or that of the embedded server, which is started if it is not up."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    from combine.storage.embedded import start_embedded  # noqa: PLC0415 - a configured database never needs it
+
+    server = await asyncio.to_thread(start_embedded, settings.data_dir, report=report)
+    return server.url
+
+
+@asynccontextmanager
+async def open_reading(settings: Settings, report: Report) -> AsyncIterator[Reading]:
+    """Database at the right schema, catalog and the services that read. Closes what it opened."""
+    async with AsyncExitStack() as stack:
+        yield await _reading(settings, report, stack)
+
+
+@asynccontextmanager
+async def open_working(
+    settings: Settings, report: Report, *, kind: str = "cli", shared: bool = False
+) -> AsyncIterator[Working]:
+    """The same, with the engine running in this process.
+
+    ``shared``: take segments from the queue that all workers share; otherwise only those of this process's own
+    commands.
+    """
+    from combine.engine.engine import Engine  # noqa: PLC0415 - half a second that only working commands pay
+    from combine.execution.runner import ExecutionRunner  # noqa: PLC0415 - as above
+    from combine.execution.telemetry import Telemetry  # noqa: PLC0415 - as above
+    from combine.services.executions import ExecutionService  # noqa: PLC0415 - as above
+
+    async with AsyncExitStack() as stack:
+        reading = await _reading(settings, report, stack)
+        config = llm_config(settings)
+        providers, pricing = ProviderFactory(config), config.pricing()
+        stack.push_async_callback(providers.close)
+        runner = ExecutionRunner(
+            database=reading.database,
+            catalog=reading.catalog,
+            providers=providers,
+            pricing=pricing,
+            telemetry=Telemetry(reading.database),
+            max_output_tokens=settings.llm_max_output_tokens,
+        )
+        engine = Engine(
+            reading.database,
+            reading.listener,
+            runner.run,
+            kind=kind,
+            shared=shared,
+            version=__version__,
+            concurrency=settings.worker_concurrency,
+            drain_grace_s=settings.drain_grace.total_seconds(),
+        )
+        stack.push_async_callback(engine.drain)
+        await engine.start()
+        yield Working(
+            settings=reading.settings,
+            database=reading.database,
+            catalog=reading.catalog,
+            listener=reading.listener,
+            inspection=reading.inspection,
+            documents=reading.documents,
+            costs=reading.costs,
+            engine=engine,
+            executions=ExecutionService(reading.database, reading.catalog, engine, pricing),
+            providers=providers,
+            pricing=pricing,
+        )
+
+
+async def _reading(settings: Settings, report: Report, stack: AsyncExitStack) -> Reading:
+    catalog = load_catalog(settings.workflows_dir)
+    url = await database_url(settings, report)
+    await upgrade(url)
+    database = Database(url, pool_size=settings.database_pool_size)
+    stack.push_async_callback(database.close)
+    listener = EventListener(url)
+    await listener.start()
+    stack.push_async_callback(listener.close)
+    return Reading(
+        settings=settings,
+        database=database,
+        catalog=catalog,
+        listener=listener,
+        inspection=InspectionService(database, listener),
+        documents=DocumentService(database, catalog),
+        costs=CostService(database),
+    )
