@@ -18,10 +18,11 @@ from uuid import uuid4
 
 import pytest
 
+from combine.storage.embedded import EmbeddedServer, start_embedded, stop_embedded
+from combine.storage.embedded_host import prepare_host
+
 if TYPE_CHECKING:
     from combine.storage.database import Database
-    from combine.storage.embedded import EmbeddedServer
-
 _HOME_VARIABLE = "TEST_POSTGRES_HOME"
 _HOME_PREFIX = "combine-tests-"
 _TEMPLATE = "template_combine"
@@ -52,8 +53,6 @@ def _sweep() -> None:
 
 def _remove_home(home: Path) -> None:
     if any(home.iterdir()):
-        from combine.storage.embedded import stop_embedded
-
         for data_dir in home.iterdir():
             stop_embedded(data_dir)
     shutil.rmtree(home, ignore_errors=True)
@@ -70,8 +69,6 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data folder of the test's own, with a short path; a server that was started in it is stopped."""
-    from combine.storage.embedded import stop_embedded
-
     folder = Path(os.environ[_HOME_VARIABLE]) / f"own-{uuid4().hex[:8]}"
     yield folder
     if folder.exists():
@@ -88,23 +85,17 @@ class OwnServer:
 
     def crash(self) -> None:
         """Stop as after a power cut: nothing is written out, connections break."""
-        from combine.storage.embedded_host import prepare_host
-
         host = prepare_host(self.data_dir)
         assert host.run("pg_ctl", "stop", "-D", str(host.cluster), "-m", "immediate", "-w").returncode == 0
 
     def start(self) -> EmbeddedServer:
         """Start it again."""
-        from combine.storage.embedded import start_embedded
-
         return start_embedded(self.data_dir)
 
 
 @pytest.fixture
 def server(data_dir: Path) -> OwnServer:
     """A running server of the test's own, its database migrated."""
-    from combine.storage.embedded import start_embedded
-
     url = start_embedded(data_dir).url
     _migrate(url)
     return OwnServer(data_dir, url)
@@ -114,8 +105,6 @@ def server(data_dir: Path) -> OwnServer:
 def shared_server_url() -> str:
     """The run's server, and in it the template that every test's database is copied from."""
     import psycopg
-
-    from combine.storage.embedded import start_embedded
 
     url = start_embedded(Path(os.environ[_HOME_VARIABLE]) / "shared").url
     with psycopg.connect(url, autocommit=True) as connection:

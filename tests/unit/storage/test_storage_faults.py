@@ -1,0 +1,77 @@
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from combine.errors import Invalid
+from combine.storage.database import Database
+from combine.storage.faults import Fault, fault_of, reason_of
+from combine.storage.urls import display_url, libpq_url, normalise_url
+
+
+def _wrapped(kind, original, *, lost=False):
+    return kind("SELECT 1", {}, original, connection_invalidated=lost)
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.SerializationFailure()), Fault.CONFLICT),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.DeadlockDetected()), Fault.CONFLICT),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.AdminShutdown()), Fault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.CannotConnectNow()), Fault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.ConnectionFailure()), Fault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.TooManyConnections()), Fault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.OperationalError("connection is bad")), Fault.LOST),
+        (_wrapped(sa.exc.InterfaceError, psycopg.InterfaceError("the connection is closed")), Fault.LOST),
+        (_wrapped(sa.exc.DBAPIError, psycopg.Error("anything"), lost=True), Fault.LOST),
+        (sa.exc.TimeoutError("the pool is exhausted"), Fault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.DiskFull()), Fault.DISK_FULL),
+        (_wrapped(sa.exc.IntegrityError, psycopg.errors.UniqueViolation()), None),
+        (_wrapped(sa.exc.IntegrityError, psycopg.errors.ForeignKeyViolation()), None),
+        (_wrapped(sa.exc.ProgrammingError, psycopg.errors.UndefinedTable()), None),
+        (_wrapped(sa.exc.ProgrammingError, psycopg.ProgrammingError("cannot adapt")), None),
+        (OSError("of the work, not of the database"), None),
+        (ValueError("a bug"), None),
+    ],
+    ids=lambda value: type(getattr(value, "orig", value)).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_which_errors_are_worth_another_try(error, fault):
+    assert fault_of(error) is fault
+
+
+def test_a_reason_is_one_line_without_a_password():
+    error = psycopg.OperationalError("\n  cannot use postgresql://ann:s3cret@host/db password=s3cret\nsecond line")
+    assert reason_of(error) == "cannot use postgresql://ann:***@host/db password=***"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_postgresql_scheme_is_understood(scheme):
+    url = normalise_url(f" {scheme}://ann:p%40ss@db.example:6543/combine?sslmode=require ")
+    assert url.drivername == "postgresql+psycopg"
+    assert libpq_url(url) == "postgresql://ann:p%40ss@db.example:6543/combine?sslmode=require"
+    assert display_url(url) == "db.example:6543/combine"
+
+
+def test_a_socket_is_shown_by_its_folder():
+    assert display_url("postgresql://combine@/combine?host=/run/db&port=5432") == "/run/db/combine"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s3cret",
+        "mysql://ann:s3cret@host/db",
+        "sqlite:///s3cret.db",
+        "postgresql://ann:x@y:s3cret@host/db",
+        "postgresql://ann:1@1/s3cret@host/db",
+        "postgresql://ann:s3cret@host:s3cret/db",
+        "postgresql://ann:s3cret@host",
+        "postgresql+asyncpg://ann:s3cret@host/db",
+    ],
+)
+def test_a_faulty_url_is_refused_without_repeating_it(text):
+    with pytest.raises(Invalid) as caught:
+        Database(text)
+    assert caught.value.code == "database_url_invalid"
+    assert "s3cret" not in f"{caught.value.message}{caught.value.hint}{caught.value.__cause__}"
