@@ -1,11 +1,16 @@
 """The check that keeps requirements/ in step finds what it is there to find."""
 
+import ast
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,3 +59,25 @@ def test_a_fault_is_named(copy, file, old, new, fault):
 def test_a_missing_file_is_named(copy):
     (copy / "requirements" / "bench.txt").unlink()
     assert "requirements/bench.txt is missing" in check(copy).stdout
+
+
+def imported_modules(folder):
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def test_every_library_the_package_imports_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {canonicalize_name(Requirement(one).name) for one in project["dependencies"]}
+    distributions = packages_distributions()
+    foreign = set(imported_modules(ROOT / "combine")) - sys.stdlib_module_names - {"combine", "_typeshed"}
+    undeclared = {
+        module
+        for module in foreign
+        if not declared & {canonicalize_name(name) for name in distributions.get(module, ())}
+    }
+    assert undeclared == set()
