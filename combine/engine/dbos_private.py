@@ -5,11 +5,12 @@ claim, the set of segments that run in this process, and the columns of ``dbos.w
 ownership fence and the recovery of dead processes read and write.
 """
 
+# ruff: noqa: SLF001 - reaching into DBOS is what this module is for
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from dbos import DBOS
 from dbos._context import get_local_dbos_context
@@ -69,7 +70,7 @@ class JsonSerializer(Serializer):
         """To JSON."""
         return json.dumps(data, default=str)
 
-    def deserialize(self, serialized_data: str) -> Any:  # type: ignore[override]
+    def deserialize(self, serialized_data: str) -> Any:
         """From JSON; DBOS wants the positional arguments back as a tuple."""
         data = json.loads(serialized_data)
         if isinstance(data, dict) and "args" in data:
@@ -87,7 +88,7 @@ def current_claim() -> tuple[str, str]:
     if context is None or context.owner_xid is None:
         msg = "not inside a claimed segment"
         raise RuntimeError(msg)
-    return cast("str", context.workflow_id), context.owner_xid
+    return context.workflow_id, context.owner_xid
 
 
 def running_here() -> frozenset[str]:

@@ -63,6 +63,7 @@ def settle(
         decide_rest: take the default for every question that ``given`` leaves open.
         next_assumption: the first free ``ASM-`` number.
         strict: raise Invalid for an answer in the wrong form; otherwise leave its question open.
+
     """
     wanted = {_key(name): value for name, value in given.items()}
     settled: list[Settlement] = []
@@ -103,7 +104,7 @@ def with_assumptions(document: Mapping[str, Any], answers: Sequence[Answer]) -> 
 
 def _statement(answer: Answer) -> str:
     text = answer.text.strip()
-    return text if text.endswith((".", "。", "۔")) and len(text.split()) > 2 else f"{answer.question} {text}"  # noqa: PLR2004
+    return text if text.endswith((".", "。", "\u06d4")) else f"{answer.question} {text}"
 
 
 def _key(text: str) -> str:

@@ -52,10 +52,8 @@ class StepContext:
     """Prefix -> highest number ever given in the project."""
     revision: int
     attempts_done: int
-    """Attempts of this revision whose outcome is settled (they asked questions, or a person resumed after a failure)."""
+    """Attempts of this revision that are over: they asked questions, or were refused before a person resumed."""
     question_rounds: int
-    question_count: int
-    """Questions asked so far in the whole execution."""
     document_id: UUID | None
     """The version this step made last."""
     draft: Mapping[str, Any] | str | None = None

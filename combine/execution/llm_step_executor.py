@@ -59,9 +59,9 @@ class _Progress:
     answers: tuple[Answer, ...] = ()
     own_answers: tuple[Answer, ...] = ()
     rounds: int = 0
-    questions: int = 0
     output_tokens: int = 0
     call_ids: tuple[UUID, ...] = ()
+    prompt_sha256: str = ""
 
 
 class LLMStepExecutor:
@@ -101,6 +101,7 @@ class LLMStepExecutor:
             ask = step.allow_clarification and state.rounds < MAX_QUESTION_ROUNDS and state.draft is None
             now = replace(context, answers=state.answers, own_answers=state.own_answers)
             prompt = self._prompts.build(self._prompt_input(step, now, state, ask=ask))
+            state.prompt_sha256 = prompt.sha256
             reply = context.stored.get(state.attempt)
             if reply is None:
                 reply = await self._call(step, now, state, prompt, reply_schema(schema.schema, ask=ask))
@@ -120,7 +121,7 @@ class LLMStepExecutor:
                 if not await self._settle(step, now, state, output):
                     return QuestionsAsked(len(output.questions))
             elif output.document is not None and (context.accept_findings or not output.findings):
-                return await self._save(step, now, state, output.document, schema, prompt)
+                return await self._save(step, now, state, output.document)
             else:
                 last = state.remediations >= step.max_remediations
                 await self._journal.record_findings(step, context, state.attempt, output.findings, last=last)
@@ -273,8 +274,6 @@ class LLMStepExecutor:
         context: StepContext,
         state: _Progress,
         document: Mapping[str, Any],
-        schema: SchemaAsset,
-        prompt: RenderedPrompt,
     ) -> DocumentSaved:
         version = NewVersion(
             id=uuid4(),
@@ -289,8 +288,8 @@ class LLMStepExecutor:
             attempt=state.attempt,
             call_ids=state.call_ids,
             input_ids=(context.brief_id, *context.input_ids),
-            prompt_sha256=prompt.sha256,
-            schema_sha256=schema.sha256,
+            prompt_sha256=state.prompt_sha256,
+            schema_sha256=self._catalog.schema(step.output).sha256,
             model=str(context.model),
             replaces=context.document_id,
         )
@@ -306,7 +305,6 @@ def _begin(step: StepDefinition, context: StepContext, default_tokens: int) -> _
         answers=context.answers,
         own_answers=context.own_answers,
         rounds=context.question_rounds,
-        questions=context.question_count,
         output_tokens=step.max_output_tokens or default_tokens,
     )
 
@@ -333,7 +331,7 @@ def _purpose(step: StepDefinition, context: StepContext, state: _Progress) -> st
     return CallPurpose.REVISION.value if context.revision else CallPurpose.DRAFT.value
 
 
-def _tokens(usage: Usage) -> dict[str, int]:
+def _tokens(usage: Usage) -> dict[str, Any]:
     return {
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,

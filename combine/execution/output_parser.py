@@ -53,6 +53,7 @@ class OutputParser:
             ask: whether questions were allowed.
             draft: the output before this one, if this one repairs it.
             named: the findings it was asked to mend; the items they name may go.
+
         """
         _refuse_refusal(reply, step)
         if reply.stop_reason == StopReason.MAX_TOKENS:

@@ -11,9 +11,9 @@ from combine.execution.segment import Segment
 from combine.execution.state import runnable_steps
 from combine.storage.database import Database, WriteSession
 from combine.storage.documents import Documents
-from combine.storage.journal import Journal
 from combine.storage.events import Events
 from combine.storage.executions import Executions
+from combine.storage.journal import Journal
 from combine.storage.segment_state import SegmentState, read_segment_state
 from combine.storage.steps import StepRow, Steps
 from combine.storage.transitions import Transitions

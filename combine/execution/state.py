@@ -49,6 +49,7 @@ def context_of(state: SegmentState, step: StepDefinition, used_ids: Mapping[str,
         state: the tables.
         step: one of its steps.
         used_ids: prefix -> highest number ever given in the project for the step's type (``ASM`` over all types).
+
     """
     workflow = definition_of(state)
     facts = _facts(state, step.step_id)
@@ -80,7 +81,6 @@ def context_of(state: SegmentState, step: StepDefinition, used_ids: Mapping[str,
         revision=facts.revision,
         attempts_done=facts.attempt,
         question_rounds=facts.question_rounds,
-        question_count=len(state.questions),
         document_id=facts.document_id,
         draft=_draft(state, facts, own) if revised else None,
         findings=findings,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
 from combine.execution.clarification import settle
 from combine.execution.context import StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
 from combine.storage.database import Database, WriteSession
+from combine.storage.events import Events
+from combine.storage.findings import Findings
 from combine.storage.journal import CallIntent, CallReply, Journal, NewVersion
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.storage.transitions import Transitions
-from combine.storage.events import Events
-from combine.storage.findings import Findings
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.findings import Finding
 from combine.workflows.questions import Answer, Question

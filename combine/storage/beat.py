@@ -1,6 +1,7 @@
 """The heartbeat's own connection. It is synchronous and apart from the pool, so that a busy event loop or an
 exhausted pool never looks like a dead process, and a hanging database is noticed (connect and statement time
-limits)."""
+limits).
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ Report = Callable[[str], None]
 DATABASE = SUPERUSER = "combine"
 PATIENCE = timedelta(minutes=5)
 _SLOW_SECONDS = 2.0
+_UNFINISHED = "postgres.new-"
 _LARGEST_LOG = 4_000_000
 
 _SERVER_OPTIONS = {
@@ -168,6 +170,8 @@ def _lock(host: Host, deadline: float, say: Report) -> Iterator[None]:
 
 
 def _ensure_cluster(host: Host, say: Report) -> None:
+    for unfinished in host.data_dir.glob(f"{_UNFINISHED}*"):  # of starts that were killed
+        shutil.rmtree(unfinished, ignore_errors=True)
     cluster = host.cluster
     if (cluster / "PG_VERSION").exists():
         made_by = (cluster / "PG_VERSION").read_text().strip()
@@ -191,9 +195,8 @@ def _ensure_cluster(host: Host, say: Report) -> None:
 
 
 def _make_cluster(host: Host) -> None:
-    unfinished = host.data_dir / "postgres.new"
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a start that was killed
-    unfinished.mkdir(mode=0o700)
+    # A name of its own: the initdb of a killed start may still be at work in another one.
+    unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=host.data_dir))
     host.give(unfinished)
     place = ("-D", str(unfinished))
     settings = [

@@ -18,7 +18,6 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from combine.storage.database import WriteSession
 
@@ -91,6 +90,7 @@ class NewVersion:
     """The version this step made before; it becomes superseded."""
 
 
+# ruff: noqa: S608 - only the constants of this module are formatted into statements
 _NOTIFY = f"SELECT event.seq, pg_notify('{EVENTS_CHANNEL}', event.execution_id || ' ' || event.seq) FROM event"
 
 _OPEN_CALL = sa.text(f"""
@@ -111,14 +111,15 @@ WITH fresh AS (
          :prompt_sha256, :reserved
   FROM reserve
 ), step AS (
-  UPDATE steps SET status = 'running', reason = NULL, reason_code = NULL, started_at = coalesce(started_at, clock_timestamp())
+  UPDATE steps SET status = 'running', reason = NULL, reason_code = NULL,
+    started_at = coalesce(started_at, clock_timestamp())
   WHERE execution_id = :execution_id AND step_id = :step_id AND EXISTS (SELECT 1 FROM reserve)
 ), event AS (
   INSERT INTO events (execution_id, seq, kind, step_id, data)
   SELECT :execution_id, seq, 'call_started', :step_id, :data FROM reserve RETURNING execution_id, seq
 )
 {_NOTIFY}
-""").bindparams(  # noqa: S608 - only the constant above is formatted in
+""").bindparams(
     sa.bindparam("data", type_=JSONB),
     sa.bindparam("reserved", type_=sa.Numeric),
 )
@@ -148,7 +149,7 @@ WITH reply AS (
   SELECT :execution_id, seq, :kind, :step_id, :data FROM execution RETURNING execution_id, seq
 )
 {_NOTIFY}
-""").bindparams(  # noqa: S608 - as above
+""").bindparams(
     sa.bindparam("data", type_=JSONB),
     sa.bindparam("cost_usd", type_=sa.Numeric),
 )
@@ -183,13 +184,13 @@ WITH step AS (
 )
 SELECT event.seq, pg_notify('{EVENTS_CHANNEL}', event.execution_id || ' ' || event.seq), document.version
 FROM event, document
-""").bindparams(  # noqa: S608 - as above
+""").bindparams(
     sa.bindparam("content", type_=JSONB),
     sa.bindparam("data", type_=JSONB),
-    sa.bindparam("call_ids", type_=ARRAY(PgUUID(as_uuid=True))),
-    sa.bindparam("input_ids", type_=ARRAY(PgUUID(as_uuid=True))),
-    sa.bindparam("replaces", type_=PgUUID(as_uuid=True)),
-    sa.bindparam("id", type_=PgUUID(as_uuid=True)),
+    sa.bindparam("call_ids", type_=ARRAY(sa.Uuid())),
+    sa.bindparam("input_ids", type_=ARRAY(sa.Uuid())),
+    sa.bindparam("replaces", type_=sa.Uuid()),
+    sa.bindparam("id", type_=sa.Uuid()),
 )
 
 
@@ -228,7 +229,7 @@ class Journal:
 
     async def close_call(self, reply: CallReply) -> None:
         """Store the raw reply, its usage and its cost, and release the reservation. Closing twice changes nothing."""
-        values: dict[str, Any] = {name: getattr(reply, name) for name in CallReply.__slots__ if name not in {"attempt"}}
+        values: dict[str, Any] = {name: getattr(reply, name) for name in CallReply.__slots__ if name != "attempt"}
         values["kind"] = "call_finished" if reply.state == "replied" else "call_failed"
         values["data"] = {
             "call_id": str(reply.id),

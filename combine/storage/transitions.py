@@ -1,5 +1,6 @@
 """The changes of state that are more than one column: beginning and ending a segment, sending steps back,
-releasing steps that waited."""
+releasing steps that waited.
+"""
 
 from __future__ import annotations
 
