@@ -15,7 +15,8 @@ status=0
 
 if [ "$status" -eq 0 ]; then
     echo
-    echo "The demo keeps its own database in .demo. To look further:"
-    echo "  . .venv/bin/activate; export COMBINE_DATA_DIR=\"$COMBINE_DATA_DIR\"; combine --help"
+    echo "The demo keeps its own database in .demo. To try these commands on it:"
+    echo "  . .venv/bin/activate; export COMBINE_DATA_DIR=\"$COMBINE_DATA_DIR\""
+    echo "A second \`make demo\` makes version 2; \`make clean\` stops the database and removes everything."
 fi
 exit "$status"
