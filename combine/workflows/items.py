@@ -102,3 +102,17 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
         for part in value:
             if not (isinstance(part, Mapping) and "id" in part):
                 yield from _texts(part, depth + 1)
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether a JSON value is nested deeper than anything walks. Needs no recursion itself."""
+    waiting = [(value, 0)]
+    while waiting:
+        part, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            return True
+        if isinstance(part, Mapping):
+            waiting.extend((inner, depth + 1) for inner in part.values())
+        elif isinstance(part, list | tuple):
+            waiting.extend((inner, depth + 1) for inner in part)
+    return False

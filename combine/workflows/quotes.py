@@ -51,15 +51,17 @@ def fold(text: str) -> str:
 
 def contains_quote(text: str, quote: str) -> bool:
     """Whether the quote stands in the text, folded, as whole words and whole numbers."""
-    inside = fold(text)
+    return contains_folded(fold(text), quote)
+
+
+def contains_folded(folded: str, quote: str) -> bool:
+    """The same for a text that is already folded."""
     wanted = fold(quote).strip(_OUTER)
-    if not wanted:
-        return False
-    start = inside.find(wanted)
+    start = folded.find(wanted) if wanted else -1
     while start >= 0:
-        if _is_whole(inside, start, start + len(wanted)):
+        if _is_whole(folded, start, start + len(wanted)):
             return True
-        start = inside.find(wanted, start + 1)
+        start = folded.find(wanted, start + 1)
     return False
 
 

@@ -1,0 +1,44 @@
+"""What a check is given and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from combine.workflows.brief import Brief
+from combine.workflows.findings import Finding, Hint
+from combine.workflows.questions import Answer
+
+ASSUMPTION = "ASM"
+"""Prefix of assumptions; their numbers run on over all documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContext:
+    """What is known when a document is checked."""
+
+    document_type: str
+    schema: Mapping[str, Any]
+    brief: Brief
+    answers: tuple[Answer, ...] = ()
+    upstream: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Type -> content of the documents the step reads; for the final step all documents."""
+    draft: Mapping[str, Any] | None = None
+    """The output before this remediation or revision, if any; its ids must not get lost."""
+    droppable_ids: frozenset[str] = frozenset()
+    """Ids that a finding named, so they may go."""
+    used_ids: Mapping[str, int] = field(default_factory=dict)
+    """Prefix -> highest number ever used in the project for this type (``ASM``: over all types)."""
+    known_ids: frozenset[str] = frozenset()
+    """Ids of the project's active version of this type; they may be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What code can prove, what it only suspects, and what of the brief nothing has used so far."""
+
+    findings: tuple[Finding, ...]
+    hints: tuple[Hint, ...]
+    unused_sentences: tuple[str, ...]
+    """Ids of brief sentences that neither this document nor the upstream ones cite."""

@@ -1,0 +1,92 @@
+"""Ids: right form, unique, kept over a repair, never given to something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from combine.workflows.checks.context import ASSUMPTION, CheckContext
+from combine.workflows.checks.walk import declared_prefix, declared_prefixes, places
+from combine.workflows.findings import Finding, Severity
+from combine.workflows.items import id_number, iter_items
+from combine.workflows.mechanical import fault
+
+
+def check_ids(document: Mapping[str, Any], context: CheckContext) -> list[Finding]:
+    """Form, uniqueness, reuse of old numbers, and ids lost in a repair."""
+    return [
+        *_wrong_form(document, context),
+        *_repeated(document, context),
+        *_reused(document, context),
+        *_lost(document, context),
+    ]
+
+
+def next_ids(schema: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """For each prefix of the schema the next free number, given all documents in which it may occur."""
+    highest = dict.fromkeys(declared_prefixes(schema), 0)
+    for document in documents:
+        for item in iter_items(document):
+            if item.prefix in highest:
+                highest[item.prefix] = max(highest[item.prefix], id_number(item.id))
+    return {prefix: number + 1 for prefix, number in highest.items()}
+
+
+def _wrong_form(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+    for place in places(document, context.schema):
+        prefix = declared_prefix(place.node)
+        own = place.value.get("id") if prefix and isinstance(place.value, Mapping) else None
+        if isinstance(own, str) and not re.fullmatch(rf"{prefix}-[0-9]{{3}}", own):
+            message = f"Ids of {place.name} are {prefix}- and three digits, e.g. {prefix}-001."
+            yield _fault("id_form", context, message, own, f"{place.path}.id")
+
+
+def _repeated(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    elsewhere = {
+        item.id: kind
+        for kind, content in context.upstream.items()
+        if kind != context.document_type
+        for item in iter_items(content)
+        if item.prefix == ASSUMPTION
+    }
+    for item in iter_items(document):
+        if item.prefix and item.id in seen:
+            message = f"The id {item.id} stands twice (also at {seen[item.id]}): give one of them a new number."
+            yield _fault("id_duplicate", context, message, item.id, f"{item.path}.id")
+        elif item.id in elsewhere:
+            message = (
+                f"{item.id} is an assumption of {elsewhere[item.id]}: cite it instead of declaring it again, "
+                "or give a new assumption a number no document uses."
+            )
+            yield _fault("id_taken", context, message, item.id, f"{item.path}.id")
+        seen.setdefault(item.id, item.path)
+
+
+def _reused(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+    """New items that took a number which something else once had."""
+    allowed = context.known_ids | {a.assumption_id for a in context.answers}
+    if context.draft is not None:
+        allowed |= {item.id for item in iter_items(context.draft)}
+    for item in iter_items(document):
+        highest = context.used_ids.get(item.prefix, 0)
+        if item.id not in allowed and id_number(item.id) <= highest:
+            message = (
+                f"{item.id} was used before for something else: new items start at {item.prefix}-{highest + 1:03}."
+            )
+            yield _fault("id_reused", context, message, item.id, f"{item.path}.id")
+
+
+def _lost(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+    if context.draft is None:
+        return
+    kept = {item.id for item in iter_items(document)} | context.droppable_ids
+    for item in iter_items(context.draft):
+        if item.prefix and item.id not in kept:
+            message = f"{item.id} was in the draft and no finding asked to drop it: return every item."
+            yield _fault("id_lost", context, message, item.id, "$")
+
+
+def _fault(code: str, context: CheckContext, message: str, item: str, path: str) -> Finding:
+    return fault(Severity.CRITICAL, code, context.document_type, message, item=item, path=path, found=item)
