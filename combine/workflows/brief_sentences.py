@@ -13,6 +13,7 @@ from combine.workflows.brief_types import SentenceKind
 _TERMINATORS = re.compile(
     "[.!?\u2026\u3002\uff01\uff0e\uff1f\uff61\u061f\u06d4\u0964\u0965\u2047-\u2049\u203c\u0589\u1362\u104a\u104b]"
 )
+_WIDE_BLANK = re.compile(r"[^\S\n]")
 _WINDOW = 4_000
 """Characters given to the splitter at once: its time grows faster than the length for some scripts."""
 
@@ -101,7 +102,9 @@ def _cuts(shape: str, start: int, end: int, language: str) -> Iterator[int]:
     window = _WINDOW
     while start < end:
         stop = min(start + window, end)
-        lengths = [len(piece) for piece in sentencex.segment(language, shape[start:stop])]
+        # The splitter panics on some blanks of more than one byte.
+        pieces = sentencex.segment(language, _WIDE_BLANK.sub(" ", shape[start:stop]))
+        lengths = [len(piece) for piece in pieces]
         if stop < end and len(lengths) == 1:
             window *= 2
             continue

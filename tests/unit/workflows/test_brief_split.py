@@ -49,6 +49,7 @@ def assert_sound(brief: Brief) -> None:
         ("我们需要系统。预算是10万元！", ["我们需要系统。", "预算是10万元！"]),
         ("نحتاج إلى نظام. هل هذا ممكن؟ نعم.", ["نحتاج إلى نظام.", "هل هذا ممكن؟", "نعم."]),
         ("यह एक है। दूसरा है।", ["यह एक है।", "दूसरा है।"]),
+        ("He said\u00a0«so.\u00a0» Then\u00a0he left.\u00a0", ["He said\u00a0«so.\u00a0»", "Then\u00a0he left."]),
         ("😀 Fine. 𝒳 is big.", ["😀 Fine.", "𝒳 is big."]),
     ],
 )
@@ -140,7 +141,7 @@ def test_every_word_of_every_block_is_in_exactly_one_sentence(parts, line_end):
 
 MARKUP = re.compile(
     r"<!--.*?-->"  # comments
-    r"|</?(?:p|br)[\s/>][^<>]*>?"  # tags
+    r"|</?(?:a|b|p|br)(?=[\s/>])[^<>]*>"  # tags
     r"|^[ \t>*+-]*(?:\d{1,9}[.)][ \t>*+-]*)*(?:`{3,}|~{3,}).*$"  # what is said of a code block
     r"|(?<![^\s>*+.)-])\(?\d{1,9}[.)](?!\S)|(?<!\w)\(?[a-zA-Z]\)(?=\s)"  # numbers of list items
     r"|\[[xX]\]",
