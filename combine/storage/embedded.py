@@ -31,6 +31,7 @@ DATABASE = SUPERUSER = "combine"
 PATIENCE = timedelta(minutes=5)
 _SLOW_SECONDS = 2.0
 _UNFINISHED = "postgres.new-"
+_NO_PROCESS = 2**31 - 1
 _LARGEST_LOG = 4_000_000
 
 _SERVER_OPTIONS = {
@@ -239,7 +240,7 @@ def _bring_up(host: Host, deadline: float, say: Report) -> _Postmaster:
         if found is not None and found.accepts():
             return found
         if found is None or not _is_alive(found.pid, host.cluster):
-            launch.again_if_over(stale=found is not None)
+            launch.again_if_over()
             deaf_since = None
         elif found.status == "ready":  # its socket was deleted under it; only a restart makes another
             deaf_since = deaf_since or now
@@ -256,6 +257,7 @@ class _Launch:
     """Starts of the server process, and what its log says about one that ended at once."""
 
     _APPEARS_SECONDS = 20.0
+    _ENDS_SECONDS = 1.0  # words in the log and still no pid file: a fault from before the server proper
     _TRANSIENT = ("pre-existing shared memory block", "the database system is shutting down")
 
     def __init__(self, host: Host) -> None:
@@ -263,37 +265,51 @@ class _Launch:
         self._at: float | None = None
         self._log_size = 0
 
-    def again_if_over(self, *, stale: bool) -> None:
+    def again_if_over(self) -> None:
         """Launch for the first time, or again after a passing fault. Raises when the last launch ended for good."""
         if self._at is not None:
             since = time.monotonic() - self._at
-            fault = self._fault()
-            if fault is None and since < self._APPEARS_SECONDS:
+            written = self._written()
+            fault = _last_fault(written)
+            if fault is None and since < (self._ENDS_SECONDS if written else self._APPEARS_SECONDS):
                 return
             if fault is None or not any(words in fault for words in self._TRANSIENT):
-                raise self._failure(fault or "it ended without a word")
-            if since < 1:
+                raise self._failure(fault or " ".join(written.split()) or "it ended without a word")
+            if since < self._ENDS_SECONDS:
                 return
-        self._launch(stale=stale)
+        self._launch()
 
-    def _launch(self, *, stale: bool) -> None:
+    def _launch(self) -> None:
         host = self._host
-        if stale:  # its number may belong to another program by now, which PostgreSQL would take for itself
-            (host.cluster / "postmaster.pid").unlink(missing_ok=True)
+        socket_dir = host.socket_dir()
+        _disown(host.cluster / "postmaster.pid", host.cluster)
+        _disown(socket_dir / f".s.PGSQL.{PORT}.lock", host.cluster)
         self._log_size = _rotated_log(host)
-        options = {**_SERVER_OPTIONS, "unix_socket_directories": str(host.socket_dir()), "port": str(PORT)}
+        options = {**_SERVER_OPTIONS, "unix_socket_directories": str(socket_dir), "port": str(PORT)}
         words = " ".join(f"-c {shlex.quote(f'{key}={value}')}" for key, value in options.items())
         done = host.run("pg_ctl", "start", "-D", str(host.cluster), "-W", "-l", str(host.log), "-o", words)
         _must(host, done)
         self._at = time.monotonic()
 
-    def _fault(self) -> str | None:
+    def _written(self) -> str:
         with self._host.log.open(errors="replace") as file:
             file.seek(self._log_size)
-            return _last_fault(file.read())
+            return file.read()
 
     def _failure(self, fault: str) -> Unavailable:
         return disk_full(self._host.data_dir) if "No space left" in fault else _start_failed(self._host, fault)
+
+
+def _disown(lock_file: Path, cluster: Path) -> None:
+    """Take a dead server's number out of its lock file.
+
+    By now it may be a stranger's (or that of a process nobody has buried), and PostgreSQL would take that for itself.
+    The rest of the file stays: by it PostgreSQL finds orphans that still use the old server's memory.
+    """
+    with suppress(FileNotFoundError):
+        number, newline, rest = lock_file.read_text().partition("\n")
+        if not (number.strip().isdigit() and _is_alive(int(number), cluster)):
+            lock_file.write_text(f"{_NO_PROCESS}{newline}{rest}")
 
 
 def _rotated_log(host: Host) -> int:
