@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from combine.storage.database import ReadSession
 from combine.storage.tables import findings, llm_calls
@@ -58,7 +59,7 @@ class Findings:
         number = sa.tuple_(llm_calls.c.revision, llm_calls.c.attempt)
         last = (
             sa.select(llm_calls.c.step_id, llm_calls.c.revision, llm_calls.c.attempt)
-            .distinct(llm_calls.c.step_id)
+            .ext(distinct_on(llm_calls.c.step_id))
             .where(llm_calls.c.execution_id == execution_id, llm_calls.c.state == CallState.REPLIED)
             .order_by(llm_calls.c.step_id, number.desc())
             .subquery()

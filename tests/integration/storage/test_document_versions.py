@@ -1,0 +1,106 @@
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from combine.errors import NotFound
+from combine.storage.documents import Documents, content_sha256
+from combine.storage.questions import Questions
+from combine.storage.steps import Steps
+from combine.workflows.questions import AnswerType, Question
+from combine.workflows.statuses import DecidedBy
+
+
+async def test_a_version_comes_back_as_it_was_stored(stored):
+    content = {"title": "Brot & Söhne", "items": [{"id": "FR-001", "n": 1.5, "none": None}], "a": "日本"}
+    new = stored.document(content=content, call_ids=[uuid4()], input_ids=[stored.brief_id], model="m", attempt=2)
+    assert await stored.write(Documents, "insert_version", new) == 1
+    row = await stored.read(Documents, "get", new.id)
+    assert (row.content, row.version, row.attempt, row.model) == (content, 1, 2, "m")
+    assert (row.call_ids, row.input_ids) == (new.call_ids, [stored.brief_id])
+    assert row.content_sha256 == content_sha256(row.content) == content_sha256(content)
+
+
+async def test_twenty_writers_at_once_make_twenty_versions(stored):
+    numbers = await asyncio.gather(
+        *(stored.write(Documents, "insert_version", stored.document(content={"n": n})) for n in range(20))
+    )
+    assert sorted(numbers) == list(range(1, 21))
+
+
+async def test_storing_a_version_again_changes_nothing(stored):
+    new = stored.document()
+    assert await stored.write(Documents, "insert_version", new) == 1
+    assert await stored.write(Documents, "insert_version", new) == 1
+    assert len(await stored.read(Documents, "versions", stored.project_id, new.type)) == 1
+
+
+async def test_documents_are_found_by_what_is_known_of_them(stored):
+    first, second = stored.document(execution_id=stored.execution_id), stored.document()
+    for new in (first, second):
+        await stored.write(Documents, "insert_version", new)
+    read, project = stored.read, stored.project_id
+    assert [row.version for row in await read(Documents, "versions", project, first.type)] == [2, 1]
+    assert (await read(Documents, "version", project, first.type, 1)).id == first.id
+    assert [row.id for row in await read(Documents, "get_many", [second.id, uuid4(), first.id])] == [
+        second.id,
+        first.id,
+    ]
+    assert await read(Documents, "get_many", []) == ()
+    assert [row.id for row in await read(Documents, "list", execution_id=stored.execution_id)] == [first.id]
+    assert [row.id for row in await read(Documents, "list", type_="brief", status="active")] == [stored.brief_id]
+    assert await read(Documents, "active", project, first.type) is None
+    with pytest.raises(NotFound):
+        await read(Documents, "get", uuid4())
+    with pytest.raises(NotFound):
+        await read(Documents, "version", project, first.type, 3)
+
+
+async def test_used_ids_count_over_all_versions_and_assumptions_over_all_types(stored):
+    contents = [
+        ("requirements-doc", {"functional_requirements": [{"id": "FR-007"}, {"id": "FR-002"}]}),
+        ("requirements-doc", {"functional_requirements": [{"id": "FR-003"}], "data": {"deep": [{"id": "NFR-010"}]}}),
+        ("architecture-doc", {"components": [{"id": "CMP-009"}], "assumptions": [{"id": "ASM-012"}]}),
+        ("requirements-doc", {"assumptions": [{"id": "ASM-004"}], "id": 7, "odd": [{"id": "no-number"}]}),
+    ]
+    for type_, content in contents:
+        await stored.write(Documents, "insert_version", stored.document(type=type_, content=content))
+    assert await stored.read(Documents, "used_ids", stored.project_id, "requirements-doc") == {
+        "FR": 7,
+        "NFR": 10,
+        "ASM": 12,
+    }
+    question = Question("How many?", "size", AnswerType.NUMBER, "Ten.")
+    await stored.write(Questions, "insert_many", stored.execution_id, "discovery", 1, [question])
+    settled = (stored.execution_id, 1, "Ten.", DecidedBy.DEFAULT)
+    await stored.write(Questions, "answer", *settled, assumption_id="ASM-020")
+    assert await stored.read(Documents, "used_ids", stored.project_id, "project-discovery") == {"ASM": 20}
+    assert await stored.read(Documents, "used_ids", uuid4(), "requirements-doc") == {}
+
+
+async def test_a_completed_execution_makes_its_last_versions_count(stored):
+    async def make(execution_id, type_, *, last_of=None):
+        new = stored.document(type=type_, execution_id=execution_id)
+        await stored.write(Documents, "insert_version", new)
+        if last_of:
+            await stored.write(Steps, "update", execution_id, last_of, document_id=new.id)
+        return new.id
+
+    async def status(document_id):
+        return (await stored.read(Documents, "get", document_id)).status
+
+    old = await make(stored.execution_id, "requirements-doc", last_of="requirements")
+    await stored.write(Documents, "activate_execution_versions", stored.execution_id)
+    other = await stored.another_execution()
+    rejected = await make(other, "requirements-doc")
+    kept = await make(other, "requirements-doc", last_of="requirements")
+    of_another_type = await make(stored.execution_id, "project-discovery")
+    assert await status(old) == "active"
+
+    for _ in range(2):  # again after an unknown outcome: the same
+        assert await stored.write(Documents, "activate_execution_versions", other) == (kept,)
+        assert [await status(each) for each in (old, rejected, kept)] == ["superseded", "superseded", "active"]
+    assert await status(of_another_type) == "draft"
+    assert (await stored.read(Documents, "active", stored.project_id, "requirements-doc")).id == kept
+    await stored.write(Documents, "supersede", kept)
+    assert await stored.read(Documents, "active", stored.project_id, "requirements-doc") is None
