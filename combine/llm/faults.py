@@ -68,13 +68,6 @@ def broken(endpoint: Endpoint, error: Exception, *, streaming: bool) -> LLMError
     where = endpoint.where()
     if any(isinstance(one, httpx2.UnsupportedProtocol | httpx2.InvalidURL) for one in chain):
         return base_url_invalid(endpoint)
-    if any(isinstance(one, ssl.SSLError) for one in chain) and not streaming:
-        return PermanentLLMError(
-            f"No secure connection to {where}: {endpoint.quote(str(_first(chain, ssl.SSLError)))}.",
-            code="tls_failed",
-            hint=f"Check {endpoint.base_url_variable} (http or https?) and, behind a company proxy, set SSL_CERT_FILE "
-            "to its certificate.",
-        )
     if any(isinstance(one, socket.gaierror) for one in chain):
         return TransientLLMError(
             f"The name of {where} cannot be resolved.",
@@ -83,6 +76,14 @@ def broken(endpoint: Endpoint, error: Exception, *, streaming: bool) -> LLMError
         )
     if any(isinstance(one, httpx2.TimeoutException | TimeoutError) for one in chain):
         return _timed_out(endpoint, chain, streaming=streaming)
+    tls = next((one for one in chain if _is_tls_refusal(one)), None)
+    if tls is not None and not streaming:
+        return PermanentLLMError(
+            f"No secure connection to {where}: {endpoint.quote(str(tls))}.",
+            code="tls_failed",
+            hint=f"Check {endpoint.base_url_variable} (http or https?) and, behind a company proxy, set SSL_CERT_FILE "
+            "to its certificate.",
+        )
     if streaming:
         return stream_cut(endpoint)
     return TransientLLMError(
@@ -149,5 +150,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _first(chain: tuple[BaseException, ...], kind: type[BaseException]) -> BaseException | None:
-    return next((one for one in chain if isinstance(one, kind)), None)
+def _is_tls_refusal(error: BaseException) -> bool:
+    """A certificate or protocol that will not do; a handshake that was slow or cut off is none."""
+    passing = (
+        ssl.SSLWantReadError,
+        ssl.SSLWantWriteError,
+        ssl.SSLEOFError,
+        ssl.SSLZeroReturnError,
+        ssl.SSLSyscallError,
+    )
+    return isinstance(error, ssl.SSLError) and not isinstance(error, passing)

@@ -85,7 +85,7 @@ class OpenAIProvider:
             async with self._errors_of("", None):
                 await self._client.models.list()
         except LLMError as error:
-            if error.code in {"endpoint_not_found", "model_not_found"}:
+            if error.code == "endpoint_not_found":
                 return ProviderHealth(
                     self.name, ok=True, message=f"{self._endpoint.where()} answers; it lists no models."
                 )

@@ -126,7 +126,7 @@ def _forbidden(endpoint: Endpoint, refusal: Refusal) -> PermanentLLMError:
 def _not_found(endpoint: Endpoint, refusal: Refusal) -> PermanentLLMError:
     own = " and that the URL ends as the server's manual says (often /v1)" if endpoint.base_url else ""
     check = f", or check {endpoint.base_url_variable}{own}" if endpoint.base_url else ""
-    if refusal.type is None and refusal.code is None and "model" not in refusal.message.casefold():
+    if not refusal.type and not refusal.code and "model" not in refusal.message.casefold():
         return PermanentLLMError(
             f"{endpoint.where()} has no such address (404).",
             code="endpoint_not_found",

@@ -33,6 +33,8 @@ from fake_llm_wire import Broken, Error, Reply
 
 __all__ = ["Broken", "Error", "FakeLLM", "Received", "Reply"]
 
+_TLS_HANDSHAKE = b"\x16"
+
 Outcome = Reply | Error | Broken | str | Mapping[str, Any]
 Script = Callable[["Received"], Outcome] | Sequence[Outcome] | Mapping[str, Any] | None
 
@@ -191,6 +193,11 @@ class FakeLLM:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, early: bytes) -> bytes | None:
         """One request and its answer. Takes and returns bytes that came early; None ends the connection."""
+        early = early or await reader.readexactly(1)
+        if early == _TLS_HANDSHAKE:
+            # As plain HTTP servers do when somebody speaks TLS to them.
+            await wire.Out(writer).error("openai", Error(400, body="plain HTTP is expected here"))
+            return None
         head = (early + await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ", 2)
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
@@ -222,8 +229,8 @@ class FakeLLM:
         self.lists_of_models += 1
         protocol = "anthropic" if "anthropic-version" in headers else "openai"
         refusal = self._refused(protocol, headers)
-        if not path.endswith("/v1/models"):
-            refusal = Error(404, "", "no such page")
+        if path != "/v1/models":
+            refusal = Error(404, body="no such page")
         if refusal is not None:
             await out.error(protocol, refusal)
             return
