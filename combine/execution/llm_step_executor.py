@@ -95,6 +95,8 @@ class LLMStepExecutor:
         the provider fails or refuses, OwnershipLost when another process has taken over.
         """
         schema = self._catalog.schema(step.output)
+        # One envelope for all calls of the step: a changed schema would start a new prompt cache.
+        envelope = reply_schema(schema.schema, ask=step.allow_clarification)
         state = _begin(step, context, self._max_output_tokens)
         while True:
             state.attempt += 1
@@ -104,7 +106,7 @@ class LLMStepExecutor:
             state.prompt_sha256 = prompt.sha256
             reply = context.stored.get(state.attempt)
             if reply is None:
-                reply = await self._call(step, now, state, prompt, reply_schema(schema.schema, ask=ask))
+                reply = await self._call(step, now, state, prompt, envelope)
                 if reply is None:
                     return BudgetReached()
             state.call_ids += (reply.call_id,)
@@ -120,11 +122,13 @@ class LLMStepExecutor:
             if output.questions:
                 if not await self._settle(step, now, state, output):
                     return QuestionsAsked(len(output.questions))
-            elif output.document is not None and (context.accept_findings or not output.findings):
+            elif output.document is not None and (not output.findings or (context.accept_findings and output.savable)):
                 return await self._save(step, now, state, output.document)
             else:
                 last = state.remediations >= step.max_remediations
-                await self._journal.record_findings(step, context, state.attempt, output.findings, last=last)
+                await self._journal.record_findings(
+                    step, context, state.attempt, output.findings, last=last, savable=output.savable
+                )
                 if last:
                     return LimitReached(output.findings)
                 _remediate(state, output, reply)

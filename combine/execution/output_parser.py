@@ -28,6 +28,11 @@ class Output:
     findings: tuple[Finding, ...]
     truncated: bool = False
 
+    @property
+    def savable(self) -> bool:
+        """Whether it is a document that its schema allows, whatever else is wrong with it."""
+        return self.document is not None and all(finding.code != "schema" for finding in self.findings)
+
 
 class OutputParser:
     """Parses, merges the assumptions that code has recorded, and runs the mechanical QA."""

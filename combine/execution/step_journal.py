@@ -22,6 +22,10 @@ from combine.workflows.questions import Answer, Question
 from combine.workflows.statuses import StepStatus
 
 
+NO_VALID_DOCUMENT = "no_valid_document"
+"""Why a step waits for a decision that cannot be "accept anyway"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What came of questions that a step asked."""
@@ -68,9 +72,19 @@ class StepJournal:
         await self.database.transact(work, give_up_after=None)
 
     async def record_findings(
-        self, step: StepDefinition, context: StepContext, attempt: int, findings: Sequence[Finding], *, last: bool
+        self,
+        step: StepDefinition,
+        context: StepContext,
+        attempt: int,
+        findings: Sequence[Finding],
+        *,
+        last: bool,
+        savable: bool,
     ) -> None:
-        """Store what is wrong with one attempt; after the last one the step waits for a person's decision."""
+        """Store what is wrong with one attempt; after the last one the step waits for a person's decision.
+
+        ``savable``: the output is a valid document, so a person may accept it with its findings.
+        """
 
         async def work(session: WriteSession) -> None:
             await self.segment.fence(session)
@@ -82,7 +96,7 @@ class StepJournal:
                     status=StepStatus.WAITING_FOR_DECISION.value,
                     attempt=attempt,
                     reason=f"{step.output} still has {len(findings)} findings after {attempt} attempts.",
-                    reason_code="remediations_used_up",
+                    reason_code="remediations_used_up" if savable else NO_VALID_DOCUMENT,
                 )
             data = {"attempt": attempt, "findings": len(findings), "codes": sorted({f.code for f in findings})}
             await Events(session).append(context.execution_id, "findings_found", step.step_id, data)

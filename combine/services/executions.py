@@ -11,6 +11,7 @@ from combine.engine.engine import Adoption, Engine
 from combine.errors import Conflict, Invalid
 from combine.execution.clarification import settle, unknown_names
 from combine.execution.review_loop import plan_after_review
+from combine.execution.step_journal import NO_VALID_DOCUMENT
 from combine.llm.models import parse_model
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
@@ -19,7 +20,6 @@ from combine.storage.decisions import Decisions
 from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
-from combine.storage.findings import Findings
 from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import StepRow, Steps
@@ -35,7 +35,6 @@ from combine.workflows.statuses import ENDED, DecisionAction, DocumentStatus, Ex
 
 _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 _STOPPED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.WAITING_FOR_PROVIDER, ExecutionStatus.WAITING_FOR_BUDGET})
-UNSAVABLE_CODES = frozenset({"schema", "reply_not_json", "reply_truncated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +316,7 @@ async def _accept_anyway(session: WriteSession, row: ExecutionRow, step: StepRow
     if step.document_id is not None:
         await Steps(session).update(row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None)
         return
-    last = [found for found in await Findings(session).latest(row.id) if found.step_id == step.step_id]
-    if any(found.finding.code in UNSAVABLE_CODES for found in last):
+    if step.reason_code == NO_VALID_DOCUMENT:
         raise Conflict(
             f"The last output of step {step.step_id} is no valid document, so it cannot be accepted.",
             code="not_acceptable",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +15,7 @@ from combine.errors import NotFound
 from combine.storage.database import ReadSession
 from combine.storage.rows import build, build_all, columns
 from combine.storage.tables import documents
+from combine.workflows.ordering import content_sha256
 from combine.workflows.statuses import DocumentStatus
 
 
@@ -102,12 +101,6 @@ WITH mine AS (
 UPDATE documents SET status = 'active' FROM mine WHERE documents.id = mine.id
 RETURNING documents.id
 """)
-
-
-def content_sha256(content: Mapping[str, Any]) -> str:
-    """The fingerprint of a content, whatever the order of its keys (PostgreSQL does not keep it)."""
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Documents:

