@@ -21,7 +21,6 @@ from combine.workflows.findings import Finding
 from combine.workflows.questions import Answer, Question
 from combine.workflows.statuses import StepStatus
 
-
 NO_VALID_DOCUMENT = "no_valid_document"
 """Why a step waits for a decision that cannot be "accept anyway"."""
 

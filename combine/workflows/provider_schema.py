@@ -215,7 +215,8 @@ def _followed(root: JsonObject, node: JsonObject) -> JsonObject:
             break
         more = {k: v for k, v in node.items() if k != "$ref"}
         target: Any = root
-        for part in str(node["$ref"]).removeprefix("#").strip("/").split("/"):
+        path = str(node["$ref"]).removeprefix("#").strip("/")
+        for part in path.split("/") if path else ():
             key = part.replace("~1", "/").replace("~0", "~")
             target = target.get(key) if isinstance(target, Mapping) else None
         node = {**(target if isinstance(target, Mapping) else {}), **more}

@@ -23,6 +23,8 @@ class Cues:
     language: str
     words: Lexicon
     patterns: Mapping[str, re.Pattern[str]]
+    qualities: Mapping[str, re.Pattern[str]]
+    entities: Mapping[str, re.Pattern[str]]
 
     def has(self, name: str, text: str) -> bool:
         """Whether the pattern of that name occurs in the text."""
@@ -32,6 +34,10 @@ class Cues:
         """What the pattern of that name matches first, or an empty text."""
         found = self.patterns[name].search(text)
         return found.group() if found else ""
+
+    def quality(self, name: str, text: str) -> bool:
+        """Whether the text speaks of that quality."""
+        return self.qualities[name].search(text) is not None
 
 
 def cues_for(language: str, text: str) -> Cues:
@@ -52,4 +58,12 @@ def _compiled(language: str) -> Cues:
         for f in fields(words)
         if isinstance(value := getattr(words, f.name), str) and f.name != "language"
     }
-    return Cues(words.language, words, MappingProxyType(patterns))
+    nouns = "|".join(words.people.values())
+    patterns["anybody"] = re.compile(rf"(?<!\w)(?:{nouns})(?!\w)", re.IGNORECASE)
+    return Cues(
+        words.language,
+        words,
+        MappingProxyType(patterns),
+        MappingProxyType({name: re.compile(p, re.IGNORECASE) for name, p in words.qualities.items()}),
+        MappingProxyType({name: re.compile(p, re.IGNORECASE) for name, p in words.entities.items()}),
+    )

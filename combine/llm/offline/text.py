@@ -10,7 +10,9 @@ from combine.workflows.words import is_spaceless, word_count
 MAX_QUOTE_WORDS = 20
 MIN_QUOTE_WORDS = 3
 
-_MARKER = re.compile(r"\s*(?:#{1,6}\s+|>+\s*|[-*+\u2022\u2013\u30fb]\s+(?:\[[ xX]\]\s+)?|\(?\d{1,3}[.)]\s+|[a-z][.)]\s+)+")
+_MARKER = re.compile(
+    r"\s*(?:#{1,6}\s+|>+\s*|[-*+\u2022\u2013\u30fb]\s+(?:\[[ xX]\]\s+)?|\(?\d{1,3}[.)]\s+|[a-z][.)]\s+)+"
+)
 _LINK = re.compile(r"!?\[([^\]]+)\]\([^)]*\)")
 _EMPHASIS = re.compile(r"(\*\*|__|`+|~~)(?=\S)(.+?)(?<=\S)\1")
 _CELL = re.compile(r"\s*\|\s*")

@@ -1,6 +1,7 @@
 """What ``engine/dbos_private.py`` takes for granted of DBOS. If one of these fails, DBOS has changed."""
 
 import inspect
+from importlib.metadata import version
 
 import dbos
 import pytest
@@ -12,8 +13,6 @@ from combine.engine import dbos_private
 
 
 def test_the_pinned_version_is_the_one_whose_insides_we_know():
-    from importlib.metadata import version
-
     assert version("dbos") == "3.4.0"
     assert dbos.DBOS is DBOS
 

@@ -227,7 +227,8 @@ async def test_adoption(database):
             )
             await session.connection.execute(
                 sa.text(
-                    "UPDATE dbos.workflow_status SET status = 'PENDING', executor_id = 'other' WHERE workflow_uuid = :id"
+                    "UPDATE dbos.workflow_status SET status = 'PENDING', executor_id = 'other' "
+                    "WHERE workflow_uuid = :id"
                 ),
                 {"id": workflow_id(foreign, 1)},
             )

@@ -1,5 +1,6 @@
-"""Remediation, the review's verdict, acceptance, decisions, budgets, provider trouble: each with its defined outcome."""
+"""Remediation, the review's verdict, acceptance, decisions, budgets, provider trouble: each outcome as defined."""
 
+import asyncio
 from decimal import Decimal
 
 import bakery
@@ -11,6 +12,7 @@ from combine.errors import Conflict, Invalid, OwnershipLost, PermanentLLMError, 
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import StopReason, Usage
 from combine.llm.scripted import ScriptedReply
+from combine.workflows.catalog import load_catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.statuses import DecisionAction
 
@@ -170,8 +172,6 @@ def gated(catalog):
 
 @pytest.fixture
 def gated_house(house):
-    from combine.workflows.catalog import load_catalog
-
     house.catalog = gated(load_catalog(None))
     return house
 
@@ -314,17 +314,20 @@ async def test_a_fenced_reply_is_read(house):
     assert await house.findings_of(execution, "requirements") == []
 
 
-async def test_cancel_stops_a_call_in_flight_and_marks_it(house):
-    import asyncio
+async def asked(house, type_):
+    """Return once the provider has been asked for that document."""
+    async with asyncio.timeout(20):
+        while not any(request.schema_name == type_ for request in house.llm.seen):
+            await asyncio.sleep(0.01)
 
+
+async def test_cancel_stops_a_call_in_flight_and_marks_it(house):
     house.says(bakery.script(requirements_doc=[ScriptedReply(text="late", delay_s=60)]))
     execution = await house.start(**ANSWERED)
     execution_id, round_ = house.queue.pop(0)
     segment = HandSegment(house, execution_id, round_)
     running = asyncio.create_task(house.runner.run(segment))
-    async with asyncio.timeout(20):
-        while not any(r.schema_name == "requirements-doc" for r in house.llm.seen):
-            await asyncio.sleep(0.01)
+    await asked(house, "requirements-doc")
     await house.service.cancel(execution)
     segment.wake.set()
     await asyncio.wait_for(running, 10)
@@ -338,16 +341,12 @@ async def test_cancel_stops_a_call_in_flight_and_marks_it(house):
 
 
 async def test_a_segment_that_lost_its_claim_writes_nothing_but_the_paid_reply(house):
-    import asyncio
-
     house.says(bakery.script(project_discovery=[ScriptedReply(text=bakery.asking(), delay_s=0.2)]))
     execution = await house.start()
     execution_id, round_ = house.queue.pop(0)
     segment = HandSegment(house, execution_id, round_)
     running = asyncio.create_task(house.runner.run(segment))
-    async with asyncio.timeout(20):
-        while not house.llm.seen:
-            await asyncio.sleep(0.01)
+    await asked(house, "project-discovery")
     segment.lost = True
     with pytest.raises(OwnershipLost):
         await asyncio.wait_for(running, 10)
@@ -362,16 +361,12 @@ async def test_a_segment_that_lost_its_claim_writes_nothing_but_the_paid_reply(h
 
 
 async def test_an_open_intent_becomes_outcome_unknown_and_stays_reserved(house):
-    import asyncio
-
     house.pricing = Pricing({"scripted": ModelPrice(Decimal(1), Decimal(10))})
     house.says(bakery.script(project_discovery=[ScriptedReply(text=bakery.asking(), delay_s=60)]))
     execution = await house.start()
     execution_id, round_ = house.queue.pop(0)
     running = asyncio.create_task(house.runner.run(HandSegment(house, execution_id, round_)))
-    async with asyncio.timeout(20):
-        while not house.llm.seen:
-            await asyncio.sleep(0.01)
+    await asked(house, "project-discovery")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     house.says(bakery.script())

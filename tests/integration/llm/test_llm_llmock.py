@@ -9,11 +9,12 @@ BOTH = pytest.mark.parametrize("name", ["anthropic", "openai"])
 # Long enough for the judge to have closed its books on an attempt before the next one comes.
 POLICY = RetryPolicy(base_delay_s=0.2)
 TIMING = Timing(random=lambda: 1.0)
+TEXT = '{"a": "one two three four five six seven eight nine ten"}'
 
 
 @pytest.fixture
 def judged(llmock, provider_of):
-    llmock.reply('{"a": "b"}', times=None)
+    llmock.reply(TEXT, times=None)
 
     def build(name, **more):
         return provider_of(name, base_url=llmock.base_url(name), policy=POLICY, timing=TIMING, **more)
@@ -31,7 +32,8 @@ def judged(llmock, provider_of):
         lambda judge: judge.fail(529, times=1),
         lambda judge: judge.disconnect(after_chunks=2, times=2),
         lambda judge: judge.truncate(after_chunks=2, times=2),
-        lambda judge: judge.corrupt(after_chunks=3, times=2),
+        # Paced, since a stream that is wholly sent before anybody can hang up looks accepted to the judge.
+        lambda judge: judge.corrupt(after_chunks=3, times=2).pace(20),
         lambda judge: judge.stall(after_chunks=2, seconds=20, times=1),
         lambda judge: judge.slow_first_token(0.2, times=1),
         lambda judge: judge.rate_limit(times=1, retry_after=0.1).truncate(after_chunks=1).fail(502),
@@ -41,7 +43,7 @@ def judged(llmock, provider_of):
 async def test_faults_that_pass_are_survived_as_they_should_be(llmock, judged, request_, name, fault):
     fault(llmock)
     reply = await judged(name, read_timeout=0.5).complete(request_)
-    assert reply.text == '{"a": "b"}'
+    assert reply.text == TEXT
     llmock.assert_resilient(strict=True)
 
 
