@@ -156,6 +156,7 @@ def _lock(host: Host, deadline: float, say: Report) -> Iterator[None]:
 
     began, told = time.monotonic(), False
     with (host.data_dir / "start.lock").open("a") as file:
+        host.give(Path(file.name))
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -143,7 +143,7 @@ def _host(folder: Path) -> Host:
     if os.geteuid() != 0:
         return Host(folder, programs, None, None)
     uid, gid = _server_user(folder)
-    _let_others_search(folder)
+    _open_the_way(folder, uid)
     if not _can_run(programs, uid, gid):
         programs = _copied_programs(programs, folder)
     return Host(folder, programs, uid, gid)
@@ -194,17 +194,18 @@ def _add_user() -> None:
         ) from None
 
 
-def _let_others_search(folder: Path) -> None:
+def _open_the_way(folder: Path, uid: int) -> None:
     import pwd  # noqa: PLC0415 - not on Windows
 
     home = Path(pwd.getpwuid(0).pw_dir).resolve()
     for place in (folder, *folder.parents):
         found = place.stat()
-        if found.st_mode & _OTHERS_SEARCH == _OTHERS_SEARCH:
+        wanted = stat.S_IXUSR if found.st_uid == uid else _OTHERS_SEARCH
+        if found.st_mode & wanted == wanted:
             continue
         if place == home or found.st_uid != 0:
             raise Unavailable(
-                f"The database's user {ROOTS_SERVER_USER} cannot reach {folder}, because {place} is closed to others.",
+                f"The database's user {pwd.getpwuid(uid).pw_name} cannot reach {folder}: {place} is closed to others.",
                 code="data_dir_unreachable",
                 hint="Set COMBINE_DATA_DIR to a folder outside it, for example /var/lib/combine.",
             )
