@@ -70,8 +70,8 @@ def _reused(document: Mapping[str, Any], context: CheckContext) -> Iterator[Find
     if context.draft is not None:
         allowed |= {item.id for item in iter_items(context.draft)}
     for item in iter_items(document):
-        highest = context.used_ids.get(item.prefix, 0)
-        if item.id not in allowed and id_number(item.id) <= highest:
+        highest = context.used_ids.get(item.prefix, -1)
+        if item.prefix and item.id not in allowed and id_number(item.id) <= highest:
             message = (
                 f"{item.id} was used before for something else: new items start at {item.prefix}-{highest + 1:03}."
             )

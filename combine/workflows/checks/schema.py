@@ -12,6 +12,7 @@ from referencing import Registry
 from combine.workflows.checks.context import CheckContext
 from combine.workflows.checks.walk import id_pattern, item_around, json_path, places
 from combine.workflows.findings import Finding, Severity
+from combine.workflows.items import SOURCES
 from combine.workflows.mechanical import fault, shown
 
 MAX_SCHEMA_FINDINGS = 30
@@ -47,8 +48,10 @@ def _errors(document: Any, context: CheckContext) -> Iterator[Finding]:
                 continue  # one finding names all fields that are missing here
             missing[parts] = error
         schema: Any = error.schema
-        if error.validator == "pattern" and parts[-1:] == ("id",) and id_pattern(schema):
-            continue  # the id check says it better
+        if error.validator == "pattern" and (
+            (parts[-1:] == ("id",) and id_pattern(schema)) or (parts[-1:] == ("ref",) and SOURCES in parts)
+        ):
+            continue  # the checks of ids and sources say it better
         yield fault(
             Severity.CRITICAL,
             "schema",

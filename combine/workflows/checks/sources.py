@@ -29,7 +29,7 @@ def _check(value: Mapping[str, Any], path: str, context: CheckContext, known: Kn
     own = value.get("id")
     for index, source in enumerate(value[SOURCES]):
         ref, quote = (source.get("ref"), source.get("quote")) if isinstance(source, Mapping) else (None, None)
-        if not isinstance(ref, str) or not isinstance(quote, str) or not ref or not quote.strip():
+        if not isinstance(ref, str) or not isinstance(quote, str):
             continue  # the schema check has said so
         problem = _problem(ref, quote, own, known)
         if problem is None:
@@ -54,6 +54,8 @@ def _problem(ref: str, quote: str, own: Any, known: Known) -> tuple[str, str, st
     if ref not in known:
         message = f"There is no {name} to cite: cite something that exists, or declare an assumption and cite that."
         return "source_unknown", message, _citable(known)
+    if not quote.strip():
+        return None  # the schema check has said so
     cited = "\n".join(known.texts(ref))[:MAX_CITED_TEXT]
     if not known.holds(ref, quote):
         message = (
