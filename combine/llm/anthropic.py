@@ -12,7 +12,7 @@ import httpx2
 from combine.errors import LLMError, PermanentLLMError
 from combine.llm import faults, refusals
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage
-from combine.llm.retry import Attempt, RetryPolicy, Timing, complete_with_retries
+from combine.llm.retry import USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
 
 _STOP_REASONS: Final[Mapping[str, StopReason]] = {
     "end_turn": StopReason.END,
@@ -21,6 +21,7 @@ _STOP_REASONS: Final[Mapping[str, StopReason]] = {
     "refusal": StopReason.REFUSAL,
     "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
 }
+_CHECK_TIMEOUT_S: Final = 10.0
 
 
 class AnthropicProvider:
@@ -74,7 +75,7 @@ class AnthropicProvider:
         """Ask for the list of models: costs nothing and proves the key."""
         try:
             async with self._errors_of("", None):
-                await self._client.models.list(limit=1)
+                await self._client.models.list(limit=1, timeout=_CHECK_TIMEOUT_S)
         except LLMError as error:
             if error.code == "endpoint_not_found":
                 return ProviderHealth(
@@ -168,13 +169,16 @@ class _Reading:
     def reply(self, asked: str, request_id: str | None) -> LLMReply:
         """The finished reply."""
         stop = _STOP_REASONS.get(self._stop or "", StopReason.OTHER)
+        detail = self._detail or (f"stop reason: {self._stop}" if stop is StopReason.OTHER else None)
+        if detail is None and not self._attempt.usage_stated:
+            detail = USAGE_ESTIMATED
         return LLMReply(
             text="".join(self._texts),
             stop_reason=stop,
             usage=self._attempt.billed(),
             model=self._model or asked,
             request_id=request_id,
-            detail=self._detail or (f"stop reason: {self._stop}" if stop is StopReason.OTHER else None),
+            detail=detail,
         )
 
     def _add(self, part: Any, kind: str) -> None:

@@ -17,7 +17,7 @@ import openai
 from combine.errors import LLMError
 from combine.llm import faults, refusals
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage
-from combine.llm.retry import Attempt, RetryPolicy, Timing, complete_with_retries
+from combine.llm.retry import USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
 
 _STOP_REASONS: Final[Mapping[str, StopReason]] = {
     "stop": StopReason.END,
@@ -26,7 +26,7 @@ _STOP_REASONS: Final[Mapping[str, StopReason]] = {
 }
 _OWN_HOSTS: Final = (".openai.com", ".openai.azure.com", ".services.ai.azure.com")
 _NO_KEY: Final = "none"
-_ESTIMATED: Final = "the server reported no usage; tokens are estimated"
+_CHECK_TIMEOUT_S: Final = 10.0
 
 
 class OpenAIProvider:
@@ -83,7 +83,7 @@ class OpenAIProvider:
         """Ask for the list of models: costs nothing, and proves the key where one is needed."""
         try:
             async with self._errors_of("", None):
-                await self._client.models.list()
+                await self._client.models.list(timeout=_CHECK_TIMEOUT_S)
         except LLMError as error:
             if error.code == "endpoint_not_found":
                 return ProviderHealth(
@@ -196,7 +196,7 @@ class _Reading:
         elif stop is StopReason.REFUSAL:
             detail = "stopped by the provider's content filter"
         if detail is None and not self._attempt.usage_stated:
-            detail = _ESTIMATED
+            detail = USAGE_ESTIMATED
         return LLMReply(
             text="".join(self._texts),
             stop_reason=stop,

@@ -19,6 +19,9 @@ from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, Progress, Usa
 CHARACTERS_PER_TOKEN: Final = 3.5
 """For estimates of progress, and of usage that a provider did not report."""
 
+USAGE_ESTIMATED: Final = "the server reported no usage; tokens are estimated"
+"""The ``detail`` of a reply whose provider gave no counts."""
+
 _PROGRESS_INTERVAL_S: Final = 0.25
 
 

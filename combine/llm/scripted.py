@@ -4,7 +4,7 @@ A script is one of
 
 - a function of the request, which returns what to reply;
 - a list of outputs, given out in the order of the calls;
-- a mapping of ``schema_name`` (the document type) to a list of outputs, with ``"*"`` for every other type.
+- a mapping of ``schema_name`` (the document type) to an output or a list of them, with ``"*"`` for every other type.
 
 An output is a text, a ``ScriptedReply`` or an exception to raise. In lists the last output repeats for ever. Outputs
 with a ``when`` are not part of the order: the first one whose condition holds answers, as often as it holds.
@@ -72,7 +72,8 @@ class ScriptedReply:
 
 
 Output = str | ScriptedReply | Exception
-Script = Callable[[LLMRequest], Output] | Sequence[Output] | Mapping[str, Sequence[Output]]
+Outputs = Output | Sequence[Output]
+Script = Callable[[LLMRequest], Output] | Outputs | Mapping[str, Outputs]
 
 
 class ScriptedProvider:
@@ -138,9 +139,14 @@ class ScriptedProvider:
     def _outputs_for(self, request: LLMRequest) -> tuple[Sequence[Output], str]:
         assert not callable(self._script)
         if isinstance(self._script, Mapping):
-            outputs = self._script.get(request.schema_name)
-            return (self._script.get(ANY_TYPE, ()) if outputs is None else outputs), request.schema_name
-        return self._script, ""
+            chosen = self._script.get(request.schema_name)
+            return _as_list(self._script.get(ANY_TYPE, ()) if chosen is None else chosen), request.schema_name
+        return _as_list(self._script), ""
+
+
+def _as_list(outputs: Outputs) -> Sequence[Output]:
+    # A text is a sequence too, of letters.
+    return (outputs,) if isinstance(outputs, str | ScriptedReply | Exception) else outputs
 
 
 def _as_reply(output: Output) -> ScriptedReply:

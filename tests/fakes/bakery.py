@@ -45,6 +45,14 @@ def script(**changes: list[Any]) -> dict[str, list[Any]]:
     return replies | {name.replace("_", "-"): outputs for name, outputs in changes.items()}
 
 
+def unasked_requirements() -> dict[str, Any]:
+    """The requirements of a chain in which nothing was asked, so that nothing cites ``Q-1``."""
+    content = document("requirements-doc")
+    for requirement in content["functional_requirements"]:
+        requirement["sources"] = [source for source in requirement["sources"] if source["ref"] != "Q-1"]
+    return content
+
+
 def rejecting_review(document_type: str = "requirements-doc", item: str = "FR-003") -> dict[str, Any]:
     """A review that sends one document back."""
     review = document("strategy-review")

@@ -30,6 +30,11 @@ async def test_a_list_is_given_out_in_order_and_its_last_repeats():
     assert await texts(ScriptedProvider(["a", "b"]), *[REQUEST] * 4) == ["a", "b", "b", "b"]
 
 
+@pytest.mark.parametrize("script", ["abc", ScriptedReply("abc"), ["abc"], {"*": "abc"}, lambda request: "abc"])
+async def test_one_output_may_stand_without_a_list(script):
+    assert await texts(ScriptedProvider(script), REQUEST, REQUEST) == ["abc", "abc"]
+
+
 async def test_each_type_has_its_own_sequence_and_a_star_serves_the_rest():
     provider = ScriptedProvider({"requirements-doc": ["a", "b"], "*": ["x", "y"]})
     other, third = replace(REQUEST, schema_name="o"), replace(REQUEST, schema_name="p")
