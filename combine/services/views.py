@@ -134,17 +134,25 @@ class ExecutionDetail:
     execution: ExecutionView
     steps: tuple[StepView, ...]
     documents: tuple[DocumentView, ...]
+    """Every version this execution has made, those sent back included."""
     questions: tuple[QuestionView, ...]
     findings: tuple[FindingView, ...]
     calls: tuple[CallView, ...]
     tokens: TokensView
     cost_usd: Decimal | None
-    """None if the price of any call is unknown."""
+    """Of a call whose outcome is unknown the reservation counts. None if the price of any call is unknown."""
     reserved_usd: Decimal
     revision: int
     round: int
     seq: int
     duration_s: float
+    """How long processes have worked on it; waiting for people does not count."""
+
+    @property
+    def current_documents(self) -> tuple[DocumentView, ...]:
+        """Of each step the version it made last, in the order of the steps."""
+        current = {step.document_id for step in self.steps}
+        return tuple(document for document in self.documents if document.id in current)
 
     @property
     def open_questions(self) -> tuple[QuestionView, ...]:

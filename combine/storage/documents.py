@@ -11,8 +11,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from combine.errors import NotFound
+from combine.errors import Conflict, NotFound
 from combine.storage.database import ReadSession
+from combine.storage.id_prefix import uuid_range
 from combine.storage.rows import build, build_all, columns
 from combine.storage.tables import documents
 from combine.workflows.ordering import content_sha256
@@ -177,6 +178,25 @@ class Documents:
         query = _ROW.where(*where, documents.c.status == DocumentStatus.ACTIVE)
         row = (await self._connection.execute(query.order_by(documents.c.version.desc()).limit(1))).first()
         return None if row is None else build(DocumentRow, row)
+
+    async def newest(self, project_id: UUID, type_: str) -> DocumentRow | None:
+        """The version with the highest number, whatever it counts for."""
+        where = (documents.c.project_id == project_id, documents.c.type == type_)
+        query = _ROW.where(*where).order_by(documents.c.version.desc()).limit(1)
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else build(DocumentRow, row)
+
+    async def find_by_prefix(self, text: str) -> DocumentRow | None:
+        """The version whose id begins with ``text``. Raises Invalid below four digits, Conflict when several do."""
+        ids = uuid_range(text)
+        if ids is None:
+            return None
+        query = _ROW.where(documents.c.id.between(*ids)).order_by(documents.c.created_at.desc()).limit(5)
+        found = build_all(DocumentRow, await self._connection.execute(query))
+        if len(found) > 1:
+            names = ", ".join(f"{row.id} ({row.type} {row.version})" for row in found)
+            raise Conflict(f"Several documents begin with {text}: {names}.", code="document_id_ambiguous")
+        return found[0] if found else None
 
     async def used_ids(self, project_id: UUID, type_: str) -> dict[str, int]:
         """Prefix -> highest number ever given in any version of this type in the project.

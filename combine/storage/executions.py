@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,14 +12,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from combine.errors import Conflict, Invalid, NotFound
+from combine.errors import Conflict, NotFound
 from combine.storage.database import ReadSession
+from combine.storage.id_prefix import uuid_range
 from combine.storage.rows import build, build_all, columns
 from combine.storage.tables import executions
 from combine.workflows.statuses import ENDED, ExecutionStatus
-
-_SHORTEST_PREFIX = 4
-_UUID_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +91,10 @@ class Executions:
 
         Raises Invalid below four digits, NotFound, and Conflict naming the candidates when there are several.
         """
-        digits = text.strip().lower().replace("-", "")
-        if len(digits) < _SHORTEST_PREFIX:
-            raise Invalid(
-                f"{text!r} is too short: give at least {_SHORTEST_PREFIX} digits of the execution's id.",
-                code="execution_id_short",
-                hint="`combine list` shows the ids.",
-            )
-        if len(digits) > _UUID_DIGITS or not re.fullmatch("[0-9a-f]+", digits):
+        ids = uuid_range(text)
+        if ids is None:
             raise _not_found(text)
-        low, high = (UUID(digits.ljust(_UUID_DIGITS, filler)) for filler in "0f")
-        query = _SELECT.where(executions.c.id.between(low, high)).order_by(executions.c.created_at.desc()).limit(5)
+        query = _SELECT.where(executions.c.id.between(*ids)).order_by(executions.c.created_at.desc()).limit(5)
         found = build_all(ExecutionRow, await self._connection.execute(query))
         if not found:
             raise _not_found(text)

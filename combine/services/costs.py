@@ -1,0 +1,90 @@
+"""What was spent, on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from combine.services.views import TokensView
+from combine.storage.calls import CallGroup, Calls, CallSums, GroupBy
+from combine.storage.database import Database
+from combine.storage.projects import Projects
+
+__all__ = ["CostGroupView", "CostReport", "CostService", "GroupBy"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostGroupView:
+    """Calls of one group added up."""
+
+    key: str
+    calls: int
+    failed: int
+    outcome_unknown: int
+    """Sent, but the process ended before the reply."""
+    unpriced: int
+    """Answered at a price nobody knows; not in ``cost_usd``."""
+    tokens: TokensView
+    cost_usd: Decimal
+    """Of the calls with a known price."""
+    reserved_usd: Decimal
+    """Set aside for calls in flight and calls whose outcome is unknown; not in ``cost_usd``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostReport:
+    """All groups and their sum."""
+
+    by: GroupBy
+    groups: tuple[CostGroupView, ...]
+    total: CostGroupView
+
+
+class CostService:
+    """Reads the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def report(
+        self, by: GroupBy = GroupBy.DAY, project: str | None = None, since: datetime | None = None
+    ) -> CostReport:
+        """Costs of calls begun at or after ``since``. Raises NotFound for an unknown project."""
+        async with self._database.read() as session:
+            project_id = None if project is None else (await Projects(session).by_name(project)).id
+            rows = await Calls(session).groups(by, project_id=project_id, since=since)
+        groups = tuple(_group(row) for row in rows)
+        return CostReport(by, groups, _total(groups))
+
+
+def _group(row: CallGroup) -> CostGroupView:
+    sums: CallSums = row.sums
+    return CostGroupView(
+        key=row.key,
+        calls=sums.calls,
+        failed=sums.failed,
+        outcome_unknown=sums.outcome_unknown,
+        unpriced=sums.unpriced,
+        tokens=TokensView(sums.input_tokens, sums.output_tokens, sums.cache_read_tokens, sums.cache_write_tokens),
+        cost_usd=sums.cost_usd,
+        reserved_usd=sums.at_risk_usd,
+    )
+
+
+def _total(groups: tuple[CostGroupView, ...]) -> CostGroupView:
+    return CostGroupView(
+        key="total",
+        calls=sum(group.calls for group in groups),
+        failed=sum(group.failed for group in groups),
+        outcome_unknown=sum(group.outcome_unknown for group in groups),
+        unpriced=sum(group.unpriced for group in groups),
+        tokens=TokensView(
+            input=sum(group.tokens.input for group in groups),
+            output=sum(group.tokens.output for group in groups),
+            cache_read=sum(group.tokens.cache_read for group in groups),
+            cache_write=sum(group.tokens.cache_write for group in groups),
+        ),
+        cost_usd=sum((group.cost_usd for group in groups), Decimal(0)),
+        reserved_usd=sum((group.reserved_usd for group in groups), Decimal(0)),
+    )

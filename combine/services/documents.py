@@ -1,0 +1,300 @@
+"""Documents: lists, versions, differences, and what a person takes away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from combine.errors import Conflict, NotFound
+from combine.execution.review_loop import read_findings
+from combine.services.inspection import document_view
+from combine.services.views import DocumentView
+from combine.storage.database import Database, ReadSession
+from combine.storage.documents import DocumentInfo, DocumentRow, Documents
+from combine.storage.executions import Executions
+from combine.storage.findings import Findings
+from combine.storage.projects import Projects
+from combine.storage.questions import Questions
+from combine.storage.steps import Steps
+from combine.workflows.brief import Brief
+from combine.workflows.brief_json import BRIEF_TYPE, brief_from_json
+from combine.workflows.catalog import Catalog
+from combine.workflows.checks import unused_sentences
+from combine.workflows.definition_json import definition_from_json
+from combine.workflows.diff import DocumentDiff, diff_documents
+from combine.workflows.findings import Finding
+from combine.workflows.markdown import MarkdownInput, render_markdown
+from combine.workflows.ordering import in_schema_order
+from combine.workflows.statuses import DocumentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDetail:
+    """One version with its content, keys in the schema's order."""
+
+    document: DocumentView
+    content: Mapping[str, Any]
+    call_ids: tuple[UUID, ...]
+    input_ids: tuple[UUID, ...]
+    prompt_sha256: str | None
+    schema_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChanges:
+    """What is different between two versions."""
+
+    old: DocumentView
+    new: DocumentView
+    diff: DocumentDiff
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentExport:
+    """One version in the two forms that leave the program."""
+
+    document: DocumentView
+    json_text: str
+    """The content in the schema's order; validates against the schema."""
+    markdown: str
+
+
+class DocumentService:
+    """Reads only. One public method is one transaction."""
+
+    def __init__(self, database: Database, catalog: Catalog) -> None:
+        self._database = database
+        self._catalog = catalog
+
+    async def list(
+        self,
+        project: str | None = None,
+        document_type: str | None = None,
+        status: DocumentStatus | None = None,
+        limit: int = 200,
+    ) -> tuple[DocumentView, ...]:
+        """Versions, the newest first, briefs left out unless asked for. Raises NotFound for an unknown project."""
+        async with self._database.read() as session:
+            projects = Projects(session)
+            project_id = None if project is None else (await projects.by_name(project)).id
+            names = {row.id: row.name for row in await projects.list()}
+            rows = await Documents(session).list(project_id=project_id, type_=document_type, status=status, limit=limit)
+            return tuple(
+                document_view(row, names[row.project_id])
+                for row in rows
+                if document_type is not None or row.type != BRIEF_TYPE
+            )
+
+    async def get(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentDetail:
+        """One version, by the beginning of its id or by its type.
+
+        Of a type: the version of that number, else the one that counts, else the newest. Without ``project`` the type
+        must occur in one project only. Raises NotFound, Conflict.
+        """
+        async with self._database.read() as session:
+            row, name = await self._find(session, wanted, project, version)
+            return self._detail(row, name)
+
+    async def versions(self, document_type: str, project: str | None = None) -> tuple[DocumentView, ...]:
+        """All versions of one document, the newest first. Raises NotFound, Conflict."""
+        async with self._database.read() as session:
+            project_id, name = await _project_with(session, document_type, project)
+            rows = await Documents(session).versions(project_id, document_type)
+            return tuple(document_view(row, name) for row in rows)
+
+    async def diff(
+        self, document_type: str, project: str | None = None, old: int | None = None, new: int | None = None
+    ) -> DocumentChanges:
+        """What changed from version ``old`` to version ``new``, item by item.
+
+        Without ``new`` the newest; without ``old`` the one before ``new``. Raises NotFound, also if there is only one.
+        """
+        async with self._database.read() as session:
+            project_id, name = await _project_with(session, document_type, project)
+            documents = Documents(session)
+            numbers = [row.version for row in await documents.versions(project_id, document_type)]
+            first, second = _pair(document_type, numbers, old, new)
+            before = await documents.version(project_id, document_type, first)
+            after = await documents.version(project_id, document_type, second)
+            diff = diff_documents(self._ordered(before), self._ordered(after))
+            return DocumentChanges(document_view(before, name), document_view(after, name), diff)
+
+    async def export(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentExport:
+        """One version as JSON and as Markdown; found as ``get`` finds it."""
+        async with self._database.read() as session:
+            row, name = await self._find(session, wanted, project, version)
+            markdown = await _Page(session, self._catalog, row, name).render()
+            text = json.dumps(self._ordered(row), ensure_ascii=False, indent=2) + "\n"
+            return DocumentExport(document_view(row, name), text, markdown)
+
+    async def _find(
+        self, session: ReadSession, wanted: str, project: str | None, version: int | None
+    ) -> tuple[DocumentRow, str]:
+        documents = Documents(session)
+        row: DocumentRow | None
+        if wanted in (*self._catalog.document_types(), BRIEF_TYPE) or project is not None or version is not None:
+            project_id, name = await _project_with(session, wanted, project)
+            if version is not None:
+                row = await documents.version(project_id, wanted, version)
+            else:
+                row = await documents.active(project_id, wanted) or await documents.newest(project_id, wanted)
+            if row is None:
+                raise _no_document(wanted, name)
+            return row, name
+        row = await documents.find_by_prefix(wanted)
+        if row is None:
+            types = ", ".join((*self._catalog.document_types(), BRIEF_TYPE))
+            raise NotFound(
+                f"There is no document {wanted!r}.",
+                code="document_not_found",
+                hint=f"Give its id (`combine docs list` shows them) or its type: {types}.",
+            )
+        return row, (await Projects(session).get(row.project_id)).name
+
+    def _detail(self, row: DocumentRow, project: str) -> DocumentDetail:
+        return DocumentDetail(
+            document=document_view(row, project),
+            content=self._ordered(row),
+            call_ids=tuple(row.call_ids),
+            input_ids=tuple(row.input_ids),
+            prompt_sha256=row.prompt_sha256,
+            schema_sha256=row.schema_sha256,
+        )
+
+    def _ordered(self, row: DocumentRow) -> dict[str, Any]:
+        return in_schema_order(row.content, _schema(self._catalog, row.type))
+
+
+class _Page:
+    """Collects what a document's pages tell beside its content."""
+
+    def __init__(self, session: ReadSession, catalog: Catalog, row: DocumentRow, project: str) -> None:
+        self._session = session
+        self._catalog = catalog
+        self._row = row
+        self._project = project
+
+    async def render(self) -> str:
+        row = self._row
+        if row.type == BRIEF_TYPE:
+            return str(row.content["text"])
+        inputs = await Documents(self._session).get_many(row.input_ids)
+        brief = next((brief_from_json(one.content) for one in inputs if one.type == BRIEF_TYPE), Brief("", "en", ()))
+        upstream = {
+            one.type: in_schema_order(one.content, _schema(self._catalog, one.type))
+            for one in inputs
+            if one.type != BRIEF_TYPE
+        }
+        schema = _schema(self._catalog, row.type)
+        workflow, findings, unused = await self._execution_facts(brief)
+        answers = () if row.execution_id is None else await Questions(self._session).list(row.execution_id)
+        return render_markdown(
+            MarkdownInput(
+                type=row.type,
+                version=row.version,
+                status=DocumentStatus(row.status),
+                content=in_schema_order(row.content, schema),
+                schema=schema,
+                project=self._project,
+                workflow=workflow,
+                model=row.model or row.origin,
+                created_at=row.created_at,
+                execution_id=str(row.execution_id or ""),
+                brief=brief,
+                answers=tuple(one.answer for one in answers if one.answer is not None),
+                upstream=upstream,
+                offline=row.origin == "offline",
+                findings=findings,
+                unused_sentences=unused,
+            )
+        )
+
+    async def _execution_facts(self, brief: Brief) -> tuple[str, tuple[Finding, ...], tuple[str, ...] | None]:
+        """Name of the workflow, open findings on this version, sentences that nothing used (None: not known yet)."""
+        row = self._row
+        if row.execution_id is None:
+            return "", (), None
+        execution = await Executions(self._session).get(row.execution_id)
+        workflow = definition_from_json(execution.definition)
+        steps = await Steps(self._session).list(execution.id)
+        made = [step.document_id for step in steps if step.document_id is not None]
+        current = await Documents(self._session).get_many(made)
+        final = {step.output for step in workflow.steps if step.is_final}
+        reviews = [one for one in current if one.type in final]
+        findings = await self._own_findings() + _said_by(reviews, row)
+        unused = unused_sentences(brief, [one.content for one in current]) if reviews else None
+        return workflow.name, findings, unused
+
+    async def _own_findings(self) -> tuple[Finding, ...]:
+        """What code found and a person accepted anyway."""
+        row = self._row
+        assert row.execution_id is not None  # a document of no execution was not checked by one
+        return tuple(
+            found.finding
+            for found in await Findings(self._session).list(row.execution_id, step_id=row.step_id)
+            if (found.revision, found.attempt) == (row.revision, row.attempt) and found.finding.kind == "mechanical"
+        )
+
+
+def _said_by(reviews: Sequence[DocumentRow], row: DocumentRow) -> tuple[Finding, ...]:
+    """What reviews that have read this very version say about it."""
+    return tuple(
+        finding
+        for review in reviews
+        if row.id in review.input_ids
+        for finding in read_findings(review.content)
+        if finding.document == row.type
+    )
+
+
+def _schema(catalog: Catalog, document_type: str) -> Mapping[str, Any]:
+    """An old document's type may be gone from the catalog; its keys are then ordered by name."""
+    return catalog.schema(document_type).schema if document_type in catalog.document_types() else {}
+
+
+async def _project_with(session: ReadSession, document_type: str, project: str | None) -> tuple[UUID, str]:
+    projects = Projects(session)
+    if project is not None:
+        row = await projects.by_name(project)
+        return row.id, row.name
+    found: dict[UUID, DocumentInfo] = {}
+    for info in await Documents(session).list(type_=document_type):
+        found.setdefault(info.project_id, info)
+    names = [(await projects.get(project_id)).name for project_id in found]
+    if not names:
+        raise _no_document(document_type, None)
+    if len(names) > 1:
+        raise Conflict(
+            f"{len(names)} projects have a document {document_type}: {', '.join(sorted(names))}.",
+            code="project_needed",
+            hint="Name one with --project.",
+        )
+    return next(iter(found)), names[0]
+
+
+def _pair(document_type: str, numbers: Sequence[int], old: int | None, new: int | None) -> tuple[int, int]:
+    if not numbers:
+        raise _no_document(document_type, None)
+    second = numbers[0] if new is None else new
+    if old is not None:
+        return old, second
+    earlier = [number for number in numbers if number < second]
+    if not earlier:
+        raise NotFound(
+            f"{document_type} has no version before {second} to compare with.",
+            code="version_not_found",
+            hint="Run the brief again in the same project to make another version.",
+        )
+    return max(earlier), second
+
+
+def _no_document(document_type: str, project: str | None) -> NotFound:
+    where = "" if project is None else f" in the project {project!r}"
+    return NotFound(
+        f"There is no document {document_type!r}{where}.",
+        code="document_not_found",
+        hint="`combine docs list` shows what there is.",
+    )

@@ -1,0 +1,240 @@
+"""Looking at executions: lists, one in detail, and its events as they happen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from decimal import Decimal
+from uuid import UUID
+
+from combine.services.views import (
+    CallView,
+    DocumentView,
+    EventView,
+    ExecutionDetail,
+    ExecutionView,
+    FindingView,
+    QuestionView,
+    StepView,
+    TokensView,
+)
+from combine.storage.calls import CallRow, Calls
+from combine.storage.database import Database, ReadSession
+from combine.storage.documents import DocumentInfo, Documents
+from combine.storage.events import Events
+from combine.storage.executions import ExecutionRow, Executions
+from combine.storage.findings import FindingRow, Findings
+from combine.storage.listener import EventListener
+from combine.storage.projects import Projects
+from combine.storage.questions import QuestionRow, Questions
+from combine.storage.steps import StepRow, Steps
+from combine.workflows.definition_json import definition_from_json
+from combine.workflows.definitions import WorkflowDefinition
+from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
+
+_AT_WORK = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
+
+
+class InspectionService:
+    """Reads only. One public method is one transaction, except ``follow``, which reads again and again."""
+
+    def __init__(self, database: Database, listener: EventListener) -> None:
+        self._database = database
+        self._listener = listener
+
+    async def list(
+        self, project: str | None = None, status: ExecutionStatus | None = None, limit: int = 50
+    ) -> tuple[ExecutionView, ...]:
+        """Executions, the newest first. Raises NotFound for an unknown project."""
+        async with self._database.read() as session:
+            projects = Projects(session)
+            project_id = None if project is None else (await projects.by_name(project)).id
+            names = {row.id: row.name for row in await projects.list()}
+            statuses = () if status is None else (status.value,)
+            rows = await Executions(session).list(project_id=project_id, statuses=statuses, limit=limit)
+            return tuple(_execution(row, names[row.project_id]) for row in rows)
+
+    async def detail(self, execution: str) -> ExecutionDetail:
+        """Everything about one execution, found by the beginning of its id.
+
+        Raises NotFound, Invalid for a beginning that is too short, Conflict for one that several executions have.
+        """
+        async with self._database.read() as session:
+            row = await Executions(session).find_by_prefix(execution)
+            return await _detail(session, row)
+
+    async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
+        """Events after ``after_seq`` in order, as they happen, until the execution rests or ends.
+
+        Nothing is missed and nothing comes twice. Raises NotFound.
+        """
+        with self._listener.subscribe(execution_id) as subscription:
+            while True:
+                async with self._database.read() as session:
+                    # The status first: what is at rest by then has stored its last event.
+                    status = (await Executions(session).get(execution_id)).status
+                    rows = await Events(session).after(execution_id, after_seq)
+                for row in rows:
+                    after_seq = row.seq
+                    yield EventView(row.seq, row.at, row.kind, row.step_id, row.data)
+                if not rows:
+                    if status not in _AT_WORK:
+                        return
+                    await subscription.wait()
+
+
+async def _detail(session: ReadSession, row: ExecutionRow) -> ExecutionDetail:
+    project = await Projects(session).get(row.project_id)
+    calls = await Calls(session).list(row.id)
+    workflow = definition_from_json(row.definition)
+    steps = await Steps(session).list(row.id)
+    return ExecutionDetail(
+        execution=_execution(row, project.name),
+        steps=tuple(_step(step, workflow, calls) for step in steps),
+        documents=await _documents(session, row, project.name, steps),
+        questions=tuple(_question(question) for question in await Questions(session).list(row.id)),
+        findings=tuple(_finding(found) for found in await Findings(session).latest(row.id)),
+        calls=tuple(_call(call) for call in calls),
+        tokens=_tokens_of(calls),
+        cost_usd=_cost(calls),
+        reserved_usd=row.reserved_usd,
+        revision=row.revision,
+        round=row.round,
+        seq=row.seq,
+        duration_s=await Events(session).seconds_at_work(row.id),
+    )
+
+
+async def _documents(
+    session: ReadSession, row: ExecutionRow, project: str, steps: Iterable[StepRow]
+) -> tuple[DocumentView, ...]:
+    """All versions this execution has made, in the order of its steps, the newest of each step last."""
+    place = {step.step_id: step.position for step in steps}
+    made = await Documents(session).list(execution_id=row.id)
+    ordered = sorted(made, key=lambda one: (place.get(one.step_id or "", len(place)), one.version))
+    return tuple(document_view(one, project) for one in ordered)
+
+
+def document_view(row: DocumentInfo, project: str) -> DocumentView:
+    """One version without its content."""
+    return DocumentView(
+        id=row.id,
+        project=project,
+        type=row.type,
+        version=row.version,
+        status=row.status,
+        origin=row.origin,
+        model=row.model,
+        execution_id=row.execution_id,
+        step_id=row.step_id,
+        content_sha256=row.content_sha256,
+        created_at=row.created_at,
+    )
+
+
+def _execution(row: ExecutionRow, project: str) -> ExecutionView:
+    return ExecutionView(
+        id=row.id,
+        project=project,
+        workflow_id=row.workflow_id,
+        status=ExecutionStatus(row.status),
+        reason=row.reason,
+        reason_code=row.reason_code,
+        model=row.model,
+        budget_usd=row.budget_usd,
+        spent_usd=row.spent_usd,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _step(row: StepRow, workflow: WorkflowDefinition, calls: Iterable[CallRow]) -> StepView:
+    definition = workflow.step(row.step_id)
+    replied = sum(call.step_id == row.step_id and call.state == CallState.REPLIED for call in calls)
+    return StepView(
+        step_id=row.step_id,
+        role=definition.role,
+        output=definition.output,
+        status=StepStatus(row.status),
+        revision=row.revision,
+        attempts=replied,
+        document_id=row.document_id,
+        reason=row.reason,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _question(row: QuestionRow) -> QuestionView:
+    asked, answer = row.question, row.answer
+    return QuestionView(
+        id=asked.id,
+        step_id=row.step_id,
+        round=row.round,
+        text=asked.text,
+        why=asked.why,
+        answer_type=asked.answer_type.value,
+        choices=asked.choices,
+        default=asked.default,
+        required=asked.required,
+        answer=None if answer is None else answer.text,
+        decided_by=None if answer is None else answer.decided_by.value,
+        assumption_id=None if answer is None else answer.assumption_id,
+    )
+
+
+def _finding(row: FindingRow) -> FindingView:
+    found = row.finding
+    return FindingView(
+        step_id=row.step_id,
+        kind=found.kind.value,
+        severity=found.severity.value,
+        code=found.code,
+        document=found.document,
+        item=found.item,
+        path=found.path,
+        message=found.message,
+    )
+
+
+def _call(row: CallRow) -> CallView:
+    return CallView(
+        id=row.id,
+        step_id=row.step_id,
+        revision=row.revision,
+        attempt=row.attempt,
+        purpose=row.purpose,
+        state=row.state,
+        provider=row.provider,
+        model=row.model_answered or row.model,
+        tokens=_tokens_of([row]),
+        cost_usd=row.cost_usd,
+        reserved_usd=row.reserved_usd,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        stop_reason=row.stop_reason,
+        error=row.error_message,
+    )
+
+
+def _tokens_of(calls: Iterable[CallRow]) -> TokensView:
+    rows = list(calls)
+    return TokensView(
+        input=sum(row.input_tokens for row in rows),
+        output=sum(row.output_tokens for row in rows),
+        cache_read=sum(row.cache_read_tokens for row in rows),
+        cache_write=sum(row.cache_write_tokens for row in rows),
+    )
+
+
+def _cost(calls: Iterable[CallRow]) -> Decimal | None:
+    """What all calls cost; for a call whose outcome is unknown its reservation counts. None: a price is unknown."""
+    total = Decimal(0)
+    for call in calls:
+        if call.state == CallState.INTENT:
+            continue
+        cost = call.reserved_usd if call.state == CallState.OUTCOME_UNKNOWN else call.cost_usd
+        if cost is None:
+            return None
+        total += cost
+    return total
