@@ -1,0 +1,284 @@
+"""The discovery document by rules: objectives, people, limits, risks and the border of the project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from combine.llm.offline.conflicts import Ruling, dropped_refs, rulings
+from combine.llm.offline.draft import Assumptions, Json, distinct, merged, numbered
+from combine.llm.offline.grammar import Party, Wish, subject_of, title, wish_of
+from combine.llm.offline.ids import Ids
+from combine.llm.offline.limits import constraint_type
+from combine.llm.offline.people import stakeholders
+from combine.llm.offline.questions import is_default, topic_of
+from combine.llm.offline.reading import Reading, Section, Statement
+from combine.llm.offline.text import bare, capital, quote, sentence, shorten
+
+TEXT_WORDS = 55
+LINE_WORDS = 20
+MIN_OBJECTIVES, MAX_OBJECTIVES, MAX_PROBLEMS = 3, 6, 3
+MAX_CONSTRAINTS, MAX_RISKS, MAX_IN, MAX_OUT = 12, 8, 10, 8
+
+_CLAUSE = re.compile(r"[,;:]\s+|\s+(?:and|but|und|aber)\s+")
+_POINTING = re.compile(r"\b(?:it|that|them|this|es|das|dies)\b", re.IGNORECASE)
+_NOUN_PHRASE = re.compile(
+    r"\b(?:an?|our|the|eine?n?|unsere?n?) ((?:[\w-]+ ){0,3}?[\w-]+)(?= (?:and|or|that|which|with|in|for|of|to|is|are|has|und|"
+    r"oder|die|der|das|mit|f\u00fcr|in|ist|sind|hat)\b|[,.;:]|$)",
+    re.IGNORECASE,
+)
+
+
+def draft_discovery(reading: Reading, ids: Ids) -> Json:
+    """The whole document."""
+    frames, ruled = reading.frames, rulings(reading)
+    gone = dropped_refs(ruled)
+    standing = [s for s in reading.usable if s.ref not in gone] or list(reading.usable[:1])
+    assumptions = Assumptions(ids)
+    assumptions.declare(frames.label, frames.label_reason)
+    wishes = list(wishes_of(reading, standing))
+    limits = list(_constraints(reading, standing, ruled))
+    objectives = _objectives(reading, standing, wishes, ruled)
+    goals = numbered(ids, "OBJ", "description", objectives)
+    unmeasured = [g["id"] for g in goals if not g["success_criteria"]]
+    if unmeasured:
+        assumptions.declare(frames.no_measure.format(ids=", ".join(unmeasured)), frames.no_measure_reason)
+    if not any(c["type"] == "time" for c in limits):
+        assumptions.declare(frames.no_deadline, frames.no_deadline_reason)
+    for ruling in ruled:
+        if ruling.answer is None and ruling.kept is not None:
+            assumptions.declare(_held(reading, ruling), frames.conflict_reason)
+    return {
+        "project_name": _name(reading, wishes),
+        "objectives": goals,
+        "stakeholders": numbered(ids, "STK", "name", stakeholders(reading, standing, wishes)),
+        "constraints": numbered(ids, "CON", "description", limits),
+        "risks": numbered(ids, "RSK", "description", _risks(reading, standing, limits, ruled)),
+        "scope_summary": {"in": _in(reading, wishes, objectives), "out": _out(reading, standing, ruled, assumptions)},
+        "assumptions": assumptions.items,
+    }
+
+
+def wishes_of(reading: Reading, standing: Sequence[Statement]) -> Iterator[Wish]:
+    """What the standing statements ask for, limits and exclusions left out."""
+    before = ""
+    for statement in standing:
+        wish = wish_of(statement, reading.cues, before)
+        before = subject_of(wish, statement, reading.cues) or before
+        if wish is None or statement.section in (Section.TODAY, Section.OUT, Section.PEOPLE):
+            continue
+        if statement.is_a("success", "no_money") or (statement.is_a("out") and not wish.action):
+            continue
+        if constraint_type(statement, reading.cues, wish) is None and not is_default(statement, reading):
+            yield wish
+
+
+def objective_text(wish: Wish, reading: Reading) -> str:
+    """The wish as an outcome, in the words of its sentence."""
+    if reading.cues.language != "en" or wish.condition or wish.negated:
+        return sentence(wish.statement.text)
+    if wish.thing:
+        return sentence(f"have {wish.thing}" if wish.party is Party.CLIENT else wish.thing)
+    if wish.party is Party.CLIENT:
+        return sentence(wish.action)
+    if wish.party is Party.PEOPLE and wish.modal not in ("must", "has to", "have to"):
+        return sentence(f"{wish.subject} can {wish.action}")
+    return sentence(wish.statement.text)
+
+
+def _objectives(
+    reading: Reading, standing: Sequence[Statement], wishes: Sequence[Wish], ruled: Sequence[Ruling]
+) -> list[Json]:
+    first = {s.ref for s in standing if topic_of(s, reading) == "" and s.topic and s.is_a("problem")}
+    found = [_success(s, reading) for s in standing if s.is_a("success")][:1]
+    goals = [w for w in wishes if w.statement.is_a("goal") or topic_of(w.statement, reading) == "functions"]
+    found += [_goal(w, reading, "high") for w in goals[:MAX_PROBLEMS]]
+    problems = [s for s in standing if _is_problem(s) and not s.topic]
+    found += [_problem(s, reading, ruled) for s in problems[:MAX_PROBLEMS]]
+    for wish in (w for w in wishes if w not in goals):
+        if len(found) < MIN_OBJECTIVES:
+            found.append(_goal(wish, reading, "low" if wish.statement.is_a("weak", "later") else "medium"))
+    if not found:
+        found = [_plain(s) for s in [*(s for s in standing if not s.topic), *standing][:1]]
+    kept = distinct(found, "description")[:MAX_OBJECTIVES]
+    if all(o["priority"] != "high" for o in kept):
+        kept[0]["priority"] = "high"
+    return _with_first(kept, [s for s in standing if s.ref in first])
+
+
+def _with_first(objectives: list[Json], answers: Sequence[Statement]) -> list[Json]:
+    """The objectives after an answer that says which problem comes first: that one high, the others medium."""
+    for answer in answers:
+        chosen = [o for o in objectives if bare(answer.text).removesuffix(" …") in o["description"]]
+        for objective in objectives if chosen else []:
+            if objective["description"].startswith(chosen[0]["description"][:12]):
+                objective["priority"] = "high" if objective in chosen else "medium"
+        if chosen:
+            chosen[0]["sources"] = merged(chosen[0]["sources"], [answer.source()])
+    return objectives
+
+
+def _is_problem(statement: Statement) -> bool:
+    normative = statement.is_a("need", "success") or statement.section in (Section.WANT, Section.LIMITS)
+    return statement.is_a("problem") and not normative
+
+
+def _success(statement: Statement, reading: Reading) -> Json:
+    found = reading.cues.patterns["success"].search(bare(statement.text))
+    rest = found.group("rest") if found else statement.text
+    text = sentence(shorten(rest, TEXT_WORDS))
+    return _objective(text, "high", _figures(statement, reading), statement)
+
+
+def _goal(wish: Wish, reading: Reading, priority: str) -> Json:
+    return _objective(
+        shorten(objective_text(wish, reading), TEXT_WORDS), priority, _figures(wish.statement, reading), wish.statement
+    )
+
+
+def _problem(statement: Statement, reading: Reading, ruled: Sequence[Ruling]) -> Json:
+    del ruled
+    frames = reading.frames
+    text = frames.end_problem.format(text=shorten(bare(statement.text), TEXT_WORDS - 10))
+    clauses = [c for c in _CLAUSE.split(bare(statement.text)) if reading.cues.has("problem", c)]
+    told = [c for c in clauses if reading.cues.has("number", c) and re.search(r"\d|\bin (?:ten|five|four)", c)]
+    criteria = [frames.figure_falls.format(text=shorten(told[0], LINE_WORDS))] if told else []
+    return _objective(text, "high", criteria, statement)
+
+
+def _plain(statement: Statement) -> Json:
+    return _objective(sentence(shorten(statement.text, TEXT_WORDS)), "high", [], statement)
+
+
+def _objective(text: str, priority: str, criteria: list[str], statement: Statement) -> Json:
+    return {
+        "sources": [statement.source()],
+        "description": text,
+        "priority": priority,
+        "success_criteria": criteria,
+    }
+
+
+def _figures(statement: Statement, reading: Reading) -> list[str]:
+    found = [m.group() for m in reading.cues.patterns["measure"].finditer(statement.text)]
+    told = [m for m in found if re.search(r"\d", m) or len(m.split()) > 2]  # noqa: PLR2004
+    return [reading.frames.figure_met.format(text=bare(text)) for text in dict.fromkeys(told[:2])]
+
+
+def _constraints(reading: Reading, standing: Sequence[Statement], ruled: Sequence[Ruling]) -> Iterator[Json]:
+    frames, given, seen = reading.frames, 0, set()
+    settled = {r.answer.ref: r for r in ruled if r.answer}
+    for statement in standing:
+        kind = _answered_type(statement, reading) if statement.topic else None
+        if statement.ref in settled or (statement.topic and is_default(statement, reading)):
+            continue
+        wish = wish_of(statement, reading.cues)
+        kind = kind or constraint_type(statement, reading.cues, wish)
+        if kind is None or given == MAX_CONSTRAINTS:
+            continue
+        given += 1
+        text = shorten(statement.text, TEXT_WORDS)
+        if statement.topic:
+            text = frames.answered.format(question=shorten(statement.topic, 25), answer=bare(text))
+        yield {
+            "sources": [statement.source()],
+            "type": kind,
+            "description": sentence(text),
+            **({"impact": frames.impact[kind]} if kind not in seen else {}),
+        }
+        seen.add(kind)
+
+
+def _answered_type(statement: Statement, reading: Reading) -> str | None:
+    return {"deadline": "time", "budget": "budget", "data": "regulatory", "volume": "technical"}.get(
+        topic_of(statement, reading)
+    )
+
+
+def _risks(
+    reading: Reading, standing: Sequence[Statement], limits: Sequence[Json], ruled: Sequence[Ruling]
+) -> list[Json]:
+    frames = reading.frames
+    found: list[Json] = []
+    for r in ruled:
+        first, second = r.conflict.choices()
+        likelihood, mitigation = ("low", frames.settled) if r.answer else ("high", frames.settle_conflict)
+        sources = merged(
+            [r.conflict.first.source(), r.conflict.second.source()], [r.answer.source()] if r.answer else []
+        )
+        found.append(_risk(sources, frames.disagree.format(first=first, second=second), likelihood, "high", mitigation))
+    for statement in standing:
+        if statement.is_a("opens") and not statement.topic and not _is_problem(statement):
+            text = frames.unsettled.format(text=shorten(bare(statement.text), TEXT_WORDS - 15))
+            found.append(_risk([statement.source()], text, "medium", "medium", frames.settle))
+    for limit in limits:
+        text = shorten(bare(limit["description"]), TEXT_WORDS - 20)
+        if limit["type"] == "time" and not any(f["mitigation"] == frames.drop_first for f in found):
+            found.append(_risk(limit["sources"], frames.late.format(text=text), "medium", "high", frames.drop_first))
+    for statement in standing:
+        cap = reading.cues.patterns["limit"].search(statement.text)
+        if cap and constraint_type(statement, reading.cues, None) == "resource":
+            text = frames.beyond.format(text=cap.group("what"))
+            found.append(_risk([statement.source(cap.group("what"))], text, "medium", "medium", frames.refuse_early))
+    return distinct(found, "description")[:MAX_RISKS]
+
+
+def _risk(sources: list[dict[str, str]], text: str, likelihood: str, impact: str, mitigation: str) -> Json:
+    return {
+        "sources": sources,
+        "description": sentence(text),
+        "likelihood": likelihood,
+        "impact": impact,
+        "mitigation": mitigation,
+    }
+
+
+def _held(reading: Reading, ruling: Ruling) -> str:
+    first, second = ruling.conflict.choices()
+    refs = (ruling.conflict.first.ref, ruling.conflict.second.ref)
+    return reading.frames.held.format(first=first, second=second, one=refs[0], other=refs[1])
+
+
+def _in(reading: Reading, wishes: Sequence[Wish], objectives: Sequence[Json]) -> list[str]:
+    lines = [f"{shorten(title(w, w.statement), LINE_WORDS)} ({w.statement.ref})" for w in wishes if not w.negated]
+    return list(dict.fromkeys(lines))[:MAX_IN] or [
+        f"{shorten(bare(o['description']), LINE_WORDS)} ({o['sources'][0]['ref']})" for o in objectives[:MAX_IN]
+    ]
+
+
+def _out(
+    reading: Reading, standing: Sequence[Statement], ruled: Sequence[Ruling], assumptions: Assumptions
+) -> list[str]:
+    lines = [line for s in standing if (line := _excluded(s, reading))]
+    lines += [
+        f"{shorten(capital(bare(s.text)), LINE_WORDS)} ({r.answer.ref if r.answer else s.ref})"
+        for r in ruled
+        for s in r.dropped
+    ]
+    if lines:
+        return list(dict.fromkeys(lines))[:MAX_OUT]
+    frames = reading.frames
+    number = assumptions.declare(frames.nothing_else, frames.nothing_else_reason)
+    return [f"{frames.nothing_else_line} ({number})"]
+
+
+def _excluded(statement: Statement, reading: Reading) -> str:
+    if statement.section is not Section.OUT and not statement.is_a("out", "later"):
+        return ""
+    found = reading.cues.patterns["out"].search(bare(statement.text))
+    whats = [g for g in found.groups() if g] if found else []
+    if not whats or _POINTING.search(whats[0]):
+        return f"\u201c{shorten(quote(statement.text, whats[0] if whats else ''), LINE_WORDS)}\u201d ({statement.ref})"
+    return f"{capital(shorten(bare(whats[0]), LINE_WORDS))} ({statement.ref})"
+
+
+def _name(reading: Reading, wishes: Sequence[Wish]) -> str:
+    head = next((s for s in reading.brief if s.is_a("heading")), None)
+    first = reading.brief[0] if reading.brief else None
+    if head is not None and head is first:
+        return shorten(bare(head.text), 12)
+    if wishes:
+        return shorten(title(wishes[0], wishes[0].statement), 8)
+    text = first.text if first else reading.frames.unnamed
+    found = _NOUN_PHRASE.search(text)
+    return capital(found.group(1)) if found else capital(shorten(bare(text), 8))

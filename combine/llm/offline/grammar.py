@@ -1,0 +1,219 @@
+"""What a sentence asks for: who does what, in the sentence's own words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from combine.llm.offline.lexicon import Cues
+from combine.llm.offline.reading import Section, Statement
+from combine.llm.offline.text import bare, capital, lower_first
+from combine.workflows.words import word_count
+
+MAX_SUBJECT_WORDS = 7
+
+_MODAL_EN = re.compile(
+    r"^(?P<subject>[^,;:]{1,70}?) (?P<modal>(?:(?:must|should|shall|need to|needs to|want to|wants to) (?:also )?be able to|"
+    r"would like to|must|should|shall|needs? to|ha(?:s|ve) to|wants? to|are to|is to|will|can|could|may)(?: also| always)?)"
+    r"(?P<not> not| never)? (?P<action>.+)$",
+    re.IGNORECASE,
+)
+_PROVIDE_EN = re.compile(
+    r"^(?:we|i)(?: also| really)? (?:need|want|would like|'d like|are looking for|require) (?P<thing>.+)$",
+    re.IGNORECASE,
+)
+_AIM_EN = re.compile(
+    r"^(?:(?:the|our|my) (?:main |overall |first )?(?:goal|aim|objective|purpose|idea|vision)s? (?:is|are)"
+    r"(?: to)? |(?:we|i)(?: really| also)? (?:want to|would like to|hope to|wish to|aim to|plan to) |(?:we|i)'d like to )"
+    r"(?P<action>.+)$",
+    re.IGNORECASE,
+)
+_SYSTEM_EN = re.compile(
+    r"^(?:(?:the|our|this|a|an) )?(?:new |online |web |mobile )*(?:system|app|application|tool|platform|web ?site|site|portal|"
+    r"software|solution|product|service|program|database|dashboard|bot)$|^(?:it|this)$",
+    re.IGNORECASE,
+)
+_BASE_EN = re.compile(r"(?P<stem>\w+?)(?P<end>ies|es|s)$")
+_MODAL_DE = re.compile(
+    r"^(?P<subject>[^,;:]{1,70}?) (?P<modal>soll(?:en|te|ten)?|muss|müssen|möchten?|wollen|will|können|kann|dürfen|darf) "
+    r"(?P<action>.+)$",
+    re.IGNORECASE,
+)
+_PROVIDE_DE = re.compile(
+    r"^(?:wir|ich) (?:brauchen?|benötigen?|wünschen uns|wollen|möchten?|suchen?)(?: dafür| dazu| auch)? (?P<thing>.+)$",
+    re.IGNORECASE,
+)
+_PRONOUNS = re.compile(r"^(?:they|he|she|sie|er)$", re.IGNORECASE)
+
+
+class Party(StrEnum):
+    """Who acts in a sentence."""
+
+    CLIENT = "client"  # "we"
+    SYSTEM = "system"
+    PEOPLE = "people"
+    THING = "thing"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One thing a sentence asks for."""
+
+    statement: Statement
+    party: Party
+    subject: str
+    """As the sentence says it; for pronouns what they stand for."""
+    action: str
+    """The rest of the sentence after the verb of will; empty if there is only a thing."""
+    modal: str = ""
+    negated: bool = False
+    condition: str = ""
+    thing: str = ""
+    """What shall be there, if no action is asked for."""
+
+    @property
+    def plural(self) -> bool:
+        """Whether the subject takes a plural verb in English."""
+        last = self.subject.split(" ")[-1].casefold()
+        return last in ("people", "staff", "children", "they") or (last.endswith("s") and not last.endswith("ss"))
+
+    @property
+    def core(self) -> str:
+        """The asked thing in a few words of the sentence."""
+        return self.action or self.thing or self.statement.text
+
+
+def wish_of(statement: Statement, cues: Cues, before: str = "") -> Wish | None:
+    """What the statement asks for; None if the rules cannot read it. ``before`` is the last subject."""
+    text = bare(statement.text)
+    condition = ""
+    if found := cues.patterns["conditional"].match(text):
+        condition, text = found.group("cond"), found.group("rest")
+    reader = _german if cues.language == "de" else _english
+    wish = reader(statement, text, cues, before)
+    if wish is None or not condition:
+        return wish
+    return Wish(
+        statement, wish.party, wish.subject, wish.action, wish.modal, wish.negated, lower_first(condition), wish.thing
+    )
+
+
+def subject_of(wish: Wish | None, statement: Statement, cues: Cues) -> str:
+    """Whom a following pronoun would mean."""
+    if wish is not None and wish.party is Party.PEOPLE:
+        return wish.subject
+    return person_at_start(statement.text, cues)
+
+
+def person_at_start(text: str, cues: Cues) -> str:
+    """The people a sentence begins with, article included, or nothing."""
+    nouns = "|".join(cues.words.people.values())
+    article = r"(?:the |our |a |an |each |every |all |die |der |das |unsere |alle )?"
+    found = re.match(rf"{article}(?:(?:{cues.words.modifiers}) )?(?:{nouns})(?!\w)", text, re.IGNORECASE)
+    return found.group() if found else ""
+
+
+def _english(statement: Statement, text: str, cues: Cues, before: str) -> Wish | None:
+    if found := _MODAL_EN.match(text):
+        wish = _modal(statement, found, cues, before)
+        if wish is not None:
+            return wish
+    if found := _AIM_EN.match(text):
+        return Wish(statement, Party.CLIENT, "", found.group("action"), "want")
+    if (found := _PROVIDE_EN.match(text)) and not cues.has("negative", found.group("thing")[:12]):
+        return Wish(statement, Party.CLIENT, "", "", "need", thing=found.group("thing"))
+    if statement.section is Section.WANT or statement.topic:
+        return _present(statement, text, cues, before)
+    return None
+
+
+def _modal(statement: Statement, found: re.Match[str], cues: Cues, before: str) -> Wish | None:
+    subject, modal = found.group("subject").strip(), found.group("modal").casefold()
+    if _PRONOUNS.match(subject) and before:
+        subject = before
+    party = _party(subject, cues)
+    weak = modal in ("can", "could", "may", "will")
+    if word_count(subject) > MAX_SUBJECT_WORDS or (weak and party in (Party.THING, Party.CLIENT)):
+        return None
+    if modal == "will" and party is not Party.SYSTEM:
+        return None
+    return Wish(statement, party, subject, found.group("action"), modal, bool(found.group("not")))
+
+
+def _present(statement: Statement, text: str, cues: Cues, before: str) -> Wish | None:
+    """A present-tense line under a heading of wishes: "Customers book ...", "Show the ..."."""
+    verbs = [cues.patterns[name] for name in ("read_verbs", "write_verbs", "send_verbs")]
+    if any(v.match(text) for v in verbs):
+        return Wish(statement, Party.SYSTEM, "the system", lower_first(text), "")
+    words = text.split(" ", 1)
+    pronoun = _PRONOUNS.match(words[0]) is not None and before != ""
+    subject = words[0] if pronoun else person_at_start(text, cues)
+    rest = text[len(subject) :].strip() if subject else ""
+    if not rest:
+        short = word_count(text) <= MAX_SUBJECT_WORDS + 1 and not statement.is_a("negative")
+        return Wish(statement, Party.SYSTEM, "", "", "", thing=lower_first(text)) if short else None
+    verb, _, tail = rest.partition(" ")
+    for base in (verb, _base(verb)):
+        if any(v.match(base) for v in verbs) or base == "choose":
+            party = Party.PEOPLE
+            return Wish(statement, party, before if pronoun else subject, f"{base} {tail}".strip(), "")
+    return None
+
+
+def _base(verb: str) -> str:
+    """The base form of an English verb in the third person."""
+    found = _BASE_EN.match(verb)
+    if found is None:
+        return verb
+    stem, end = found.group("stem"), found.group("end")
+    if end == "ies":
+        return stem + "y"
+    return stem if end == "s" or stem.endswith(("ch", "sh", "ss", "x", "o")) else stem + "e"
+
+
+def _german(statement: Statement, text: str, cues: Cues, before: str) -> Wish | None:
+    found = _MODAL_DE.match(text)
+    if found and word_count(found.group("subject")) <= MAX_SUBJECT_WORDS:
+        subject, modal = found.group("subject"), found.group("modal").casefold()
+        if _PRONOUNS.match(subject) and before:
+            subject = before
+        action = re.sub(r"(?<=\w)\s+(?:können|dürfen)$", "", found.group("action"))
+        negated = cues.has("negative", action)
+        party = _party(subject, cues)
+        if modal in ("kann", "können") and party is Party.THING:
+            return None
+        return Wish(statement, party, subject, action, modal, negated)
+    if (found := _PROVIDE_DE.match(text)) and not statement.is_a("out"):
+        return Wish(statement, Party.CLIENT, "", "", "brauchen", thing=found.group("thing"))
+    if (
+        statement.section is Section.WANT
+        and word_count(text) <= MAX_SUBJECT_WORDS + 1
+        and not statement.is_a("negative")
+    ):
+        return Wish(statement, Party.SYSTEM, "", "", "", thing=text)
+    return None
+
+
+def _party(subject: str, cues: Cues) -> Party:
+    if re.fullmatch(r"(?:we|i|us|our (?:team|staff|people)|wir|ich|man)", subject, re.IGNORECASE):
+        return Party.CLIENT
+    if _SYSTEM_EN.match(subject) or re.match(
+        r"(?:das|die|der|unser|ein)\w* (?:neue\w* )?\w*(?:system|app|anwendung|"
+        r"software|portal|website|plattform|lösung)$",
+        subject,
+        re.IGNORECASE,
+    ):
+        return Party.SYSTEM
+    return Party.PEOPLE if person_at_start(subject, cues) else Party.THING
+
+
+def title(wish: Wish | None, statement: Statement) -> str:
+    """A few of the sentence's words that name what is asked for."""
+    if wish is None:
+        return capital(bare(statement.text))
+    if wish.party is Party.THING or wish.negated:
+        words = re.sub(r"^(?:be|werden) ", "", wish.action)
+        negation = "not " if wish.negated and wish.modal not in ("soll", "muss") else ""
+        return capital(f"{wish.subject}: {negation}{words}")
+    return capital(bare(wish.core))

@@ -1,0 +1,89 @@
+"""Requirements and their acceptance criteria around the words of a wish."""
+
+from __future__ import annotations
+
+import re
+
+from combine.llm.offline.grammar import Party, Wish
+from combine.llm.offline.reading import Reading
+from combine.llm.offline.text import bare, capital, lower_first, sentence, shorten
+
+TEXT_WORDS = 50
+ACTION_WORDS = 22
+
+_OWN = re.compile(r"\b(?:our|my)\b", re.IGNORECASE)
+_SELF = re.compile(r"\b(?:we|i|us|me|ourselves)\b", re.IGNORECASE)
+
+
+def requirement_text(wish: Wish, reading: Reading) -> str:
+    """One sentence that says what the system shall do, in the wish's own words."""
+    body = _german(wish, reading) if reading.cues.language == "de" else _english(wish)
+    if body is None:
+        return reading.frames.support.format(text=shorten(bare(wish.statement.text), TEXT_WORDS))
+    if wish.condition:
+        body = f"{wish.condition}, {body}"
+    return sentence(shorten(body, TEXT_WORDS))
+
+
+def criteria(wish: Wish, reading: Reading) -> list[str]:
+    """The normal case and the failure, as the kind of action asks for them."""
+    frames, action = reading.frames, wish.action or wish.thing
+    kind = next((k for k in ("send", "read", "write") if reading.cues.has(f"{k}_verbs", action)), "other")
+    if wish.negated:
+        kind = "never"
+    elif not wish.action:
+        kind = "thing"
+    english = reading.cues.language == "en" and wish.party is Party.PEOPLE and wish.plural and not _SELF.search(action)
+    short = shorten(bare(action), ACTION_WORDS)
+    if kind == "never":
+        done = frames.quoted.format(text=shorten(bare(wish.statement.text), ACTION_WORDS))
+    elif english and wish.modal != "must" and not wish.condition:
+        done = f"{lower_first(wish.subject)} {_third(short)}"
+    else:
+        done = frames.is_done.format(text=short)
+    found = [c.format(done=done, text=short) for c in frames.criteria[kind]]
+    if cap := reading.cues.patterns["limit"].search(action):
+        found.append(frames.limit_criteria[0].format(text=cap.group("what")))
+    return found
+
+
+def _english(wish: Wish) -> str | None:
+    action = _third(wish.action or wish.thing, own=wish.party is Party.CLIENT)
+    if _SELF.search(action) or (wish.negated and wish.party is Party.CLIENT):
+        return None
+    if wish.thing:
+        return f"the system shall provide {lower_first(action)}"
+    if wish.negated:
+        return f"{_named(wish)} shall not {action}"
+    if wish.party is Party.SYSTEM:
+        return f"the system shall {action}"
+    if wish.party is Party.CLIENT:
+        return f"the system shall let the client {action}"
+    if wish.party is Party.THING or action.startswith("be "):
+        return f"{_named(wish)} shall {action}"
+    subject = _third(lower_first(wish.subject))
+    if wish.modal in ("must", "has to", "have to") and not action.startswith(("see", "know", "get", "find", "view")):
+        return f"the system shall require {subject} to {action}"
+    return f"the system shall let {subject} {action}"
+
+
+def _german(wish: Wish, reading: Reading) -> str | None:
+    if wish.modal.startswith(("soll", "muss", "müssen")):
+        return bare(wish.statement.text) if not wish.condition else None
+    if wish.thing:
+        return reading.frames.provide.format(text=wish.thing)
+    if wish.modal.startswith(("möcht", "woll", "will", "kann", "könn", "dürf", "darf")):
+        who = wish.subject if wish.party is Party.PEOPLE else reading.frames.client_short
+        return reading.frames.enable.format(who=who, text=wish.action)
+    return None
+
+
+def _named(wish: Wish) -> str:
+    if wish.party is Party.SYSTEM:
+        return "the system"
+    return _third(lower_first(wish.subject) if wish.condition else capital(wish.subject))
+
+
+def _third(text: str, *, own: bool = False) -> str:
+    """The text seen from outside: "our" is the client's."""
+    return _OWN.sub("their" if own else "the client's", text)

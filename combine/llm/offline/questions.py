@@ -1,0 +1,94 @@
+"""What the rules ask before they draft: only what the brief leaves open and what would change a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from combine.llm.offline.conflicts import conflicts
+from combine.llm.offline.draft import Json
+from combine.llm.offline.frames import QuestionFrame
+from combine.llm.offline.grammar import wish_of
+from combine.llm.offline.reading import Reading, Section, Statement
+from combine.llm.offline.text import bare, shorten
+from combine.workflows.questions import MAX_QUESTIONS
+from combine.workflows.quotes import fold
+
+MAX_CONFLICT_QUESTIONS = 4
+MAX_CHOICES = 4
+FEW_WISHES = 2
+
+
+def questions(reading: Reading) -> list[Json]:
+    """At most five questions, those first whose answers change most; none if anything was answered already."""
+    if reading.answers or not any(s.usable for s in reading.brief):
+        return []
+    return list(_ranked(reading))[:MAX_QUESTIONS]
+
+
+def topic_of(answer: Statement, reading: Reading) -> str:
+    """Which of the fixed questions an answer belongs to; empty for any other question."""
+    asked = fold(answer.topic)
+    return next((name for name, q in reading.frames.questions.items() if fold(q.text) == asked), "")
+
+
+def is_default(answer: Statement, reading: Reading) -> bool:
+    """Whether the answer leaves things as open as they were."""
+    topic = topic_of(answer, reading)
+    return bool(topic) and fold(answer.text) == fold(reading.frames.questions[topic].default)
+
+
+def _ranked(reading: Reading) -> Iterator[Json]:
+    frames, brief = reading.frames, [s for s in reading.brief if s.usable]
+    for conflict in conflicts(reading)[:MAX_CONFLICT_QUESTIONS]:
+        first, second = conflict.choices()
+        yield _choice(frames.conflict.text.format(first=first, second=second), frames.conflict.why, (first, second))
+    vague = _is_vague(reading)
+    if vague:
+        yield _asked(frames.questions["functions"])
+        problems = [shorten(bare(s.text), 24) for s in brief if s.is_a("problem")][:MAX_CHOICES]
+        if len(problems) > 1:
+            yield _choice(frames.first_problem.text, frames.first_problem.why, tuple(dict.fromkeys(problems)))
+    if not any(s.is_a("deadline") and s.is_a("date", "deadline_span") for s in brief):
+        yield _asked(frames.questions["deadline"])
+    if not any(s.is_a("personal", "law") for s in brief):
+        yield _asked(frames.questions["data"])
+    if not any(s.is_a("budget", "no_money", "money") for s in brief):
+        yield _asked(frames.questions["budget"])
+    if not any(s.is_a("user_count") for s in brief):
+        yield _asked(frames.questions["volume"])
+
+
+def _is_vague(reading: Reading) -> bool:
+    wishes = [
+        w
+        for s in reading.brief
+        if s.usable
+        and s.section is not Section.TODAY
+        and (w := wish_of(s, reading.cues))
+        and w.action
+        and not w.negated
+        and not s.is_a("qualities", "security", "deadline")
+    ]
+    return len(wishes) < FEW_WISHES
+
+
+def _asked(frame: QuestionFrame) -> Json:
+    return {
+        "text": frame.text,
+        "why": frame.why,
+        "answer_type": "single_choice" if frame.choices else "free_text",
+        "choices": list(frame.choices),
+        "default": frame.default,
+        "required": True,
+    }
+
+
+def _choice(text: str, why: str, choices: tuple[str, ...]) -> Json:
+    return {
+        "text": text,
+        "why": why,
+        "answer_type": "single_choice",
+        "choices": list(choices),
+        "default": choices[0],
+        "required": True,
+    }

@@ -1,0 +1,160 @@
+"""The review by rules: what can be computed about the set, and an honest word that nothing else was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from combine.llm.offline.conflicts import rulings
+from combine.llm.offline.draft import Json, numbered
+from combine.llm.offline.ids import Ids
+from combine.llm.offline.reading import Reading, Section
+from combine.llm.offline.text import bare, shorten
+from combine.workflows.items import iter_items
+
+MAX_UNUSED, MAX_HINTS, MAX_ASSUMPTIONS = 8, 5, 6
+TEXT_WORDS = 40
+
+
+def draft_review(reading: Reading, ids: Ids) -> Json:
+    """The whole document; its verdict is ``approved_with_conditions``, since nobody has judged the meaning."""
+    frames = reading.frames
+    findings = numbered(ids, "FND", "description", list(_findings(reading)))
+    documents = list(reading.sections.documents)
+    major = [f for f in findings if f["severity"] == "major"]
+    steps = [
+        frames.step_major.format(item=f.get("item") or f["document"], document=f["document"], id=f["id"]) for f in major
+    ]
+    return {
+        "findings": findings,
+        "document_reviews": [_of_document(name, findings) for name in documents or ["brief"]],
+        "overall_assessment": {
+            "summary": frames.verdict.format(findings=len(findings), major=len(major)),
+            "status": "approved_with_conditions",
+        },
+        "recommendation": {
+            "rationale": frames.verdict_reason,
+            "action": "proceed",
+            "next_steps": [*steps[:10], frames.step_read],
+            "blockers": [],
+        },
+    }
+
+
+def _findings(reading: Reading) -> Iterator[Json]:
+    yield from _conflicts(reading)
+    yield from _addressed(reading)
+    yield from _unused(reading)
+    yield from _assumptions(reading)
+    yield from _hints(reading)
+
+
+def _conflicts(reading: Reading) -> Iterator[Json]:
+    frames = reading.frames
+    documents = reading.sections.documents
+    for ruling in rulings(reading):
+        if ruling.answer is not None:
+            continue
+        first, second = ruling.conflict.choices()
+        refs = {ruling.conflict.first.ref, ruling.conflict.second.ref}
+        item = _citing(documents, refs, "RSK")
+        yield _finding(
+            "major",
+            "consistency",
+            "project-discovery" if item else "brief",
+            item or ruling.conflict.first.ref,
+            frames.found_conflict.format(first=first, second=second),
+            frames.mend_conflict,
+        )
+
+
+def _citing(documents: Mapping[str, Mapping[str, Any]], refs: set[str], prefix: str) -> str:
+    for item in iter_items(documents.get("project-discovery", {})):
+        cited = {s.get("ref") for s in item.value.get("sources", []) if isinstance(s, Mapping)}
+        if item.prefix == prefix and refs <= cited:
+            return item.id
+    return ""
+
+
+def _addressed(reading: Reading) -> Iterator[Json]:
+    for statement in reading.brief:
+        if statement.is_a("addressed"):
+            text = reading.frames.found_addressed.format(text=shorten(bare(statement.text), TEXT_WORDS))
+            yield _finding("minor", "clarity", "brief", statement.ref, text, reading.frames.mend_addressed)
+
+
+def _unused(reading: Reading) -> Iterator[Json]:
+    frames = reading.frames
+    named = [s for ref in reading.sections.unused_sentences if (s := reading.statement(ref)) is not None]
+    told = [s for s in named if s.usable]
+    wanting = [s for s in told if s.section is not Section.TODAY and s.is_a("need", "goal", "law", "limit", "money")]
+    for statement in wanting[:MAX_UNUSED]:
+        text = frames.found_unused.format(text=shorten(bare(statement.text), TEXT_WORDS))
+        yield _finding("minor", "completeness", "brief", statement.ref, text, frames.mend_unused)
+    rest = [s for s in told if s not in wanting[:MAX_UNUSED]]
+    if rest:
+        refs = _listed([s.ref for s in rest])
+        yield _finding(
+            "observation",
+            "completeness",
+            "brief",
+            rest[0].ref,
+            frames.found_background.format(refs=refs),
+            frames.mend_background,
+        )
+
+
+def _assumptions(reading: Reading) -> Iterator[Json]:
+    frames, count = reading.frames, 0
+    for name, document in reading.sections.documents.items():
+        for item in iter_items(document):
+            labels = (frames.label, frames.requirements_label, frames.architecture_label)
+            if item.prefix != "ASM" or item.value.get("text") in labels or count == MAX_ASSUMPTIONS:
+                continue
+            count += 1
+            text = frames.found_assumption.format(id=item.id, text=shorten(bare(str(item.value["text"])), TEXT_WORDS))
+            yield _finding("observation", "alignment", name, item.id, text, frames.mend_assumption)
+
+
+def _hints(reading: Reading) -> Iterator[Json]:
+    documents = reading.sections.documents
+    for hint in reading.sections.hints[:MAX_HINTS]:
+        name, item = str(hint.get("document", "")), str(hint.get("id") or "")
+        if name not in documents and name != "brief":
+            continue
+        known = {i.id for i in iter_items(documents.get(name, {}))} | {ref for ref, _ in reading.sections.sentences}
+        text = reading.frames.found_hint.format(text=shorten(bare(str(hint.get("message", ""))), TEXT_WORDS))
+        yield _finding("observation", "clarity", name, item if item in known else "", text, reading.frames.mend_hint)
+
+
+def _finding(severity: str, category: str, document: str, item: str, text: str, mend: str) -> Json:
+    finding: Json = {
+        "document": document,
+        "item": item,
+        "description": text,
+        "category": category,
+        "severity": severity,
+        "recommendation": mend,
+    }
+    return finding if item else {k: v for k, v in finding.items() if k != "item"}
+
+
+def _of_document(name: str, findings: Sequence[Json]) -> Json:
+    own = [f for f in findings if f["document"] == name and f["severity"] in ("major", "minor")]
+    return {
+        "document_type": name,
+        "status": "approved_with_conditions" if own else "approved",
+        "notes": ", ".join(f["id"] for f in own),
+    }
+
+
+def _listed(refs: Sequence[str]) -> str:
+    """Ids in one line, runs drawn together: ``B-3, B-5 to B-9``."""
+    shown, numbers = [], [int(r.partition("-")[2]) for r in refs]
+    start = 0
+    for end in range(1, len(numbers) + 1):
+        if end == len(numbers) or numbers[end] != numbers[end - 1] + 1:
+            one, last = refs[start], refs[end - 1]
+            shown.append(one if one == last else f"{one}\u2013{last.partition('-')[2]}")
+            start = end
+    return ", ".join(shown[:20]) + (" \u2026" if len(shown) > 20 else "")  # noqa: PLR2004
