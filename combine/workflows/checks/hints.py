@@ -66,7 +66,7 @@ def _numbers(item: Item, known: Known) -> Iterator[Suspicion]:
         return
     said = {k: v for k, v in item.value.items() if k not in _EXAMPLES}
     own = frozenset[str]().union(*map(written_numbers, item_text(said)))
-    cited = frozenset[str]().union(*(all_numbers(t) for ref, _ in sources for t in known.texts(ref)))
+    cited = frozenset[str]().union(*(all_numbers(t) for ref in {ref for ref, _ in sources} for t in known.texts(ref)))
     if missing := sorted(own - cited):
         yield "number_without_source", f"Not in the cited texts: {', '.join(missing[:5])}.", item.id
 

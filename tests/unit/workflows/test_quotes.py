@@ -63,7 +63,7 @@ FOUND = {
     "line break": ("choose a\n  pickup\r\ntime", "a pickup time"),
     "no-break space": ("at most 25\u00a0cakes a day", "25 cakes a day"),
     "composed and decomposed": ("für das Café heute", "fu\u0308r das Cafe\u0301"),
-    "ligature and width": ("the ﬁrst ＡＢＣ order", "the first ABC order"),
+    "ligature and width": ("the ﬁrst \uff21\uff22\uff23 order", "the first ABC order"),
     "half-width kana with a mark": ("ｶﾞｿﾘﾝの予約を受け付ける", "ガソリンの予約"),
     "soft hyphen": ("Liefer\u00adung nur am Montag", "Lieferung nur am Montag"),
     "outer punctuation": ("It loses some of them.", "'loses some of them.'"),

@@ -168,7 +168,7 @@ def test_questions_are_refused_where_none_may_be_asked():
 
 
 GOOD = {
-    "full-width mark": {"text": "何曜日が休みですか？"},
+    "full-width mark": {"text": "何曜日が休みですか\uff1f"},
     "arabic mark": {"text": "هل تعمل أيام الجمعة؟"},
     "yes": {"answer_type": "yes_no", "default": "Yes.", "choices": []},
     "free text": {"answer_type": "free_text", "default": "Nobody is named.", "choices": None},
