@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from combine.errors import LLMError, PermanentLLMError, TransientLLMError
@@ -115,7 +115,7 @@ async def complete_with_retries(
     """The reply of the first attempt that succeeds, with the usage of all of them.
 
     ``send`` raises TransientLLMError to be called again. What leaves here carries in ``details`` the ``attempts`` made,
-    the ``usage`` of the failed ones (``usage_of`` reads it) and, if the provider named a wait, ``retry_after_s``.
+    the ``usage`` of the failed ones (a Usage; ``usage_of`` reads it) and, if the provider named a wait, ``retry_after_s``.
     """
     spent = Usage()
     number = 0
@@ -154,13 +154,13 @@ async def complete_with_retries(
 
 def usage_of(error: LLMError) -> Usage:
     """What a call that failed has used all the same, over all its attempts."""
-    counts = error.details.get("usage")
-    return Usage(**counts) if isinstance(counts, dict) else Usage()
+    usage = error.details.get("usage")
+    return usage if isinstance(usage, Usage) else Usage()
 
 
 def _account(error: LLMError, attempts: int, spent: Usage) -> None:
     error.details["attempts"] = attempts
-    error.details["usage"] = asdict(spent)
+    error.details["usage"] = spent
 
 
 def _asks_for_too_long(error: TransientLLMError, policy: RetryPolicy) -> TransientLLMError | None:
