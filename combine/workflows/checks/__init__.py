@@ -35,10 +35,11 @@ def check_document(document: Mapping[str, Any], context: CheckContext) -> CheckR
     given: Any = document
     content = given if isinstance(given, Mapping) else {}
     known = Known(context, content)
+    faulted = frozenset(finding.path for finding in findings)
     if content:
         findings += [
-            *check_ids(content, context),
-            *check_sources(content, context, known),
+            *check_ids(content, context, faulted),
+            *check_sources(content, context, known, faulted),
             *check_references(content, context, known),
             *check_sizes(content, context),
             *check_coverage(content, context),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from combine.workflows.checks.context import ASSUMPTION, CheckContext
@@ -13,10 +13,13 @@ from combine.workflows.items import id_number, iter_items
 from combine.workflows.mechanical import fault
 
 
-def check_ids(document: Mapping[str, Any], context: CheckContext) -> list[Finding]:
-    """Form, uniqueness, reuse of old numbers, and ids lost in a repair."""
+def check_ids(document: Mapping[str, Any], context: CheckContext, faulted: Set[str] = frozenset()) -> list[Finding]:
+    """Form, uniqueness, reuse of old numbers, and ids lost in a repair.
+
+    ``faulted`` are the paths of which the schema check has said that their form is wrong.
+    """
     return [
-        *_wrong_form(document, context),
+        *_wrong_form(document, context, faulted),
         *_repeated(document, context),
         *_reused(document, context),
         *_lost(document, context),
@@ -33,11 +36,15 @@ def next_ids(schema: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) 
     return {prefix: number + 1 for prefix, number in highest.items()}
 
 
-def _wrong_form(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+def _wrong_form(document: Mapping[str, Any], context: CheckContext, faulted: Set[str]) -> Iterator[Finding]:
     for place in places(document, context.schema):
         prefix = declared_prefix(place.node)
         own = place.value.get("id") if prefix and isinstance(place.value, Mapping) else None
-        if isinstance(own, str) and not re.fullmatch(rf"{prefix}-[0-9]{{3}}", own):
+        if (
+            isinstance(own, str)
+            and f"{place.path}.id" not in faulted
+            and not re.fullmatch(rf"{prefix}-[0-9]{{3}}", own)
+        ):
             message = f"Ids of {place.name} are {prefix}- and three digits, e.g. {prefix}-001."
             yield _fault("id_form", context, message, own, f"{place.path}.id")
 

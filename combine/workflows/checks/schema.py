@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,8 @@ from jsonschema.exceptions import best_match
 from referencing import Registry
 
 from combine.workflows.checks.context import CheckContext
-from combine.workflows.checks.walk import id_pattern, item_around, json_path, places
+from combine.workflows.checks.walk import item_around, json_path, places
 from combine.workflows.findings import Finding, Severity
-from combine.workflows.items import SOURCES
 from combine.workflows.mechanical import fault, shown
 
 MAX_SCHEMA_FINDINGS = 30
@@ -47,11 +47,6 @@ def _errors(document: Any, context: CheckContext) -> Iterator[Finding]:
             if parts in missing:
                 continue  # one finding names all fields that are missing here
             missing[parts] = error
-        schema: Any = error.schema
-        if error.validator == "pattern" and (
-            (parts[-1:] == ("id",) and id_pattern(schema)) or (parts[-1:] == ("ref",) and SOURCES in parts)
-        ):
-            continue  # the checks of ids and sources say it better
         yield fault(
             Severity.CRITICAL,
             "schema",
@@ -77,7 +72,7 @@ def _message(error: ValidationError) -> str:
         "additionalProperties": lambda: f"There is no field {_extra(error)} here in the schema: leave it out.",
         "type": lambda: f"{name} must be {_kinds(wanted)}, not {_kind(instance)}.",
         "enum": lambda: f"{name} must be one of: {', '.join(map(str, wanted))}.",
-        "pattern": lambda: f"{name} must have the form {wanted}.",
+        "pattern": lambda: f"{name} must have the form {_form(str(wanted))}.",
         "minItems": lambda: f"{name} needs at least {wanted} {'entry' if wanted == 1 else 'entries'}.",
         "minLength": lambda: f"{name} is empty: fill it.",
     }.get(str(error.validator))
@@ -88,6 +83,11 @@ def _extra(error: ValidationError) -> str:
     schema: Any = error.schema
     instance: Any = error.instance
     return _names(name for name in instance if name not in schema.get("properties", {}))
+
+
+def _form(pattern: str) -> str:
+    prefixes = re.fullmatch(r"\^\(?([A-Z|]+)\)?-\[0-9\]\{3\}\$", pattern)
+    return " or ".join(f"{p}-001" for p in prefixes.group(1).split("|")) if prefixes else pattern
 
 
 def _kinds(wanted: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from combine.workflows.checks.context import CheckContext
@@ -15,13 +15,19 @@ MAX_CITED_TEXT = 1500
 """Characters of the cited text that a finding shows."""
 
 
-def check_sources(document: Mapping[str, Any], context: CheckContext, known: Known) -> list[Finding]:
-    """All sources of the document, wherever they stand."""
+def check_sources(
+    document: Mapping[str, Any], context: CheckContext, known: Known, faulted: Set[str] = frozenset()
+) -> list[Finding]:
+    """All sources of the document, wherever they stand.
+
+    ``faulted`` are the paths of which the schema check has said that their form is wrong.
+    """
     return [
         finding
         for path, value in iter_objects(document)
         if isinstance(value.get(SOURCES), list)
         for finding in _check(value, path, context, known)
+        if f"{finding.path}.ref" not in faulted
     ]
 
 

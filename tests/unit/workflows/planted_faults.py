@@ -82,13 +82,13 @@ ONE_FAULT = {
     "ref that is no id": (
         REQUIREMENTS,
         source("FR-003", "the brief", "of them and more"),
-        "source_unknown",
+        "schema",
         "FR-003",
-        "$.functional_requirements[2].sources[0]",
+        "$.functional_requirements[2].sources[0].ref",
     ),
     # ids
-    "wrong prefix": (DISCOVERY, put("STK-002", id="STA-002"), "id_form", "STA-002", "$.stakeholders[1].id"),
-    "two digits": (DISCOVERY, put("STK-002", id="STK-02"), "id_form", "STK-02", "$.stakeholders[1].id"),
+    "wrong prefix": (DISCOVERY, put("STK-002", id="STA-002"), "schema", "STA-002", "$.stakeholders[1].id"),
+    "two digits": (DISCOVERY, put("STK-002", id="STK-02"), "schema", "STK-02", "$.stakeholders[1].id"),
     "line end after the id": (
         DISCOVERY,
         put("STK-002", id="STK-002\n"),

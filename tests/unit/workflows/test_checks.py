@@ -194,7 +194,7 @@ def test_rules_of_the_strategy_documents_leave_other_types_alone():
     assert check_document({"rules": rules}, context).findings == ()
     rules = [{"id": "RULE-1", "follows": "RUL-009", "sources": [{"ref": "B-1", "quote": "never said there"}]}]
     codes = [f.code for f in check_document({"rules": rules}, context).findings]
-    assert codes == ["id_form", "quote_not_found", "reference_unknown"]
+    assert codes == ["schema", "quote_not_found", "reference_unknown"]
     assert next_ids(schema, [{"rules": [{"id": "RUL-007"}]}]) == {"RUL": 8}
 
 
