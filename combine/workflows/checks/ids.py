@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from combine.workflows.checks.context import ASSUMPTION, CheckContext
@@ -13,7 +13,9 @@ from combine.workflows.items import id_number, iter_items
 from combine.workflows.mechanical import fault
 
 
-def check_ids(document: Mapping[str, Any], context: CheckContext, faulted: Set[str] = frozenset()) -> list[Finding]:
+def check_ids(
+    document: Mapping[str, Any], context: CheckContext, faulted: frozenset[str] = frozenset()
+) -> list[Finding]:
     """Form, uniqueness, reuse of old numbers, and ids lost in a repair.
 
     ``faulted`` are the paths of which the schema check has said that their form is wrong.
@@ -36,7 +38,7 @@ def next_ids(schema: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) 
     return {prefix: number + 1 for prefix, number in highest.items()}
 
 
-def _wrong_form(document: Mapping[str, Any], context: CheckContext, faulted: Set[str]) -> Iterator[Finding]:
+def _wrong_form(document: Mapping[str, Any], context: CheckContext, faulted: frozenset[str]) -> Iterator[Finding]:
     for place in places(document, context.schema):
         prefix = declared_prefix(place.node)
         own = place.value.get("id") if prefix and isinstance(place.value, Mapping) else None

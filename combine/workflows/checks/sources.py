@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from combine.workflows.checks.context import CheckContext
@@ -16,7 +16,7 @@ MAX_CITED_TEXT = 1500
 
 
 def check_sources(
-    document: Mapping[str, Any], context: CheckContext, known: Known, faulted: Set[str] = frozenset()
+    document: Mapping[str, Any], context: CheckContext, known: Known, faulted: frozenset[str] = frozenset()
 ) -> list[Finding]:
     """All sources of the document, wherever they stand.
 
