@@ -115,7 +115,7 @@ async def complete_with_retries(
     """The reply of the first attempt that succeeds, with the usage of all of them.
 
     ``send`` raises TransientLLMError to be called again. What leaves here carries in ``details`` the ``attempts`` made,
-    the ``usage`` of the failed ones (a Usage; ``usage_of`` reads it) and ``retry_after_s`` if the provider named a wait.
+    the ``usage`` of the failed ones (a Usage; ``usage_of`` reads it) and ``retry_after_s`` if a wait was named.
     """
     spent = Usage()
     number = 0

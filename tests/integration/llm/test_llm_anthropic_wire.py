@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import anthropic
 import pytest
-from conftest import SCHEMA
 from fake_llm import Reply
 
 from combine.errors import PermanentLLMError
@@ -29,7 +28,7 @@ async def test_the_request_on_the_wire(fake, provider_of, request_):
                 ],
             }
         ],
-        "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}},
+        "output_config": {"format": {"type": "json_schema", "schema": request_.schema}},
     }
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from conftest import SCHEMA
 from fake_llm import FakeLLM, Reply
 
 from combine.llm.openai import OpenAIProvider
@@ -25,7 +24,7 @@ async def test_the_request_on_the_wire(fake, provider_of, request_):
         ],
         "response_format": {
             "type": "json_schema",
-            "json_schema": {"name": "doc", "strict": True, "schema": SCHEMA},
+            "json_schema": {"name": "doc", "strict": True, "schema": request_.schema},
         },
     }
 
