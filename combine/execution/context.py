@@ -13,6 +13,7 @@ from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.findings import Finding
 from combine.workflows.prompts import UpstreamDocument
 from combine.workflows.questions import Answer
+from combine.workflows.statuses import StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,9 @@ class DocumentSaved:
     document_id: UUID
     version: int
     content: Mapping[str, Any]
+    step_status: StepStatus
+    read_again: bool = False
+    """The tables have changed beyond this step: it has settled questions, or the review has sent steps back."""
 
 
 @dataclass(frozen=True, slots=True)

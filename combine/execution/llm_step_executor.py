@@ -297,8 +297,9 @@ class LLMStepExecutor:
             model=str(context.model),
             replaces=context.document_id,
         )
-        number = await self._journal.save_document(step, context, version)
-        return DocumentSaved(version.id, number, document)
+        saved = await self._journal.save_document(step, context, version)
+        asked = state.rounds > context.question_rounds
+        return replace(saved, read_again=saved.read_again or asked)
 
 
 def _begin(step: StepDefinition, context: StepContext, default_tokens: int) -> _Progress:

@@ -12,14 +12,14 @@ from combine.execution.llm_step_executor import LLMStepExecutor, Providers
 from combine.execution.output_parser import OutputParser
 from combine.execution.segment import Segment
 from combine.execution.segment_journal import Ending, SegmentJournal
-from combine.execution.state import context_of, runnable_steps
+from combine.execution.state import context_of, definition_of, runnable_steps, with_document
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
 from combine.storage.database import Database
 from combine.storage.segment_state import SegmentState
+from combine.workflows.brief_json import brief_from_json
 from combine.workflows.catalog import Catalog
-from combine.workflows.definitions import StepDefinition
 from combine.workflows.prompts import PromptBuilder
 from combine.workflows.statuses import ExecutionStatus
 
@@ -75,20 +75,23 @@ class _Work:
         self._segment = segment
         self._journal = journal
         self._state = state
+        self._workflow = definition_of(state)
+        self._brief = brief_from_json(state.execution.brief)
         self._executor = runner.executor(segment)
         self._tasks: dict[str, asyncio.Task[StepResult]] = {}
+        self._resting: set[str] = set()
+        """Steps that have come to rest in this segment, so that only a change from outside makes them ready."""
 
     async def go(self) -> None:
         try:
             while True:
                 self._begin_ready()
-                if not self._tasks:
-                    if await self._journal.end() is not Ending.MORE_TO_DO:
-                        return
-                    self._state = await self._journal.read()
-                    continue
-                await self._wait()
-                self._state = await self._journal.read()
+                if self._tasks:
+                    await self._wait()
+                elif await self._journal.end(self._workflow) is Ending.MORE_TO_DO:
+                    await self._read_again()
+                else:
+                    return
                 if self._state.execution.status == ExecutionStatus.CANCELLED:
                     await self._stop_tasks()
                     await self._journal.forget_open_calls()
@@ -99,28 +102,32 @@ class _Work:
     def _begin_ready(self) -> None:
         if self._segment.draining:
             return
-        for step in runnable_steps(self._state):
-            if step.step_id not in self._tasks:
-                self._tasks[step.step_id] = asyncio.create_task(self._step(step), name=f"step {step.step_id}")
-
-    async def _step(self, step: StepDefinition) -> StepResult:
-        used_ids = await self._journal.used_ids(self._state.execution.project_id, step.output)
-        return await self._executor.execute(step, context_of(self._state, step, used_ids))
+        statuses = {step.step_id: step.status for step in self._state.steps}
+        for step in runnable_steps(self._workflow, statuses):
+            if step.step_id not in self._tasks and step.step_id not in self._resting:
+                context = context_of(self._state, self._workflow, self._brief, step)
+                self._tasks[step.step_id] = asyncio.create_task(self._executor.execute(step, context))
 
     async def _wait(self) -> None:
+        """Until a step has come to rest or a person has changed something; then the state is true again."""
         waker = asyncio.create_task(self._segment.wake.wait())
         try:
             await asyncio.wait({waker, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waker.cancel()
+        changed = self._segment.wake.is_set()
         self._segment.wake.clear()
-        finished = {step_id: task for step_id, task in self._tasks.items() if task.done()}
-        for step_id, task in finished.items():
-            del self._tasks[step_id]
-            await self._settle(step_id, task)
+        for step_id in [step_id for step_id, task in self._tasks.items() if task.done()]:
+            changed |= await self._settle(step_id, self._tasks.pop(step_id))
+        if changed:
+            await self._read_again()
 
-    async def _settle(self, step_id: str, task: asyncio.Task[StepResult]) -> None:
-        """Results are in the journal already, except what stopped a step from outside."""
+    async def _read_again(self) -> None:
+        self._state = await self._journal.read()
+        self._resting.clear()
+
+    async def _settle(self, step_id: str, task: asyncio.Task[StepResult]) -> bool:
+        """Results are in the journal already, except what stopped a step from outside. True: read the tables again."""
         try:
             result = task.result()
         except TransientLLMError as error:
@@ -128,8 +135,11 @@ class _Work:
         except LLMError as error:
             await self._journal.stop_step(step_id, "failed", _reason(error), _code(error))
         else:
-            if not isinstance(result, DocumentSaved):
-                log.info("step %s rests: %s", step_id, type(result).__name__)
+            if isinstance(result, DocumentSaved):
+                self._state = with_document(self._state, self._workflow.step(step_id), result)
+                return result.read_again
+        self._resting.add(step_id)
+        return False
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks.values():

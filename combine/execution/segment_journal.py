@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from uuid import UUID
 
 from combine.errors import OwnershipLost
 from combine.execution.segment import Segment
@@ -17,6 +16,7 @@ from combine.storage.journal import Journal
 from combine.storage.segment_state import SegmentState, read_segment_state
 from combine.storage.steps import StepRow, Steps
 from combine.storage.transitions import Transitions
+from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.statuses import ExecutionStatus, StepStatus
 
 _RESTING = (
@@ -72,14 +72,6 @@ class SegmentJournal:
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def used_ids(self, project_id: UUID, document_type: str) -> dict[str, int]:
-        """Prefix -> highest number ever given in the project for this type; ``ASM`` over all types."""
-
-        async def work(session: WriteSession) -> dict[str, int]:
-            return dict(await Documents(session).used_ids(project_id, document_type))
-
-        return await self.database.transact(work, give_up_after=None)
-
     async def stop_step(self, step_id: str, status: str, reason: str, code: str) -> None:
         """A step that the provider has stopped."""
 
@@ -114,7 +106,7 @@ class SegmentJournal:
 
         await self.database.transact(work, give_up_after=None)
 
-    async def end(self) -> Ending:
+    async def end(self, workflow: WorkflowDefinition) -> Ending:
         """Pause or end the execution according to its steps, unless something has become ready meanwhile."""
 
         async def work(session: WriteSession) -> Ending:
@@ -122,15 +114,15 @@ class SegmentJournal:
             execution = await Executions(session).lock(self.segment.execution_id)
             if execution.status != ExecutionStatus.RUNNING:
                 return Ending.OVER
-            state = await read_segment_state(session, self.segment.execution_id)
-            if state is not None and runnable_steps(state):
+            steps = await Steps(session).list(self.segment.execution_id)
+            if runnable_steps(workflow, {step.step_id: step.status for step in steps}):
                 if not self.segment.draining:
                     return Ending.MORE_TO_DO
                 await Executions(session).next_round(self.segment.execution_id)
                 await self.segment.enqueue_next(session)
                 await Transitions(session).finish(self.segment.execution_id, ExecutionStatus.QUEUED.value)
                 return Ending.OVER
-            await self._rest(session, await Steps(session).list(self.segment.execution_id))
+            await self._rest(session, steps)
             return Ending.OVER
 
         return await self.database.transact(work, give_up_after=None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from combine.execution.context import StepContext, StoredReply
+from combine.execution.context import DocumentSaved, StepContext, StoredReply
 from combine.llm.models import parse_model
 from combine.storage.segment_state import (
     DocumentFacts,
@@ -15,11 +16,12 @@ from combine.storage.segment_state import (
     SegmentState,
     StepFacts,
 )
-from combine.workflows.brief_json import brief_from_json
+from combine.workflows.brief import Brief
 from combine.workflows.definition_json import definition_from_json
 from combine.workflows.definitions import StepDefinition, WorkflowDefinition
 from combine.workflows.findings import Finding, FindingKind, Severity
 from combine.workflows.graph import ready_steps
+from combine.workflows.items import id_number, iter_items
 from combine.workflows.prompts import UpstreamDocument
 from combine.workflows.questions import Answer
 from combine.workflows.statuses import DecidedBy, StepStatus
@@ -35,23 +37,40 @@ def definition_of(state: SegmentState) -> WorkflowDefinition:
     return definition_from_json(state.execution.definition)
 
 
-def runnable_steps(state: SegmentState) -> tuple[StepDefinition, ...]:
-    """Steps whose inputs are ready and that nobody has to decide about first."""
-    done = {step.step_id for step in state.steps if step.status == StepStatus.DONE}
-    runnable = {step.step_id for step in state.steps if step.status in _RUNNABLE}
-    return tuple(step for step in ready_steps(definition_of(state), done) if step.step_id in runnable)
+def runnable_steps(workflow: WorkflowDefinition, statuses: Mapping[str, str]) -> tuple[StepDefinition, ...]:
+    """Steps whose inputs are ready and that nobody has to decide about first; ``statuses`` by step id."""
+    done = {step_id for step_id, status in statuses.items() if status == StepStatus.DONE}
+    return tuple(step for step in ready_steps(workflow, done) if statuses[step.step_id] in _RUNNABLE)
 
 
-def context_of(state: SegmentState, step: StepDefinition, used_ids: Mapping[str, int]) -> StepContext:
-    """Everything this step reads, as of this moment.
+def with_document(state: SegmentState, step: StepDefinition, saved: DocumentSaved) -> SegmentState:
+    """The state after a step has saved its document, without reading the tables again."""
+    document = DocumentFacts(saved.document_id, step.output, saved.version, saved.content)
+    steps = tuple(
+        replace(facts, status=saved.step_status, document_id=saved.document_id)
+        if facts.step_id == step.step_id
+        else facts
+        for facts in state.steps
+    )
+    return replace(state, steps=steps, documents={**state.documents, document.id: document})
 
-    Args:
-        state: the tables.
-        step: one of its steps.
-        used_ids: prefix -> highest number ever given in the project for the step's type (``ASM`` over all types).
 
+def highest_ids(state: SegmentState, document_type: str) -> dict[str, int]:
+    """Prefix -> highest number ever given in the project for this type; ``ASM`` runs on over all types.
+
+    The project's numbers as of the start of the segment, and those of the documents made since.
     """
-    workflow = definition_of(state)
+    highest = dict(state.used_ids.get(document_type, {}))
+    highest["ASM"] = max((ids.get("ASM", 0) for ids in state.used_ids.values()), default=0)
+    for document in state.documents.values():
+        for item in iter_items(document.content):
+            if item.prefix == "ASM" or document.type == document_type:
+                highest[item.prefix] = max(highest.get(item.prefix, 0), id_number(item.id))
+    return highest
+
+
+def context_of(state: SegmentState, workflow: WorkflowDefinition, brief: Brief, step: StepDefinition) -> StepContext:
+    """Everything this step reads, as of this moment."""
     facts = _facts(state, step.step_id)
     inputs = [_made(state, workflow, name) for name in step.inputs]
     findings = _findings_to_mend(state, workflow, step, facts)
@@ -64,7 +83,7 @@ def context_of(state: SegmentState, step: StepDefinition, used_ids: Mapping[str,
         project_id=state.execution.project_id,
         workflow=workflow,
         model=model,
-        brief=brief_from_json(state.execution.brief),
+        brief=brief,
         brief_id=state.execution.brief_id,
         ask=state.execution.ask,
         given_answers=state.execution.given_answers,
@@ -77,7 +96,7 @@ def context_of(state: SegmentState, step: StepDefinition, used_ids: Mapping[str,
         upstream=tuple(_upstream(document) for document in inputs),
         input_ids=tuple(document.id for document in inputs),
         previous=_upstream(active) if active else None,
-        used_ids=used_ids,
+        used_ids=highest_ids(state, step.output),
         revision=facts.revision,
         attempts_done=facts.attempt,
         question_rounds=facts.question_rounds,

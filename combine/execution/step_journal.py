@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from combine.execution.clarification import settle
-from combine.execution.context import StepContext
+from combine.execution.context import DocumentSaved, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
 from combine.storage.database import Database, WriteSession
@@ -141,7 +141,7 @@ class StepJournal:
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def save_document(self, step: StepDefinition, context: StepContext, version: NewVersion) -> int:
+    async def save_document(self, step: StepDefinition, context: StepContext, version: NewVersion) -> DocumentSaved:
         """Document, version, event, step and, for the final step, what its verdict leads to: one commit."""
         plan = (
             plan_after_review(version.content, context.workflow, step.step_id, revisions_done=context.revisions_done)
@@ -149,24 +149,26 @@ class StepJournal:
             else ReviewPlan(AfterReview.COMPLETE)
         )
 
+        status = _status_after(step, plan)
+
         async def work(session: WriteSession) -> int:
             await self.segment.fence(session)
-            number = await Journal(session).save_document(
-                version, step_status=_status_after(step, plan), reason=plan.reason
-            )
+            number = await Journal(session).save_document(version, step_status=status.value, reason=plan.reason)
             if number is not None and step.is_final:
                 await _follow(session, step, context, version, plan)
             return number or 0
 
-        return await self.database.transact(work, give_up_after=None)
+        number = await self.database.transact(work, give_up_after=None)
+        revised = plan.after is AfterReview.REVISE
+        return DocumentSaved(version.id, number, version.content, status, revised)
 
 
-def _status_after(step: StepDefinition, plan: ReviewPlan) -> str:
+def _status_after(step: StepDefinition, plan: ReviewPlan) -> StepStatus:
     if plan.after is AfterReview.ASK_PERSON:
-        return StepStatus.WAITING_FOR_DECISION.value
+        return StepStatus.WAITING_FOR_DECISION
     if plan.after is AfterReview.COMPLETE and step.requires_acceptance:
-        return StepStatus.WAITING_FOR_ACCEPTANCE.value
-    return StepStatus.DONE.value
+        return StepStatus.WAITING_FOR_ACCEPTANCE
+    return StepStatus.DONE
 
 
 async def _follow(

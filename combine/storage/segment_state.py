@@ -112,6 +112,8 @@ class SegmentState:
     """The project's versions that count, by type."""
     findings: tuple[FindingFacts, ...]
     replies: tuple[ReplyFacts, ...]
+    used_ids: Mapping[str, Mapping[str, int]]
+    """Document type -> prefix -> highest number ever given in the project; ``ASM`` of answers under ``""``."""
 
 
 _DOCUMENT = "jsonb_build_object('id', d.id, 'type', d.type, 'version', d.version, 'content', d.content)"
@@ -141,6 +143,18 @@ FROM executions e JOIN documents b ON b.id = e.brief_id
 WHERE e.id = :execution_id
 """)  # noqa: S608 - only the constant above is formatted in
 
+_USED_IDS = sa.text("""
+WITH given (type, id) AS (
+  SELECT type, jsonb_path_query(content, '$.**.id') #>> '{}' FROM documents
+  WHERE project_id = :project_id AND type <> 'brief'
+  UNION ALL
+  SELECT '', q.assumption_id FROM questions q JOIN executions e ON e.id = q.execution_id
+  WHERE e.project_id = :project_id AND q.assumption_id IS NOT NULL
+)
+SELECT type, split_part(id, '-', 1) AS prefix, max(split_part(id, '-', 2)::int) AS highest
+FROM given WHERE id ~ '^[A-Z]+-[0-9]{1,9}$' GROUP BY 1, 2
+""")
+
 _REPLIES = sa.text("""
 SELECT c.id, c.step_id, c.revision, c.attempt, b.body, c.stop_reason, c.stop_detail,
        coalesce(c.model_answered, c.model) AS model
@@ -156,6 +170,9 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
     if row is None:
         return None
     replies = (await session.connection.execute(_REPLIES, {"execution_id": execution_id})).all()
+    used_ids: dict[str, dict[str, int]] = {}
+    for used in await session.connection.execute(_USED_IDS, {"project_id": row.project_id}):
+        used_ids.setdefault(used.type, {})[used.prefix] = used.highest
     documents = [_document(value) for value in row.documents]
     return SegmentState(
         execution=ExecutionFacts(
@@ -189,6 +206,7 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
             )
             for reply in replies
         ),
+        used_ids=used_ids,
     )
 
 

@@ -13,7 +13,7 @@ from combine.llm.offline.limits import constraint_type
 from combine.llm.offline.people import stakeholders
 from combine.llm.offline.questions import is_default, topic_of
 from combine.llm.offline.reading import Reading, Section, Statement
-from combine.llm.offline.text import bare, capital, quote, sentence, shorten
+from combine.llm.offline.text import bare, capital, headline, quote, sentence, shorten
 
 TEXT_WORDS = 55
 LINE_WORDS = 20
@@ -95,9 +95,14 @@ def _objectives(
     found += [_goal(w, reading, "high") for w in goals[:MAX_PROBLEMS]]
     problems = [s for s in standing if _is_problem(s) and not s.topic]
     found += [_problem(s, reading, ruled) for s in problems[:MAX_PROBLEMS]]
-    for wish in (w for w in wishes if w not in goals):
+    others = [w for w in wishes if w not in goals]
+    for wish in others:
         if len(found) < MIN_OBJECTIVES:
-            found.append(_goal(wish, reading, "low" if wish.statement.is_a("weak", "later") else "medium"))
+            weak = wish.statement.is_a("weak", "later")
+            # What is asked for first is the core: without it the result is useless.
+            found.append(
+                _goal(wish, reading, "high" if wish is others[0] and not weak else "low" if weak else "medium")
+            )
     if not found:
         found = [_plain(s) for s in [*(s for s in standing if not s.topic), *standing][:1]]
     kept = distinct(found, "description")[:MAX_OBJECTIVES]
@@ -240,7 +245,7 @@ def _held(reading: Reading, ruling: Ruling) -> str:
 
 
 def _in(reading: Reading, wishes: Sequence[Wish], objectives: Sequence[Json]) -> list[str]:
-    lines = [f"{shorten(title(w, w.statement), LINE_WORDS)} ({w.statement.ref})" for w in wishes if not w.negated]
+    lines = [f"{headline(title(w, w.statement), LINE_WORDS)} ({w.statement.ref})" for w in wishes if not w.negated]
     return list(dict.fromkeys(lines))[:MAX_IN] or [
         f"{shorten(bare(o['description']), LINE_WORDS)} ({o['sources'][0]['ref']})" for o in objectives[:MAX_IN]
     ]
@@ -278,7 +283,7 @@ def _name(reading: Reading, wishes: Sequence[Wish]) -> str:
     if head is not None and head is first:
         return shorten(bare(head.text), 12)
     if wishes:
-        return shorten(title(wishes[0], wishes[0].statement), 8)
+        return headline(title(wishes[0], wishes[0].statement), 8)
     text = first.text if first else reading.frames.unnamed
     found = _NOUN_PHRASE.search(text)
     return capital(found.group(1)) if found else capital(shorten(bare(text), 8))

@@ -84,6 +84,7 @@ class Frames:
     # questions
     conflict: QuestionFrame
     first_problem: QuestionFrame
+    limit_question: QuestionFrame
     questions: Mapping[str, QuestionFrame]
     # requirements
     support: str
@@ -94,6 +95,7 @@ class Frames:
     is_done: str
     criteria: Mapping[str, tuple[str, ...]]
     limit: str
+    limit_decided: str
     limit_title: str
     limit_criteria: tuple[str, ...]
     limit_held: str

@@ -26,7 +26,7 @@ GERMAN_FRAMES = Frames(
         "neu getroffen."
     ),
     unnamed="Projekt ohne Namen",
-    end_problem="Das kommt nicht mehr vor: „{text}“.",
+    end_problem="Dieses Problem aus dem Auftrag ist behoben: „{text}“.",
     figure_met="Der Wert aus dem Auftrag ist erreicht: „{text}“.",
     figure_falls="Nach der Einführung erneut gemessen, hat sich das gebessert: „{text}“.",
     no_measure="Ob diese Ziele erreicht sind, beurteilt der Auftraggeber durch Augenschein, da kein Wert genannt ist: {ids}.",
@@ -39,8 +39,8 @@ GERMAN_FRAMES = Frames(
     client_role="gibt die Arbeit in Auftrag und entscheidet offene Punkte",
     roles=MappingProxyType(
         {
-            "served": "werden bedient oder nutzen das Ergebnis",
-            "staff": "leisten die tägliche Arbeit, die der Auftrag beschreibt",
+            "served": "werden bedient",
+            "staff": "leisten die tägliche Arbeit",
             "lead": "leiten oder entscheiden",
             "outside": "arbeiten von außen mit dem Auftraggeber zusammen",
             "authority": "setzen oder prüfen Regeln und Zahlen",
@@ -79,6 +79,12 @@ GERMAN_FRAMES = Frames(
     first_problem=QuestionFrame(
         "Was davon drückt am meisten und soll zuerst gelöst werden?",
         "Entscheidet, welches Ziel hoch eingestuft und was zuerst gebaut wird.",
+    ),
+    limit_question=QuestionFrame(
+        "Wenn die Grenze „{text}“ erreicht ist, was geschieht mit der nächsten Anfrage?",
+        "Entscheidet, ob das System eine andere Zeit anbietet, eine Warteliste führt oder nur ablehnt.",
+        "Sie wird mit Grund abgelehnt",
+        ("Sie wird mit Grund abgelehnt", "Die nächste freie Zeit wird angeboten", "Sie kommt auf eine Warteliste"),
     ),
     questions=MappingProxyType(
         {
@@ -155,6 +161,8 @@ GERMAN_FRAMES = Frames(
         }
     ),
     limit="Falls die Grenze „{text}“ erreicht ist, dann darf das System nichts weiter annehmen, was darauf zählt, und muss das sagen.",
+    limit_decided="Falls die Grenze „{text}“ erreicht ist, dann darf das System nichts weiter annehmen, was darauf zählt; "
+    "entschieden wurde: „{answer}“.",
     limit_title="Grenze einhalten: {text}",
     limit_criteria=(
         "Gegeben die Grenze „{text}“ ist erreicht, wenn noch etwas verlangt wird, dann wird es nicht angenommen und die Person "
@@ -164,15 +172,15 @@ GERMAN_FRAMES = Frames(
     ),
     limit_held="Das System selbst hält die Grenze „{text}“ ein.",
     limit_held_reason="Der Auftrag nennt die Grenze, aber nicht, wer darauf achtet; tun es Menschen, entfällt die Anforderung.",
-    remedy="Das System muss so eingerichtet sein, dass dies nicht mehr vorkommt: „{text}“.",
-    remedy_title="Das Problem aus {text} beenden",
+    remedy="Das System muss so eingerichtet sein, dass dieses Problem endet: „{text}“.",
+    remedy_title="Das Problem aus {ref} beenden",
     remedy_criteria=(
-        "Gegeben vier Wochen täglicher Gebrauch, wenn der Auftraggeber nach Fällen von „{text}“ sucht, dann liegt keiner am "
-        "System oder seiner Benutzung.",
+        "Gegeben das System war so lange im täglichen Gebrauch, wie der Auftraggeber festlegt, wenn er nach neuen Fällen dessen "
+        "sucht, was {ref} beschreibt, dann gibt es keine.",
         "Gegeben ein solcher Fall tritt doch ein, wenn ihm nachgegangen wird, dann zeigen die Einträge, was wann geschah.",
     ),
     serve="Das System muss diesem Ziel dienen: „{text}“.",
-    serve_title="{text} erreichen",
+    serve_title="{id} erreichen",
     serve_criteria=(
         "Gegeben das System ist in Gebrauch, wenn der Auftraggeber „{text}“ prüft, dann trifft es zu.",
         "Gegeben es trifft nicht zu, wenn die Einträge gelesen werden, dann zeigen sie, seit wann und in welchen Fällen.",

@@ -22,7 +22,7 @@ ENGLISH_FRAMES = Frames(
     ),
     architecture_label_reason="No requirement was found that asks for more; if load or other systems do, the first decision is reopened.",
     unnamed="Unnamed project",
-    end_problem="This no longer happens: \u201c{text}\u201d.",
+    end_problem="This problem of the brief is gone: \u201c{text}\u201d.",
     figure_met="The brief's own figure is met: \u201c{text}\u201d.",
     figure_falls="Measured again after launch, this has improved: \u201c{text}\u201d.",
     no_measure="The client judges by inspection whether these are reached, since no figure is given: {ids}.",
@@ -35,12 +35,12 @@ ENGLISH_FRAMES = Frames(
     client_role="commissions the work and decides what is open",
     roles=MappingProxyType(
         {
-            "served": "is served by the client or uses the result",
-            "staff": "does the daily work the brief describes",
-            "lead": "leads or decides",
-            "outside": "works with the client from outside",
-            "authority": "sets or checks rules and figures",
-            "technical": "runs or supervises the technology",
+            "served": "those the client serves",
+            "staff": "those who do the daily work",
+            "lead": "those who lead or decide",
+            "outside": "outside partners",
+            "authority": "those who set or check rules and figures",
+            "technical": "those who run or supervise the technology",
         }
     ),
     too_general=frozenset({"people", "team", "owner", "owners", "agent", "agents", "client", "clients"}),
@@ -75,6 +75,12 @@ ENGLISH_FRAMES = Frames(
     first_problem=QuestionFrame(
         "Which of these hurts most and should be solved first?",
         "Decides which objective is high and what is built first.",
+    ),
+    limit_question=QuestionFrame(
+        "When the limit \u201c{text}\u201d is reached, what should happen to the next request?",
+        "Decides whether the system offers another time, keeps a waiting list or only says no.",
+        "It is refused with the reason",
+        ("It is refused with the reason", "The next free time is offered", "It goes on a waiting list"),
     ),
     questions=MappingProxyType(
         {
@@ -150,6 +156,8 @@ ENGLISH_FRAMES = Frames(
         }
     ),
     limit="If the limit \u201c{text}\u201d is reached, then the system shall accept nothing further that counts against it and say so.",
+    limit_decided="If the limit \u201c{text}\u201d is reached, then the system shall accept nothing further that counts against it, "
+    "and this was decided: \u201c{answer}\u201d.",
     limit_title="Hold the limit: {text}",
     limit_criteria=(
         "Given the limit \u201c{text}\u201d is reached, when one more is asked for, then it is not accepted and the person is told.",
@@ -157,15 +165,15 @@ ENGLISH_FRAMES = Frames(
     ),
     limit_held="The system itself holds the limit \u201c{text}\u201d.",
     limit_held_reason="The brief states the limit but not who watches it; if people do, the requirement goes.",
-    remedy="The system shall be arranged so that this no longer happens: \u201c{text}\u201d.",
-    remedy_title="End the problem of {text}",
+    remedy="The system shall be arranged so that this problem ends: \u201c{text}\u201d.",
+    remedy_title="End the problem in {ref}",
     remedy_criteria=(
-        "Given the system has been in daily use for four weeks, when the client looks for cases of \u201c{text}\u201d, then none "
-        "has its cause in the system or its use.",
+        "Given the system has been in daily use for a time the client sets, when the client looks for new cases of what {ref} "
+        "describes, then there is none.",
         "Given such a case does occur, when it is looked into, then the records show what happened and when.",
     ),
     serve="The system shall serve this objective: \u201c{text}\u201d.",
-    serve_title="Reach {text}",
+    serve_title="Reach {id}",
     serve_criteria=(
         "Given the system is in use, when the client checks \u201c{text}\u201d, then it holds.",
         "Given it does not hold, when the records are read, then they show since when and in which cases.",

@@ -44,6 +44,9 @@ _PROVIDE_DE = re.compile(
     r"^(?:wir|ich) (?:brauchen?|benötigen?|wünschen uns|wollen|möchten?|suchen?)(?: dafür| dazu| auch)? (?P<thing>.+)$",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(
+    r" (?:who|that|of|in|at|with|and|or|from|on|und|oder|die|der|aus|im|mit|mit|von) |,", re.IGNORECASE
+)
 _PRONOUNS = re.compile(r"^(?:they|he|she|sie|er)$", re.IGNORECASE)
 
 
@@ -205,7 +208,9 @@ def _party(subject: str, cues: Cues) -> Party:
         re.IGNORECASE,
     ):
         return Party.SYSTEM
-    return Party.PEOPLE if person_at_start(subject, cues) else Party.THING
+    person = person_at_start(subject, cues)
+    rest = subject[len(person) :]
+    return Party.PEOPLE if person and (not rest or _GOES_ON.match(rest)) else Party.THING
 
 
 def title(wish: Wish | None, statement: Statement) -> str:

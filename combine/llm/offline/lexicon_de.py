@@ -64,6 +64,7 @@ GERMAN = Lexicon(
     budget=r"(?:\b(?:Budget\w*|Etat|ausgeben|investier\w+|Fördermittel|Förderung|Kostenrahmen|zur Verfügung"
     r"|bezahlen können|Investition\w*|Projektkosten)\b|budget\b)",
     no_money=r"\b(?:kein (?:Geld|Budget)|ohne (?:Geld|Budget))\b",
+    cost=r"\b(?:Kosten|kostet|teuer|günstig|billig|Preis\w*|bezahlbar)\b",
     law=(
         r"\b(?:DSGVO|Datenschutz\w*|Gesetz\w*|gesetzlich\w*|rechtlich\w*|Vorschrift\w*|Verordnung\w*|Richtlinie\w*|"
         r"personenbezogen\w*|Aufbewahrungs\w+|gelöscht|löschen|barrierefrei\w*|BITV|Zertifi\w+|revisionssicher|"
@@ -208,6 +209,7 @@ GERMAN = Lexicon(
             "Antrag": r"\bAntr(?:ag|äge[n]?)\b",
         }
     ),
+    persons=frozenset({"Kunde", "Patient", "Mitglied"}),
     attributes=(
         r"\b(?:Abhol(?:zeit|termin)(?:en)?|Liefer(?:zeit|termin)|Telefonnummern?|E-Mail-Adressen?|Adressen?|"
         r"Anschrift(?:en)?|Namen?|Kontaktdaten|Geburtsdat\w+|Preise?|Betrag|Menge[n]?|Status|Fotos?|Bemerkungen?|"

@@ -66,11 +66,13 @@ ENGLISH = Lexicon(
     ),
     budget=r"\b(?:budget|spend|spent|afford|invest|grant|funding|funds?|costs? (?:at most|up to|no more)|price cap)\b",
     no_money=r"\b(?:no (?:money|budget|funds)|without (?:any )?(?:money|budget))\b",
+    cost=r"\b(?:costs?|costly|cheap(?:ly)?|expensive|fortune|afford\w*|price)\b",
     law=(
         r"\b(?:gdpr|hipaa|ccpa|pci|laws?|legal(?:ly)?|regulat\w+|compl(?:y|ies|iance|iant)|data protection|privacy|"
         r"personal (?:data|information)|retention|wcag|licen[cs]e|certif\w+|audit\w*|statutory|"
-        r"(?:deleted|erased|kept|stored|stays?) (?:in the|within the|inside the|for|after|\w+ \w+ after)|"
-        r"(?:stay|stored|hosted|kept|remain) (?:in|within|inside) )"
+        r"(?:delet\w+|eras\w+) (?:after|within|\w+ \w+ after)|"
+        r"(?:stays?|stored|hosted|kept|remains?) (?:in|within|inside) (?:the )?(?:EU|European|country|Germany|Switzerland|"
+        r"Austria|UK|United))\b"
     ),
     place=r"\b(?:in|within|inside) (?:the )?(?:EU|European Union|Germany|Switzerland|Austria|UK|United Kingdom|USA|"
     r"United States|Canada|Europe|country)\b",
@@ -187,7 +189,7 @@ ENGLISH = Lexicon(
             r"caretakers?|farmers?|gardeners?|warehouse|team",
             "lead": r"managers?|management|directors?|bosses|boss|chair|owner of the (?:shop|company)|board|heads? of \w+|"
             r"treasurer|supervisors?|administrators?|admins?|product owners?|ceo|cfo|cto|principal|foreman|coordinators?",
-            "outside": r"suppliers?|partners?|vendors?|contractors?|shops?|schools?|shelters?|carriers?|agenc(?:y|ies)|"
+            "outside": r"suppliers?|partners?|vendors?|contractors?|shops|schools|shelters|carriers?|agenc(?:y|ies)|"
             r"insurers?|insurance companies|banks?|foundation|sponsors?|donors?|landlords?",
             "authority": r"authorit(?:y|ies)|city|council|municipality|government|tax office|regulators?|auditors?|"
             r"ministry|inspectorate",
@@ -228,6 +230,7 @@ ENGLISH = Lexicon(
             "Account": r"\baccounts?\b",
         }
     ),
+    persons=frozenset({"Customer", "Patient", "Member", "Household"}),
     attributes=(
         r"\b(?:(?:pickup|delivery|drop-off|start|end|due|opening|arrival|appointment) (?:time|date|day)s?|"
         r"(?:telephone|phone|order|customer|serial|confirmation) numbers?|e-?mail address(?:es)?|address(?:es)?|names?|"

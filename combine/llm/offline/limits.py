@@ -16,7 +16,8 @@ def constraint_type(statement: Statement, cues: Cues, wish: Wish | None) -> str 
         return "budget"
     if statement.is_a("deadline") and statement.is_a("date", "deadline_span"):
         return "time"
-    if statement.is_a("law") and not asks and _binds(statement):
+    lawful = statement.is_a("law") or (statement.is_a("personal") and statement.is_a("erase", "negative"))
+    if lawful and not asks and _binds(statement):
         return "regulatory"
     if statement.section is Section.WANT or statement.topic:
         return None

@@ -12,6 +12,8 @@ from combine.llm.offline.text import bare, capital, quote, shorten
 
 MAX_STAKEHOLDERS = 8
 MAX_INTERESTS = 2
+MIN_STEM = 4
+"""Letters up to which endings are taken off."""
 
 _ATTENDEE = re.compile(r"([^\W\d_][\w.-]+(?: [^\W\d_][\w.-]+)?) \(([^)]{2,40})\)")
 _PLURAL = re.compile(r"(?:innen|ies|en|es|er|e|s|n)$")
@@ -68,4 +70,6 @@ def _named(reading: Reading, standing: Sequence[Statement]) -> Iterator[tuple[st
 
 def _stem(name: str) -> str:
     word = name.casefold().split(" ")[-1]
-    return _PLURAL.sub("", word) if len(word) > 4 else word  # noqa: PLR2004
+    while len(word) > MIN_STEM and (shorter := _PLURAL.sub("", word)) != word:
+        word = shorter
+    return word

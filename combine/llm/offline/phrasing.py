@@ -29,6 +29,9 @@ def criteria(wish: Wish, reading: Reading) -> list[str]:
     """The normal case and the failure, as the kind of action asks for them."""
     frames, action = reading.frames, wish.action or wish.thing
     kind = next((k for k in ("send", "read", "write") if reading.cues.has(f"{k}_verbs", action)), "other")
+    told = shorten(bare(wish.statement.text), ACTION_WORDS)
+    if wish.party is Party.THING and not wish.negated:
+        return [c.format(text=told) for c in frames.as_told]
     if wish.negated:
         kind = "never"
     elif not wish.action:
@@ -36,7 +39,7 @@ def criteria(wish: Wish, reading: Reading) -> list[str]:
     english = reading.cues.language == "en" and wish.party is Party.PEOPLE and wish.plural and not _SELF.search(action)
     short = shorten(bare(action), ACTION_WORDS)
     if kind == "never":
-        done = frames.quoted.format(text=shorten(bare(wish.statement.text), ACTION_WORDS))
+        done = frames.quoted.format(text=told)
     elif english and wish.modal != "must" and not wish.condition:
         done = f"{lower_first(wish.subject)} {_third(short)}"
     else:

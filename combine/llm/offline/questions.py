@@ -8,6 +8,7 @@ from combine.llm.offline.conflicts import conflicts
 from combine.llm.offline.draft import Json
 from combine.llm.offline.frames import QuestionFrame
 from combine.llm.offline.grammar import wish_of
+from combine.llm.offline.limits import constraint_type
 from combine.llm.offline.reading import Reading, Section, Statement
 from combine.llm.offline.text import bare, shorten
 from combine.workflows.questions import MAX_QUESTIONS
@@ -34,6 +35,8 @@ def topic_of(answer: Statement, reading: Reading) -> str:
 def is_default(answer: Statement, reading: Reading) -> bool:
     """Whether the answer leaves things as open as they were."""
     topic = topic_of(answer, reading)
+    if any(limit_answer(what, reading) is answer for what in limits_in(reading)):
+        return True  # it shapes the requirement that holds the limit and needs no item of its own
     return bool(topic) and fold(answer.text) == fold(reading.frames.questions[topic].default)
 
 
@@ -48,14 +51,34 @@ def _ranked(reading: Reading) -> Iterator[Json]:
         problems = [shorten(bare(s.text), 24) for s in brief if s.is_a("problem")][:MAX_CHOICES]
         if len(problems) > 1:
             yield _choice(frames.first_problem.text, frames.first_problem.why, tuple(dict.fromkeys(problems)))
+    for what in limits_in(reading)[:1]:
+        frame = frames.limit_question
+        yield _choice(frame.text.format(text=what), frame.why, frame.choices)
     if not any(s.is_a("deadline") and s.is_a("date", "deadline_span") for s in brief):
         yield _asked(frames.questions["deadline"])
     if not any(s.is_a("personal", "law") for s in brief):
         yield _asked(frames.questions["data"])
-    if not any(s.is_a("budget", "no_money", "money") for s in brief):
+    if not any(s.is_a("budget", "no_money", "money") for s in brief) and (vague or any(s.is_a("cost") for s in brief)):
         yield _asked(frames.questions["budget"])
-    if not any(s.is_a("user_count") for s in brief):
+    if not any(s.is_a("user_count", "measure") for s in brief):
         yield _asked(frames.questions["volume"])
+
+
+def limits_in(reading: Reading) -> list[str]:
+    """The limits on a capacity that the brief states, in its words."""
+    found = []
+    for statement in reading.brief:
+        cap = reading.cues.patterns["limit"].search(statement.text)
+        wish = wish_of(statement, reading.cues)
+        if cap and statement.usable and constraint_type(statement, reading.cues, wish) == "resource":
+            found.append(cap.group("what"))
+    return found
+
+
+def limit_answer(what: str, reading: Reading) -> Statement | None:
+    """The answer that says what happens at that limit."""
+    asked = fold(reading.frames.limit_question.text.format(text=what))
+    return next((a for a in reading.answers if fold(a.topic) == asked), None)
 
 
 def _is_vague(reading: Reading) -> bool:

@@ -14,9 +14,9 @@ from combine.llm.offline.grammar import Wish, title, wish_of
 from combine.llm.offline.ids import Ids
 from combine.llm.offline.limits import constraint_type, quality_of
 from combine.llm.offline.phrasing import criteria, requirement_text
-from combine.llm.offline.questions import is_default, topic_of
+from combine.llm.offline.questions import is_default, limit_answer, topic_of
 from combine.llm.offline.reading import Reading, Section, Statement
-from combine.llm.offline.text import bare, capital, sentence, shorten
+from combine.llm.offline.text import bare, capital, headline, sentence, shorten
 from combine.workflows.words import tokens, word_count
 
 MAX_FUNCTIONAL, MAX_QUALITIES, MAX_ENTITIES, MAX_SYSTEMS = 26, 10, 8, 8
@@ -113,7 +113,7 @@ def _of_wish(wish: Wish, goals: Sequence[Mapping[str, Any]], given: _Sources) ->
     description = requirement_text(wish, given.reading)
     return {
         "sources": merged([statement.source()], rulings_of, (cite(g, "description") for g in goals)),
-        "title": shorten(title(wish, statement), TITLE_WORDS),
+        "title": headline(title(wish, statement), TITLE_WORDS),
         "description": shorten(description, TEXT_WORDS),
         "priority": "must" if high else _priority(statement),
         "acceptance_criteria": criteria(wish, given.reading),
@@ -124,7 +124,7 @@ def _of_wish(wish: Wish, goals: Sequence[Mapping[str, Any]], given: _Sources) ->
 def _of_statement(statement: Statement, goals: Sequence[Mapping[str, Any]]) -> Json:
     return {
         "sources": merged([statement.source()], (cite(g, "description") for g in goals)),
-        "title": shorten(capital(bare(statement.text)), TITLE_WORDS),
+        "title": headline(capital(bare(statement.text)), TITLE_WORDS),
         "description": "",
         "priority": "must" if any(g.get("priority") == "high" for g in goals) else _priority(statement),
         "acceptance_criteria": [],
@@ -141,11 +141,16 @@ def _limits(given: _Sources) -> Iterator[Json]:
         if cap is None or constraint_type(statement, given.reading.cues, wish) != "resource":
             continue
         what = cap.group("what")
+        answer = limit_answer(what, given.reading)
+        decided = shorten(bare(answer.text), 30) if answer else ""
+        text = frames.limit_decided.format(text=what, answer=decided) if answer else frames.limit.format(text=what)
         number = given.assumptions.declare(frames.limit_held.format(text=what), frames.limit_held_reason)
         yield {
-            "sources": merged([statement.source(what)], [given.assumptions.source(number)]),
+            "sources": merged(
+                [statement.source(what)], [answer.source()] if answer else [], [given.assumptions.source(number)]
+            ),
             "title": shorten(frames.limit_title.format(text=what), TITLE_WORDS),
-            "description": frames.limit.format(text=what),
+            "description": sentence(text),
             "priority": "must",
             "acceptance_criteria": [c.format(text=what) for c in frames.limit_criteria],
             "depends_on": [],
@@ -157,14 +162,18 @@ def _of_goal(goal: Mapping[str, Any], given: _Sources) -> Json:
     origin = next((s for s in given.standing if _is_from(text, s, given.reading)), None)
     problem = origin is not None and origin.is_a("problem") and not origin.is_a("success")
     told = shorten(bare(origin.text if origin and problem else text), TEXT_WORDS - 20)
+    ref = origin.ref if origin else str(goal["id"])
     frame = frames.remedy if problem else frames.serve
     return {
         "sources": merged([cite(goal, "description")], [origin.source()] if origin else []),
-        "title": shorten((frames.remedy_title if problem else frames.serve_title).format(text=goal["id"]), TITLE_WORDS),
+        "title": shorten(
+            (frames.remedy_title if problem else frames.serve_title).format(id=goal["id"], ref=ref), TITLE_WORDS
+        ),
         "description": frame.format(text=told, id=goal["id"]),
         "priority": "must" if goal.get("priority") == "high" else "should",
         "acceptance_criteria": [
-            c.format(text=shorten(told, 24)) for c in (frames.remedy_criteria if problem else frames.serve_criteria)
+            c.format(text=shorten(told, 24), ref=ref)
+            for c in (frames.remedy_criteria if problem else frames.serve_criteria)
         ],
         "depends_on": [],
     }
@@ -244,9 +253,10 @@ def _data(given: _Sources) -> list[Json]:
     for name, pattern in cues.entities.items():
         hits = [s for s in spoken if pattern.search(s.text)]
         kept: dict[str, Statement] = {}
+        person = name in cues.words.persons
         for statement in hits:
             for m in cues.patterns["attributes"].finditer(statement.text):
-                if not pattern.search(m.group()):
+                if cues.has("personal", m.group()) == person and not pattern.search(m.group()):
                     kept.setdefault(m.group().casefold(), statement)
         if not kept and len(hits) < 3:  # noqa: PLR2004
             continue

@@ -9,6 +9,7 @@ from combine.workflows.words import is_spaceless, word_count
 
 MAX_QUOTE_WORDS = 20
 MIN_QUOTE_WORDS = 3
+MIN_HEAD_WORDS = 2
 
 _MARKER = re.compile(
     r"\s*(?:#{1,6}\s+|>+\s*|[-*+\u2022\u2013\u30fb]\s+(?:\[[ xX]\]\s+)?|\(?\d{1,3}[.)]\s+|[a-z][.)]\s+)+"
@@ -17,6 +18,9 @@ _LINK = re.compile(r"!?\[([^\]]+)\]\([^)]*\)")
 _EMPHASIS = re.compile(r"(\*\*|__|`+|~~)(?=\S)(.+?)(?<=\S)\1")
 _CELL = re.compile(r"\s*\|\s*")
 _BREAK = re.compile(r"[,;:\u2013\u2014(]\s|\s[\u2013\u2014-]\s")
+_HEAD_BREAK = re.compile(
+    r"[,;:\u2013\u2014(]\s|\s[\u2013\u2014-]\s|\s(?:and|or|with|if|when|before|because|so that|und|oder|mit|wenn|damit)\s"
+)
 _END = " \t.,;:!?\u3002\u2026\u061f\uff01\uff1f"
 
 
@@ -61,6 +65,15 @@ def shorten(text: str, words: int) -> str:
     kept = _first_words(text, words - 1)
     breaks = [m.start() for m in _BREAK.finditer(kept) if m.start() > len(kept) * 0.5]
     return bare(kept[: breaks[-1]] if breaks else kept) + " \u2026"
+
+
+def headline(text: str, words: int) -> str:
+    """A few words that can head an item: cut where a clause ends rather than in the middle of a thought."""
+    if word_count(text) <= words:
+        return bare(text)
+    kept = _first_words(text, words)
+    ends = [m.start() for m in _HEAD_BREAK.finditer(kept) if word_count(kept[: m.start()]) >= MIN_HEAD_WORDS]
+    return bare(kept[: ends[-1]]) if ends else shorten(text, words)
 
 
 def quote(text: str, around: str = "") -> str:

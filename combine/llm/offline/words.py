@@ -27,6 +27,7 @@ class Lexicon:
     """A deadline as a span from now."""
     budget: str
     no_money: str
+    cost: str
     law: str
     place: str
     """Where data must stay."""
@@ -78,5 +79,7 @@ class Lexicon:
     """Words that may stand before a noun of ``people`` and belong to the name."""
     entities: Mapping[str, str]
     """Things a system keeps: name shown -> cue."""
+    persons: frozenset[str]
+    """Those of ``entities`` that are people."""
     attributes: str
     """Words for what is kept of a thing."""
