@@ -20,6 +20,8 @@ AS_TABLE = frozenset({"stakeholders", "data_requirements"})
 AS_BLOCKS = frozenset({"findings"})
 FACTS = frozenset({"document", "item"})
 """Short fields that stand on the line of facts, beside those with listed values."""
+UNLABELLED = ("description", "summary", "responsibility")
+"""The text that says what an item is stands first and needs no label."""
 STORY = ("as_a", "i_want", "so_that")
 VERDICT_FIRST = ("overall_assessment", "recommendation", "document_reviews")
 """A model writes its verdict last, a reader wants it first."""
@@ -112,7 +114,7 @@ class Body:
             yield self._story(fields) + marks
             marks, facts = "", [*facts, *STORY]
         rest = [n for n in fields if n not in facts]
-        for n in sorted(rest, key=lambda n: n not in ("description", "summary", "decision")):
+        for n in sorted(rest, key=lambda n: n not in (*UNLABELLED, "decision")):
             block = self._labelled(n, fields[n], known.get(n, {}))
             if marks and isinstance(fields[n], str):
                 block, marks = block + marks, ""
@@ -122,7 +124,7 @@ class Body:
 
     def _labelled(self, name: str, value: Any, part: JsonObject) -> str:
         label = f"**{escape(heading(name, part))}:**"
-        if name in ("description", "summary"):
+        if name in UNLABELLED and not isinstance(value, list):
             return self._inline(value)
         if isinstance(value, list) and not all(_is_id(v) for v in value):
             return "\n".join([label, "", *(f"- {self._inline(v)}" for v in value)])
