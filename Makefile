@@ -57,8 +57,12 @@ lock: $(STAMPS)/lock ## compile requirements/*.txt from pyproject.toml (UPGRADE=
 	$(BIN)/python scripts/check_requirements.py
 
 clean: ## remove everything these targets made, the demo's data and documents too
-	@if [ -d .demo ] && [ -x $(BIN)/combine ]; then COMBINE_DATA_DIR="$$PWD/.demo" $(BIN)/combine db stop || true; fi
-	rm -rf $(VENV) .demo combine-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@for folder in "$$PWD/.demo" /var/lib/combine-demo; do \
+		if [ -w "$$folder" ] && [ -x $(BIN)/combine ]; then \
+			COMBINE_DATA_DIR="$$folder" $(BIN)/combine db stop && rm -rf "$$folder" || true; \
+		fi; \
+	done
+	rm -rf $(VENV) combine-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # The environment in layers, each stamped: a second call costs nothing.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -40,6 +41,16 @@ class PriceOverride(BaseModel):
     cache_write: Decimal | None = None
 
 
+def default_data_dir() -> Path:
+    """The user's data folder; for root ``/var/lib/combine``.
+
+    PostgreSQL refuses to run as root, so root's server runs as another user, who cannot enter root's home.
+    """
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/combine")
+    return user_data_path("combine", appauthor=False)
+
+
 def _alias(name: str, *others: str) -> AliasChoices:
     return AliasChoices(f"COMBINE_{name}", *others)
 
@@ -58,7 +69,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """A PostgreSQL URL. None: the embedded server in ``data_dir``."""
     database_pool_size: PositiveInt = 10
-    data_dir: Path = Field(default_factory=lambda: user_data_path("combine", appauthor=False))
+    data_dir: Path = Field(default_factory=default_data_dir)
     """Home of the embedded server."""
     workflows_dir: Path | None = None
     """A folder of your own with ``workflows/``, ``prompts/`` and ``schemas/``."""

@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 for name in $(env | sed -n 's/^\(COMBINE_[A-Z0-9_]*\)=.*/\1/p') ANTHROPIC_API_KEY OPENAI_API_KEY; do
     unset "$name"
 done
-export COMBINE_DATA_DIR="$PWD/.demo"
+# Root's server runs as another user, who may not be able to enter this folder.
+if [ "$(id -u)" -eq 0 ]; then COMBINE_DATA_DIR=/var/lib/combine-demo; else COMBINE_DATA_DIR="$PWD/.demo"; fi
+export COMBINE_DATA_DIR
 
 status=0
 .venv/bin/combine run examples/bicycle-workshop.md \
@@ -15,7 +17,7 @@ status=0
 
 if [ "$status" -eq 0 ]; then
     echo
-    echo "The demo keeps its own database in .demo. To try these commands on it:"
+    echo "The demo keeps its own database in $COMBINE_DATA_DIR. To try these commands on it:"
     echo "  . .venv/bin/activate; export COMBINE_DATA_DIR=\"$COMBINE_DATA_DIR\""
     echo "A second \`make demo\` makes version 2; \`make clean\` stops the database and removes everything."
 fi

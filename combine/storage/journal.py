@@ -20,8 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from combine.storage.database import WriteSession
-
-EVENTS_CHANNEL = "combine_events"
+from combine.storage.listener import CHANNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class NewVersion:
 
 
 # ruff: noqa: S608 - only the constants of this module are formatted into statements
-_NOTIFY = f"SELECT event.seq, pg_notify('{EVENTS_CHANNEL}', event.execution_id || ' ' || event.seq) FROM event"
+_NOTIFY = f"SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq) FROM event"
 
 _OPEN_CALL = sa.text(f"""
 WITH fresh AS (
@@ -182,7 +181,7 @@ WITH step AS (
          cast(:data AS jsonb) || jsonb_build_object('version', document.version)
   FROM execution, document RETURNING execution_id, seq
 )
-SELECT event.seq, pg_notify('{EVENTS_CHANNEL}', event.execution_id || ' ' || event.seq), document.version
+SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq), document.version
 FROM event, document
 """).bindparams(
     sa.bindparam("content", type_=JSONB),
