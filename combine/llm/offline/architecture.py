@@ -66,7 +66,7 @@ def _parts(needs: Item, reading: Reading) -> _Parts:
     functional, qualities = _items(needs, "functional_requirements"), _items(needs, "non_functional_requirements")
     data, systems = _items(needs, "data_requirements"), _items(needs, "integration_requirements")
     stories = _items(needs, "user_stories")
-    limited = [f for f in functional if cues.has("limit", _text(f)) or frames.limit.split("{")[0] in _text(f)]
+    limited = [f for f in functional if cues.has("cap", _text(f)) or frames.limit.split("{")[0] in _text(f)]
     messages = [f for f in functional if f not in limited and re.search(frames.message_cue, _text(f), re.IGNORECASE)]
     reports = [
         f

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from combine.llm.offline.conflicts import Ruling, dropped_refs, rulings
 from combine.llm.offline.draft import Assumptions, Json, distinct, merged, numbered
-from combine.llm.offline.grammar import Party, Wish, subject_of, title, wish_of
+from combine.llm.offline.grammar import Party, Wish, subject_of, title, wish_of, wishes_in
 from combine.llm.offline.ids import Ids
 from combine.llm.offline.limits import constraint_type
 from combine.llm.offline.people import stakeholders
@@ -63,19 +63,20 @@ def wishes_of(reading: Reading, standing: Sequence[Statement]) -> Iterator[Wish]
     """What the standing statements ask for, limits and exclusions left out."""
     before = ""
     for statement in standing:
-        wish = wish_of(statement, reading.cues, before)
+        wishes = wishes_in(statement, reading.cues, before)
+        wish = wishes[0] if wishes else None
         before = subject_of(wish, statement, reading.cues) or before
         if wish is None or statement.section in (Section.TODAY, Section.OUT, Section.PEOPLE):
             continue
         if statement.is_a("success", "no_money") or (statement.is_a("out") and not wish.action):
             continue
         if constraint_type(statement, reading.cues, wish) is None and not is_default(statement, reading):
-            yield wish
+            yield from wishes
 
 
 def objective_text(wish: Wish, reading: Reading) -> str:
     """The wish as an outcome, in the words of its sentence."""
-    if reading.cues.language != "en" or wish.condition or wish.negated:
+    if reading.cues.language != "en" or wish.condition or wish.negated or wish.whole:
         return sentence(wish.statement.text)
     if wish.thing:
         return sentence(f"have {wish.thing}" if wish.party is Party.CLIENT else wish.thing)
@@ -91,13 +92,14 @@ def _objectives(
 ) -> list[Json]:
     first = {s.ref for s in standing if topic_of(s, reading) == "" and s.topic and s.is_a("problem")}
     found = [_success(s, reading) for s in standing if s.is_a("success")][:1]
-    goals = [w for w in wishes if w.statement.is_a("goal") or topic_of(w.statement, reading) == "functions"]
+    aims = [w for w in wishes if w.party is Party.CLIENT and w.statement.is_a("goal") and not w.condition]
+    goals = [w for w in aims if w is next(v for v in wishes if v.statement is w.statement)]
     found += [_goal(w, reading, "high") for w in goals[:MAX_PROBLEMS]]
     problems = [s for s in standing if _is_problem(s) and not s.topic]
     found += [_problem(s, reading, ruled) for s in problems[:MAX_PROBLEMS]]
-    others = [w for w in wishes if w not in goals]
+    others = [w for w in wishes if w not in goals and not w.negated]
     for wish in others:
-        if len(found) < MIN_OBJECTIVES:
+        if len(found) < MIN_OBJECTIVES or wish is others[0]:
             weak = wish.statement.is_a("weak", "later")
             # What is asked for first is the core: without it the result is useless.
             found.append(

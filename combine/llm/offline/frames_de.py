@@ -136,11 +136,11 @@ GERMAN_FRAMES = Frames(
         {
             "read": (
                 "Gegeben passende Einträge, wenn {done}, dann wird gezeigt, was in diesem Augenblick gespeichert ist.",
-                "Gegeben es ist nichts vorhanden, wenn {done}, dann wird das klar gesagt und nichts Veraltetes gezeigt.",
+                "Gegeben es ist nichts vorhanden, wenn dasselbe versucht wird, dann wird das klar gesagt und nichts Veraltetes gezeigt.",
             ),
             "write": (
                 "Gegeben vollständige Angaben, wenn {done}, dann wird es einmal gespeichert und bestätigt.",
-                "Gegeben eine Angabe fehlt oder ist nicht zulässig, wenn {done}, dann wird nichts gespeichert und der Grund gezeigt.",
+                "Gegeben eine Angabe fehlt oder ist nicht zulässig, wenn dasselbe versucht wird, dann wird nichts gespeichert und der Grund gezeigt.",
             ),
             "send": (
                 "Gegeben der Anlass ist eingetreten, wenn {done}, dann geht es genau einmal an die richtige Person.",
@@ -156,7 +156,7 @@ GERMAN_FRAMES = Frames(
             ),
             "other": (
                 "Gegeben alles Nötige ist da, wenn {done}, dann gelingt es und das Ergebnis ist zu sehen.",
-                "Gegeben etwas Nötiges fehlt, wenn {done}, dann bleibt nichts halb erledigt und der Grund wird gezeigt.",
+                "Gegeben etwas Nötiges fehlt, wenn dasselbe versucht wird, dann bleibt nichts halb erledigt und der Grund wird gezeigt.",
             ),
         }
     ),

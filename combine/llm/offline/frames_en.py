@@ -131,14 +131,14 @@ ENGLISH_FRAMES = Frames(
         {
             "read": (
                 "Given matching records, when {done}, then what is shown is what is stored at that moment.",
-                "Given there is nothing to show, when {done}, then that is said plainly and no old or empty data is shown.",
+                "Given there is nothing to show, when the same is tried, then that is said plainly and no old or empty data is shown.",
             ),
             "write": (
                 "Given complete details, when {done}, then it is stored once and confirmed.",
-                "Given a detail is missing or not allowed, when {done}, then nothing is stored and the reason is shown.",
+                "Given a detail is missing or not allowed, when the same is tried, then nothing is stored and the reason is shown.",
             ),
             "send": (
-                "Given its occasion has come, when the system is to \u201c{text}\u201d, then it goes out once to the right person.",
+                "Given the moment has come, when it is time for this: \u201c{text}\u201d, then it goes out once, to the right person.",
                 "Given it cannot be delivered, when the attempt fails, then the failure is shown to someone who can act on it.",
             ),
             "thing": (
@@ -151,7 +151,7 @@ ENGLISH_FRAMES = Frames(
             ),
             "other": (
                 "Given everything it needs is there, when {done}, then it succeeds and the result can be seen.",
-                "Given something it needs is missing, when {done}, then nothing is half done and the reason is shown.",
+                "Given something it needs is missing, when the same is tried, then nothing is half done and the reason is shown.",
             ),
         }
     ),

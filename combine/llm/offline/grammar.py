@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from combine.llm.offline.lexicon import Cues
@@ -47,6 +47,13 @@ _PROVIDE_DE = re.compile(
 _GOES_ON = re.compile(
     r" (?:who|that|of|in|at|with|and|or|from|on|und|oder|die|der|aus|im|mit|mit|von) |,", re.IGNORECASE
 )
+_CLAUSES = re.compile(
+    r";\s+|,?\s+(?:and|but|und|aber)\s+(?=(?:we|they|it|the \w+|a \w+) (?:must|should|shall|want|need|has to|have to|would like|"
+    r"may|can)\b|(?:wir|sie|er|es|die \w+|der \w+|das \w+) (?:muss|müssen|soll|sollen|wollen|möchten)\b)",
+    re.IGNORECASE,
+)
+_POINTS_BACK = re.compile(r"\b(?:that|this|it|them|das|dies)$", re.IGNORECASE)
+ADVERB = re.compile(r"^(?:(?:still|also|always|then|usually|now|only) )+", re.IGNORECASE)
 _PRONOUNS = re.compile(r"^(?:they|he|she|sie|er)$", re.IGNORECASE)
 
 
@@ -74,6 +81,8 @@ class Wish:
     condition: str = ""
     thing: str = ""
     """What shall be there, if no action is asked for."""
+    whole: bool = False
+    """Whether the rest of the sentence belongs to it, too."""
 
     @property
     def plural(self) -> bool:
@@ -88,18 +97,24 @@ class Wish:
 
 
 def wish_of(statement: Statement, cues: Cues, before: str = "") -> Wish | None:
-    """What the statement asks for; None if the rules cannot read it. ``before`` is the last subject."""
+    """The first thing the statement asks for; None if the rules find none. ``before`` is the last subject."""
+    return next(iter(wishes_in(statement, cues, before)), None)
+
+
+def wishes_in(statement: Statement, cues: Cues, before: str = "") -> tuple[Wish, ...]:
+    """What the statement asks for. If only a part of it can be read, one wish that stands for the whole sentence."""
     text = bare(statement.text)
     condition = ""
     if found := cues.patterns["conditional"].match(text):
-        condition, text = found.group("cond"), found.group("rest")
+        condition, text = lower_first(found.group("cond")), found.group("rest")
     reader = _german if cues.language == "de" else _english
-    wish = reader(statement, text, cues, before)
-    if wish is None or not condition:
-        return wish
-    return Wish(
-        statement, wish.party, wish.subject, wish.action, wish.modal, wish.negated, lower_first(condition), wish.thing
-    )
+    clauses = _CLAUSES.split(text)
+    read = [reader(statement, clause, cues, before) for clause in clauses]
+    wishes = [wish for wish in read if wish is not None]
+    if wishes:
+        wishes[0] = replace(wishes[0], condition=condition)
+    partly = len(wishes) < len(read) or any(_POINTS_BACK.search(w.core) for w in wishes)
+    return (replace(wishes[0], whole=True),) if wishes and partly else tuple(wishes)
 
 
 def subject_of(wish: Wish | None, statement: Statement, cues: Cues) -> str:
@@ -156,11 +171,12 @@ def _present(statement: Statement, text: str, cues: Cues, before: str) -> Wish |
     if not rest:
         short = word_count(text) <= MAX_SUBJECT_WORDS + 1 and not statement.is_a("negative")
         return Wish(statement, Party.SYSTEM, "", "", "", thing=lower_first(text)) if short else None
-    verb, _, tail = rest.partition(" ")
+    adverb = found.group() if (found := ADVERB.match(rest)) else ""
+    verb, _, tail = rest[len(adverb) :].partition(" ")
     for base in (verb, _base(verb)):
         if any(v.match(base) for v in verbs) or base == "choose":
             party = Party.PEOPLE
-            return Wish(statement, party, before if pronoun else subject, f"{base} {tail}".strip(), "")
+            return Wish(statement, party, before if pronoun else subject, f"{adverb}{base} {tail}".strip(), "")
     return None
 
 
@@ -216,6 +232,8 @@ def _party(subject: str, cues: Cues) -> Party:
 def title(wish: Wish | None, statement: Statement) -> str:
     """A few of the sentence's words that name what is asked for."""
     if wish is None:
+        return capital(bare(statement.text))
+    if wish.whole:
         return capital(bare(statement.text))
     if wish.party is Party.THING or wish.negated:
         words = re.sub(r"^(?:be|werden) ", "", wish.action)

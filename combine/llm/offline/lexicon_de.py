@@ -7,7 +7,7 @@ from types import MappingProxyType
 from combine.llm.offline.words import Lexicon
 
 _NUM = (
-    r"(?:\d[\d.,]*\d|\d|\b(?:ein|eine|einen|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|"
+    r"(?:\d[\d.,]*\d|\d|\b(?:zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|"
     r"zwanzig|dreißig|vierzig|fünfzig|hundert|tausend)\b)"
 )
 _NOT_UNIT = (
@@ -49,7 +49,7 @@ GERMAN = Lexicon(
     ),
     number=_NUM,
     measure=rf"(?:{_BOUND} )?{_NUM}{_UNIT}{_RATE}(?: (?:nach|vor) (?:der |dem )?[A-Z]\w+)?",
-    limit=rf"(?P<what>\b(?:höchstens|maximal|nicht mehr als|bis zu|max\.?) {_NUM}{_UNIT}(?:{_RATE}))",
+    limit=rf"(?P<what>\b(?:höchstens|maximal|nicht mehr als|bis zu|max\.?) {_NUM}(?! (?:Minute|Stunde|Tag|Woche|Monat|Jahr|Euro|Prozent)){_UNIT}(?:{_RATE}))",
     money=_MONEY,
     date=_DATE,
     deadline=(
@@ -137,6 +137,8 @@ GERMAN = Lexicon(
     r"verschieben|absagen|speichern|importieren|aktualisieren|anfragen|bestätigen|melden|eingeben|verwalten|"
     r"planen|vereinbaren)(?: können)?$",
     send_verbs=r"\b(?:senden|schicken|verschicken|benachrichtigen|erinnern|informieren|warnen|melden)(?: können)?$",
+    heading=r"^(?:was|wie|warum|wer|wann|wo)\b",
+    cap=r"\b(?:nie|niemals|nicht|keinesfalls) (?:\w+ ){0,3}?(?:mehr als|über)\b|\bnicht überschreiten\b",
     section_today=r"\b(?:heute|Ausgangslage|Ist-?Zustand|Situation|Hintergrund|Problem\w*|bisher|Über uns|Kontext)\b",
     section_want=r"(?:\b(?:wünschen|wollen|Ziele?|Funktionen|Wunsch|Wünsche|Bedarf|Soll-?Zustand|vereinbart|"
     r"Umfang|Ideen|brauchen)\b|anforderungen\b)",

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from combine.llm.offline.words import Lexicon
 
 _NUM = (
-    r"(?:\d[\d.,]*\d|\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
+    r"(?:\d[\d.,]*\d|\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
     r"forty|fifty|sixty|ninety|a hundred|hundred|a thousand)\b)"
 )
 _NOT_UNIT = (
@@ -50,7 +50,7 @@ ENGLISH = Lexicon(
     measure=rf"(?:{_BOUND} )?{_NUM}{_UNIT}{_RATE}(?: (?:after|before) [a-z]+(?: [a-z]+ repair| [a-z]+ visit)?)?",
     limit=(
         rf"(?P<what>\b(?:at most|no more than|not more than|a maximum of|maximum|max\.?|only up to|up to|"
-        rf"never (?:\w+ ){{1,3}}(?:more than|over)) {_NUM}{_UNIT}(?:{_RATE}))"
+        rf"never (?:\w+ ){{1,3}}(?:more than|over)) {_NUM}(?! (?:minute|hour|day|week|month|year|euro|dollar|percent)){_UNIT}(?:{_RATE}))"
     ),
     money=_MONEY,
     date=_DATE,
@@ -115,10 +115,10 @@ ENGLISH = Lexicon(
         r"interrupt\w*|for nothing|got nothing|cannot find|takes? (?:too )?(?:hours|days|weeks))\b"
     ),
     out=(
-        r"\b(?:do not|don't|does not|doesn't) (?:want|need|plan|require|intend)(?: to(?: have| build| use)?)? (?P<what>[^;.]+)"
-        r"|(?P<what2>[^;,.]+?) (?:is|are) (?:explicitly )?(?:out of scope|not (?:part of|in scope|needed|required|included|"
+        r"\b(?:do not|don't|does not|doesn't) (?:want|need|plan|require|intend)(?: to(?: have| build| use)?)? "
+        r"(?P<what>[^;.,]+?)(?=,? and (?:nobody|no|we|it)\b|[;.,]|$)|(?P<what2>[^;,.]+?) (?:is|are) (?:explicitly )?(?:out of scope|not (?:part of|in scope|needed|required|included|"
         r"planned|wanted))\b|\b(?:out of scope|excluded|not included|not part of (?:it|this|the project))\b(?: (?:is|are))?"
-        r"[: ]+(?P<what3>[^;.]+)|\bno need (?:for|of) (?P<what4>[^;.]+)|\bnobody (?P<what5>(?:pays|needs|wants|uses) [^;.]+)"
+        r"[: ]+(?P<what3>[^;.]+)|\bno need (?:for|of) (?P<what4>[^;.]+)|\b(?P<what5>nobody (?:pays|needs|wants|uses) [^;.]+)"
         r"|^no (?P<what6>[^;.:]+?)(?: (?:is|are) (?:needed|wanted|planned|required))?$"
     ),
     later=r"\b(?:later (?:phase|version|on)|phase (?:2|two)|second phase|version 2|not (?:in|for) the first|not for now|next year)\b",
@@ -147,7 +147,9 @@ ENGLISH = Lexicon(
         r"approve|assign|delete|move|describe|save|store|fill|import|update|pick|select|request|return|confirm|pay|mark|"
         r"report|ask|post|write|note|plan|schedule|manage|keep)\b"
     ),
-    send_verbs=r"^(?:send|notify|e-?mail|remind|inform|alert|warn|call|message|tell)\b",
+    send_verbs=r"^(?:(?:get|receive|have) (?:[\w-]+ ){0,3}?(?:confirmation|message|e-?mail|reminder|notification|sms)|send|notify|e-?mail|remind|inform|alert|warn|call|message|tell)\b",
+    heading=r"^(?:what|how|why|who|when|where)\b",
+    cap=r"\b(?:never|must not|not) (?:\w+ ){1,3}?(?:more than|over|exceed)\b|\bnot exceed\b",
     section_today=r"\b(?:today|current(?:ly)?|situation|background|problems?|as is|how it works|status quo|about us|context)\b",
     section_want=(
         r"\b(?:want|goals?|aims?|objectives?|requirements?|features?|functions?|agreed|wish(?:es)?|needs?|scope|"
@@ -203,7 +205,7 @@ ENGLISH = Lexicon(
     entities=MappingProxyType(
         {
             "Order": r"\borders?\b(?! to\b)",
-            "Booking": r"\bbookings?\b",
+            "Booking": r"\bbook(?:s|ed|ings?)?\b",
             "Appointment": r"\bappointments?\b",
             "Reservation": r"\breservations?\b",
             "Customer": r"\bcustomers?\b",

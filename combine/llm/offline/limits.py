@@ -40,7 +40,7 @@ def quality_of(statement: Statement, cues: Cues, wish: Wish | None) -> str | Non
     kind = constraint_type(statement, cues, wish)
     if kind == "regulatory":
         return name or "security"
-    if kind == "technical" and statement.section is Section.LIMITS:
+    if kind in ("technical", "resource") and statement.section is Section.LIMITS:
         return name
     is_state = wish is not None and wish.party in (Party.SYSTEM, Party.THING) and _describes(wish.action)
     return name if kind is None and is_state and statement.section is not Section.TODAY else None

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 
-from combine.llm.offline.grammar import Party, Wish
-from combine.llm.offline.reading import Reading
+from combine.llm.offline.grammar import ADVERB, Party, Wish
+from combine.llm.offline.reading import Reading, Statement
 from combine.llm.offline.text import bare, capital, lower_first, sentence, shorten
 
 TEXT_WORDS = 50
 ACTION_WORDS = 22
 
 _OWN = re.compile(r"\b(?:our|my)\b", re.IGNORECASE)
+_SHALL = re.compile(r"\b(?:must|should|has to|have to|needs to|need to)\b", re.IGNORECASE)
 _SELF = re.compile(r"\b(?:we|i|us|me|ourselves)\b", re.IGNORECASE)
 
 
 def requirement_text(wish: Wish, reading: Reading) -> str:
     """One sentence that says what the system shall do, in the wish's own words."""
+    if wish.whole:
+        return whole_text(wish.statement, reading)
     body = _german(wish, reading) if reading.cues.language == "de" else _english(wish)
     if body is None:
         return reading.frames.support.format(text=shorten(bare(wish.statement.text), TEXT_WORDS))
@@ -25,12 +28,25 @@ def requirement_text(wish: Wish, reading: Reading) -> str:
     return sentence(shorten(body, TEXT_WORDS))
 
 
+def whole_text(statement: Statement, reading: Reading) -> str:
+    """The whole sentence as a requirement: with "shall" if it says what must be, else as a quotation."""
+    text = bare(statement.text)
+    if reading.cues.language == "de" and statement.is_a("need") and not reading.cues.has("we", text):
+        return sentence(shorten(text, TEXT_WORDS))
+    told = _OWN.sub("the client's", _SHALL.sub("shall", text))
+    if reading.cues.language == "en" and statement.is_a("need") and not _SELF.search(told):
+        return sentence(shorten(told, TEXT_WORDS))
+    return reading.frames.support.format(text=shorten(text, TEXT_WORDS))
+
+
 def criteria(wish: Wish, reading: Reading) -> list[str]:
     """The normal case and the failure, as the kind of action asks for them."""
     frames, action = reading.frames, wish.action or wish.thing
-    kind = next((k for k in ("send", "read", "write") if reading.cues.has(f"{k}_verbs", action)), "other")
+    kind = next(
+        (k for k in ("send", "read", "write") if reading.cues.has(f"{k}_verbs", ADVERB.sub("", action))), "other"
+    )
     told = shorten(bare(wish.statement.text), ACTION_WORDS)
-    if wish.party is Party.THING and not wish.negated:
+    if (wish.party is Party.THING or wish.whole) and not wish.negated:
         return [c.format(text=told) for c in frames.as_told]
     if wish.negated:
         kind = "never"
@@ -45,8 +61,8 @@ def criteria(wish: Wish, reading: Reading) -> list[str]:
     else:
         done = frames.is_done.format(text=short)
     found = [c.format(done=done, text=short) for c in frames.criteria[kind]]
-    if cap := reading.cues.patterns["limit"].search(action):
-        found.append(frames.limit_criteria[0].format(text=cap.group("what")))
+    if wish.statement.is_a("cap"):
+        found = [c.format(text=told) for c in frames.limit_criteria]
     return found
 
 

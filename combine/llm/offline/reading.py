@@ -124,7 +124,8 @@ def _heading(raw: str, text: str, cues: Cues, *, first: bool) -> str:
         return "section"
     if _STOP.search(text) or words > 2 * HEADING_WORDS:
         return ""
-    if words <= HEADING_WORDS and not cues.has("strong", text) and _section(text, cues) is not Section.NONE:
+    asked = cues.has("heading", text) or not cues.has("strong", text)
+    if words <= HEADING_WORDS and asked and _section(text, cues) is not Section.NONE:
         return "section"
     return "title" if first and words > 0 and not cues.has("need", text) else ""
 

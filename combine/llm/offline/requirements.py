@@ -12,18 +12,21 @@ from combine.llm.offline.discovery import wishes_of
 from combine.llm.offline.draft import Assumptions, Json, Source, cite, distinct, merged, numbered
 from combine.llm.offline.grammar import Wish, title, wish_of
 from combine.llm.offline.ids import Ids
+from combine.llm.offline.lexicon import Cues
 from combine.llm.offline.limits import constraint_type, quality_of
-from combine.llm.offline.phrasing import criteria, requirement_text
+from combine.llm.offline.phrasing import criteria, requirement_text, whole_text
 from combine.llm.offline.questions import is_default, limit_answer, topic_of
 from combine.llm.offline.reading import Reading, Section, Statement
 from combine.llm.offline.text import bare, capital, headline, sentence, shorten
 from combine.workflows.words import tokens, word_count
 
 MAX_FUNCTIONAL, MAX_QUALITIES, MAX_ENTITIES, MAX_SYSTEMS = 26, 10, 8, 8
-TEXT_WORDS, TITLE_WORDS = 60, 10
+TEXT_WORDS, TITLE_WORDS = 60, 12
 SAME_STATEMENT = 0.6
 """Share of an objective's words that stand in the statement it comes from."""
 MIN_WORDS = 4
+MAX_BACKWARDS = 8
+"""Words up to which a line that ends in a pronoun says nothing by itself."""
 
 _BACKWARDS = re.compile(r"\b(?:that|this|it|them|so|das|dies|so)$", re.IGNORECASE)
 
@@ -66,21 +69,12 @@ def draft_requirements(reading: Reading, ids: Ids) -> Json:
 def _functional(given: _Sources) -> list[Json]:
     reading, goals = given.reading, given.items("objectives")
     found: list[Json] = []
-    cited: set[str] = set()
     for wish in _wishes(given):
         own = [g for g in goals if _is_from(str(g.get("description", "")), wish.statement, reading)]
-        if own and any(o.get("priority") == "high" for o in own):
-            cited |= {str(o["id"]) for o in own}
         found.append(_of_wish(wish, own, given))
     for statement in _unread(given):
-        found.append(
-            _of_statement(statement, [g for g in goals if _is_from(str(g["description"]), statement, reading)])
-        )
-        found[-1]["description"] = reading.frames.support.format(text=shorten(bare(statement.text), TEXT_WORDS - 8))
-        found[-1]["acceptance_criteria"] = [
-            c.format(text=shorten(bare(statement.text), 24)) for c in reading.frames.as_told
-        ]
-    held = {s["ref"] for f in found for s in f["sources"]}
+        own = [g for g in goals if _is_from(str(g.get("description", "")), statement, reading)]
+        found.append(_of_statement(statement, own, reading))
     found = distinct([*found, *_limits(given)], "description")[: MAX_FUNCTIONAL - min(len(goals), 10)]
     held = {s["ref"] for f in found for s in f["sources"]}
     return [*found, *(_of_goal(g, given) for g in goals if g["id"] not in held)]
@@ -102,7 +96,9 @@ def _unread(given: _Sources) -> Iterator[Statement]:
         plain = s.section is Section.WANT and not s.is_a("out", "no_money", "success") and s.ref not in read
         if not plain or constraint_type(s, cues, wish_of(s, cues)) is not None:
             continue
-        if word_count(s.text) >= MIN_WORDS and not _BACKWARDS.search(bare(s.text)):
+        if word_count(s.text) >= MIN_WORDS and not (
+            word_count(s.text) > MAX_BACKWARDS or not _BACKWARDS.search(bare(s.text))
+        ):
             yield s
 
 
@@ -121,13 +117,14 @@ def _of_wish(wish: Wish, goals: Sequence[Mapping[str, Any]], given: _Sources) ->
     }
 
 
-def _of_statement(statement: Statement, goals: Sequence[Mapping[str, Any]]) -> Json:
+def _of_statement(statement: Statement, goals: Sequence[Mapping[str, Any]], reading: Reading) -> Json:
+    told = shorten(bare(statement.text), 24)
     return {
         "sources": merged([statement.source()], (cite(g, "description") for g in goals)),
         "title": headline(capital(bare(statement.text)), TITLE_WORDS),
-        "description": "",
+        "description": whole_text(statement, reading),
         "priority": "must" if any(g.get("priority") == "high" for g in goals) else _priority(statement),
-        "acceptance_criteria": [],
+        "acceptance_criteria": [c.format(text=told) for c in reading.frames.as_told],
         "depends_on": [],
     }
 
@@ -258,12 +255,23 @@ def _data(given: _Sources) -> list[Json]:
             for m in cues.patterns["attributes"].finditer(statement.text):
                 if cues.has("personal", m.group()) == person and not pattern.search(m.group()):
                     kept.setdefault(m.group().casefold(), statement)
+        if person and not kept and hits:
+            kept = _loose_attributes(spoken, cues)
         if not kept and len(hits) < 3:  # noqa: PLR2004
             continue
         where = merged([hits[0].source(pattern.search(hits[0].text).group())], (s.source() for s in kept.values()))  # type: ignore[union-attr]
         marked = [f"{a} ({frames.personal})" if cues.has("personal", a) else a for a in kept]
         found.append({"sources": where, "entity": name, "attributes": marked[:8], "relationships": []})
     return sorted(found, key=lambda d: -len(d["attributes"]))[:MAX_ENTITIES]
+
+
+def _loose_attributes(spoken: Sequence[Statement], cues: Cues) -> dict[str, Statement]:
+    """Personal details from sentences that do not say whose they are, if only one kind of person is kept."""
+    persons = [p for name, p in cues.entities.items() if name in cues.words.persons]
+    if sum(any(p.search(s.text) for s in spoken) for p in persons) != 1:
+        return {}
+    found = [(m.group().casefold(), s) for s in spoken for m in cues.patterns["attributes"].finditer(s.text)]
+    return {name: s for name, s in reversed(found) if cues.has("personal", name)}
 
 
 def _systems(given: _Sources) -> list[Json]:

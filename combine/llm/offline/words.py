@@ -63,6 +63,10 @@ class Lexicon:
     read_verbs: str
     write_verbs: str
     send_verbs: str
+    heading: str
+    """How a heading begins that has a verb of its own."""
+    cap: str
+    """A limit that the system itself must not pass."""
     section_today: str
     section_want: str
     section_limits: str
