@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from combine import __version__
-from combine.llm.factory import LLMConfig, ModelPrice, ProviderFactory
+from combine.llm.factory import LLMConfig, ModelPrice, ProviderFactory, parse_model
 from combine.llm.pricing import Pricing
 from combine.services.costs import CostService
 from combine.services.documents import DocumentService
@@ -68,6 +68,20 @@ def llm_config(settings: Settings) -> LLMConfig:
         },
         scripted_file=settings.scripted_file,
     )
+
+
+def check_models(settings: Settings, model: str, workflow_id: str, warn: Report) -> None:
+    """See that every model of the workflow can be used as configured, before anything is begun.
+
+    Raises NotFound for an unknown workflow, Invalid for an unknown model, LLMError for a missing key.
+    """
+    workflow = load_catalog(settings.workflows_dir).workflow(workflow_id)
+    factory = ProviderFactory(llm_config(settings))
+    for name in dict.fromkeys(step.model or model for step in workflow.steps):
+        ref, warning = parse_model(name)
+        if warning is not None:
+            warn(warning)
+        factory.provider(ref)
 
 
 async def database_url(settings: Settings, report: Report) -> str:

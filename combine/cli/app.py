@@ -1,0 +1,97 @@
+"""The command ``combine``: what it is called with, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from combine import __version__
+from combine.cli import commands
+from combine.errors import CombineError
+
+_DEBUG = "--debug"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"combine {__version__}")
+        raise typer.Exit
+
+
+def _callback(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Show tracebacks and log everything; works anywhere.")] = False,
+) -> None:
+    """From a brief to reviewed, sourced, versioned documents.
+
+    Exit codes: 0 completed, 2 wrong use or bad input, 3 waiting for a person, 4 stopped at a budget, 5 QA limit
+    reached, 6 provider unavailable or refused, 1 anything else.
+    """
+
+
+def build_app() -> typer.Typer:
+    """All commands."""
+    app = typer.Typer(
+        name="combine",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        callback=_callback,
+    )
+    commands.register(app)
+    return app
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that knows few letters is no reason to fail
+    arguments = sys.argv[1:]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    debug = _DEBUG in arguments[:end]
+    arguments = [word for n, word in enumerate(arguments) if n >= end or word != _DEBUG]
+    sys.exit(_run(arguments, debug=debug))
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    try:
+        _call(arguments, debug=debug)
+        sys.stdout.flush()
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python would complain again when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def _call(arguments: list[str], *, debug: bool) -> None:
+    try:
+        if debug:
+            from combine.cli.runtime import DEBUG
+
+            DEBUG.set(True)
+        build_app()(arguments, prog_name="combine")
+    except CombineError as error:
+        if debug:
+            raise
+        from combine.cli.exit_codes import message_of, of_error
+
+        typer.echo(message_of(error), err=True)
+        sys.exit(of_error(error))
+    except (SystemExit, BrokenPipeError):
+        raise
+    except Exception as error:  # the last place where a fault can be told in words
+        if debug:
+            raise
+        typer.echo(f"Internal error: {type(error).__name__}: {error}", err=True)
+        typer.echo("Run the command again with --debug to see where it happened.", err=True)
+        sys.exit(1)

@@ -1,0 +1,51 @@
+"""What each outcome is called by the shell. The only place that names an exit code."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from combine.errors import CombineError, Conflict, Invalid, LLMError, NotFound, NotPermitted
+from combine.workflows.statuses import ExecutionStatus
+
+PROVIDER_PREFIX = "provider."
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    COMPLETED = 0
+    OTHER = 1
+    WRONG_USE = 2
+    WAITING_FOR_PERSON = 3
+    BUDGET = 4
+    QA_LIMIT = 5
+    PROVIDER = 6
+
+
+_WAITING = {
+    ExecutionStatus.COMPLETED: ExitCode.COMPLETED,
+    ExecutionStatus.WAITING_FOR_ANSWERS: ExitCode.WAITING_FOR_PERSON,
+    ExecutionStatus.WAITING_FOR_ACCEPTANCE: ExitCode.WAITING_FOR_PERSON,
+    ExecutionStatus.WAITING_FOR_BUDGET: ExitCode.BUDGET,
+    ExecutionStatus.WAITING_FOR_DECISION: ExitCode.QA_LIMIT,
+    ExecutionStatus.WAITING_FOR_PROVIDER: ExitCode.PROVIDER,
+}
+
+
+def of_error(error: BaseException) -> ExitCode:
+    """The exit code of a command that ended with ``error``."""
+    if isinstance(error, Invalid | NotFound | Conflict | NotPermitted):
+        return ExitCode.WRONG_USE
+    return ExitCode.PROVIDER if isinstance(error, LLMError) else ExitCode.OTHER
+
+
+def of_status(status: ExecutionStatus, reason_code: str | None) -> ExitCode:
+    """The exit code of a command that leaves an execution in ``status``."""
+    if status is ExecutionStatus.FAILED and (reason_code or "").startswith(PROVIDER_PREFIX):
+        return ExitCode.PROVIDER
+    return _WAITING.get(status, ExitCode.OTHER)
+
+
+def message_of(error: CombineError) -> str:
+    """Cause and next step, as a person reads them."""
+    return f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else "")

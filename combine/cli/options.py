@@ -1,0 +1,54 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Decision(Enum):
+    """What may be decided where a QA limit is reached."""
+
+    ACCEPT_ANYWAY = "accept-anyway"
+    TRY_AGAIN = "try-again"
+    CANCEL = "cancel"
+
+
+def _usd(text: str) -> Decimal:
+    try:
+        amount = Decimal(text.strip().removeprefix("$"))
+    except InvalidOperation:
+        raise typer.BadParameter(f"{text!r} is no amount; write for example 2.50.") from None
+    if not amount.is_finite() or amount <= 0:
+        raise typer.BadParameter(f"{text!r} is no amount above 0 USD.")
+    return amount
+
+
+Execution = Annotated[str, typer.Argument(metavar="ID", help="The execution's id, or its beginning.")]
+Answers = Annotated[
+    Path | None,
+    typer.Option("--answers", metavar="FILE", help="YAML or JSON: {question id or text: answer}.", show_default=False),
+]
+NoQuestions = Annotated[
+    bool, typer.Option("--no-questions", help="Decide for me: each question becomes a declared assumption.")
+]
+Budget = Annotated[
+    Decimal | None,
+    typer.Option(
+        "--budget", metavar="USD", parser=_usd, help="What the execution may cost in all.", show_default=False
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Write <type>.md and <type>.json there.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Project = Annotated[str | None, typer.Option("--project", metavar="NAME", help="Project.", show_default=False)]
+Step = Annotated[
+    str | None,
+    typer.Option("--step", metavar="STEP", help="Which step, where several wait.", show_default=False),
+]

@@ -1,0 +1,213 @@
+"""What happens in an execution, as lines and as a live display. Everything goes to stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from combine.cli.runtime import say
+from combine.cli.wording import count, duration, usd
+from combine.services.views import EventView
+
+_DOING = {"draft": "drafting", "remediation": "mending", "revision": "revising", "review": "reviewing"}
+
+
+@dataclass(slots=True)
+class StepProgress:
+    """One step that is being worked on."""
+
+    step_id: str
+    output: str
+    began: datetime
+    doing: str = "drafting"
+    attempt: int = 1
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated: int = 0
+    """Output tokens of the reply that is streaming in."""
+    cost_usd: Decimal | None = Decimal(0)
+    waiting: str | None = None
+
+    def price(self, data: Mapping[str, Any]) -> None:
+        """Count a finished call."""
+        self.input_tokens += sum(data.get(f"{kind}_tokens", 0) for kind in ("input", "cache_read", "cache_write"))
+        self.output_tokens += data.get("output_tokens", 0)
+        self.estimated = 0
+        cost = data.get("cost_usd")
+        self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + Decimal(cost)
+
+    def figures(self, now: datetime) -> str:
+        """Seconds, tokens and cost so far."""
+        tokens = f"{self.input_tokens:,} tokens in, {self.output_tokens:,} out"
+        if self.estimated:
+            tokens += f" (about {self.estimated:,} coming)"
+        return f"{duration((now - self.began).total_seconds())}, {tokens}, {usd(self.cost_usd)}"
+
+
+class ProgressState:
+    """Folds events into what is going on. Pure; ``outputs`` is step -> document type."""
+
+    def __init__(self, outputs: Mapping[str, str]) -> None:
+        self._outputs = outputs
+        self._handlers: dict[str, Callable[[EventView], str | None]] = {
+            "execution_running": self._execution_running,
+            "call_started": self._call_started,
+            "call_progress": self._call_progress,
+            "call_finished": self._call_finished,
+            "call_failed": self._call_failed,
+            "findings_found": self._findings_found,
+            "questions_asked": self._questions_asked,
+            "document_saved": self._document_saved,
+            "revision_started": self._revision_started,
+        }
+        self.running: dict[str, StepProgress] = {}
+
+    def apply(self, event: EventView) -> str | None:
+        """Take one event in; the line to be shown for it, if any."""
+        line = self._handlers.get(event.kind, self._other)(event)
+        return line if event.step_id is None or line is None else f"{event.step_id}: {line}"
+
+    def _execution_running(self, event: EventView) -> str | None:
+        self.running.clear()
+        if unknown := event.data.get("outcome_unknown"):
+            were = "was" if unknown == 1 else "were"
+            return f"{count(unknown, 'call')} {were} in flight when the last process ended; the outcome is unknown"
+        return None
+
+    def _call_started(self, event: EventView) -> str:
+        assert event.step_id is not None  # every call belongs to a step
+        step = self.running.get(event.step_id)
+        if step is None:
+            output = self._outputs.get(event.step_id, event.step_id)
+            step = self.running[event.step_id] = StepProgress(event.step_id, output, event.at)
+        step.doing = _DOING.get(str(event.data.get("purpose")), "drafting")
+        step.attempt = int(event.data.get("attempt", 1))
+        subject = "the documents" if step.doing == "reviewing" else step.output
+        return f"{step.doing} {subject} ({event.data.get('model') or 'offline'})"
+
+    def _call_progress(self, event: EventView) -> str | None:
+        step = self.running.get(event.step_id or "")
+        if step is None:
+            return None
+        step.estimated = int(event.data.get("output_tokens_estimated") or 0)
+        wait = event.data.get("waiting_s")
+        told = step.waiting is not None
+        step.waiting = None if wait is None else f"trying again in {duration(wait)}: {event.data.get('reason') or ''}"
+        return None if told else step.waiting
+
+    def _call_finished(self, event: EventView) -> str | None:
+        if step := self.running.get(event.step_id or ""):
+            step.price(event.data)
+        return None
+
+    def _call_failed(self, event: EventView) -> str:
+        self._call_finished(event)
+        return f"the call failed: {event.data.get('error') or 'no reason given'}"
+
+    def _findings_found(self, event: EventView) -> str:
+        codes = ", ".join(event.data.get("codes", ()))
+        return f"{count(event.data.get('findings', 0), 'finding')} in attempt {event.data.get('attempt')}: {codes}"
+
+    def _questions_asked(self, event: EventView) -> str:
+        asked, waiting = len(event.data.get("questions", ())), event.data.get("open", 0)
+        if waiting:
+            self.running.pop(event.step_id or "", None)
+        return count(asked, "question") + (f", {waiting} to be answered" if waiting else ", settled in advance")
+
+    def _document_saved(self, event: EventView) -> str:
+        step = self.running.pop(event.step_id or "", None)
+        figures = f", {step.figures(event.at)}" if step else ""
+        return f"{event.data.get('document')} version {event.data.get('version')}{figures}"
+
+    def _revision_started(self, event: EventView) -> str:
+        steps = ", ".join(step for step in event.data.get("steps", ()) if step != event.step_id)
+        return f"sends back {steps} with {count(event.data.get('findings', 0), 'finding')}"
+
+    def _other(self, event: EventView) -> str | None:
+        if event.kind.startswith(("step_", "budget_")):
+            self.running.pop(event.step_id or "", None)
+            return str(event.data.get("reason") or event.kind.replace("_", " "))
+        return None
+
+
+class Display(Protocol):
+    """Shows events as they come."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, event: EventView) -> None:
+        """Take one event in."""
+        ...
+
+
+class PlainDisplay:
+    """One line for each thing that happens; for pipes and logs."""
+
+    def __init__(self, outputs: Mapping[str, str]) -> None:
+        self._state = ProgressState(outputs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def show(self, event: EventView) -> None:
+        """Print its line, if it has one."""
+        line = self._state.apply(event)
+        if line is not None:
+            say(line)
+
+
+class LiveDisplay:
+    """The same lines above, and below them what is going on now, with a running clock."""
+
+    def __init__(self, outputs: Mapping[str, str]) -> None:
+        self._state = ProgressState(outputs)
+        self._console = Console(stderr=True, highlight=False)
+        self._spinner = Spinner("line")
+        self._live = Live(
+            console=self._console, transient=True, refresh_per_second=8, get_renderable=self._now, redirect_stdout=False
+        )
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def show(self, event: EventView) -> None:
+        """Print its line, unless the live part says the same."""
+        line = self._state.apply(event)
+        if line is not None and event.kind != "call_started":
+            self._console.print(Text(line), soft_wrap=True)
+
+    def _now(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        for step in list(self._state.running.values()):
+            what = f"{step.step_id}: {step.doing} {step.output}"
+            if step.attempt > 1:
+                what += f", attempt {step.attempt}"
+            table.add_row(
+                Spinner("line"), Text(what), Text(step.waiting or step.figures(datetime.now(UTC)), style="dim")
+            )
+        return table

@@ -1,0 +1,177 @@
+"""What a command says when an execution has come to rest: one JSON object, or a page for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from combine.cli.exit_codes import PROVIDER_PREFIX
+from combine.cli.wording import NO_MODEL, OFFLINE_BANNER, count, duration, quoted, short, usd, words
+from combine.services.views import ExecutionDetail, QuestionView
+from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
+
+Paths = Mapping[UUID, Path]
+"""Where the content of each document was written, by document id."""
+
+
+def as_object(detail: ExecutionDetail, paths: Paths) -> dict[str, Any]:
+    """The object of ``--json``. Its keys are a contract: none is added, none is left out."""
+    return {
+        "execution_id": str(detail.execution.id),
+        "status": detail.execution.status.value,
+        "project": detail.execution.project,
+        "documents": [
+            {
+                "type": document.type,
+                "version": document.version,
+                "id": str(document.id),
+                "path": str(paths[document.id]) if document.id in paths else None,
+            }
+            for document in detail.current_documents
+        ],
+        "questions": [_question(question) for question in detail.questions],
+        "findings": [asdict(finding) for finding in detail.findings],
+        "cost_usd": None if detail.cost_usd is None else float(detail.cost_usd),
+        "tokens": asdict(detail.tokens),
+        "calls": len(detail.calls),
+        "duration_s": round(detail.duration_s, 3),
+    }
+
+
+def _question(question: QuestionView) -> dict[str, Any]:
+    return {**asdict(question), "choices": list(question.choices)}
+
+
+def summary(detail: ExecutionDetail, paths: Paths) -> Iterator[str]:
+    """The lines for a person: what is there, what it cost, what to do next."""
+    execution = detail.execution
+    name = short(execution.id)
+    yield f"{_headline(detail)} (execution {name}, project {execution.project!r})"
+    if execution.reason and execution.status is not ExecutionStatus.COMPLETED:
+        yield execution.reason
+    if is_offline(detail):
+        yield OFFLINE_BANNER
+    if detail.current_documents:
+        yield ""
+        yield from _documents(detail, paths)
+    if execution.status is ExecutionStatus.WAITING_FOR_ANSWERS:
+        yield ""
+        yield from questions_as_text(detail)
+    if execution.status is ExecutionStatus.WAITING_FOR_DECISION and detail.findings:
+        yield ""
+        yield from findings_as_text(detail)
+    yield ""
+    yield f"Cost    {cost_in_words(detail)}"
+    yield f"Tokens  {tokens_in_words(detail)}"
+    yield f"Next    {next_step(detail, paths)}"
+
+
+def _headline(detail: ExecutionDetail) -> str:
+    made = count(len(detail.current_documents), "document")
+    status = detail.execution.status
+    if status is ExecutionStatus.COMPLETED:
+        return f"Completed: {made} in {duration(detail.duration_s)}"
+    return f"{words(status).capitalize()}: {made} so far, {duration(detail.duration_s)} of work"
+
+
+def _documents(detail: ExecutionDetail, paths: Paths) -> Iterator[str]:
+    rows = [
+        (
+            document.type,
+            f"version {document.version}",
+            str(paths[document.id].with_suffix(".md")) if document.id in paths else short(document.id),
+        )
+        for document in detail.current_documents
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for row in rows:
+        yield f"  {row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}"
+
+
+def questions_as_text(detail: ExecutionDetail) -> Iterator[str]:
+    """The open questions, so that they can be answered in a file."""
+    for question in detail.open_questions:
+        yield f"  {question.id}  {question.text}"
+        yield f"       why: {question.why}"
+        if question.choices:
+            yield f"       choices: {'; '.join(question.choices)}"
+        yield f"       if left to us: {question.default}"
+
+
+def findings_as_text(detail: ExecutionDetail) -> Iterator[str]:
+    """What code or the review has found, one line each."""
+    for found in detail.findings:
+        place = " ".join(part for part in (found.document, found.item or found.path) if part and part != "$")
+        yield f"  {found.severity:<11} {place}: {found.message} [{found.code}]"
+
+
+def is_offline(detail: ExecutionDetail) -> bool:
+    """Whether rules have drafted instead of a model."""
+    return detail.execution.model == "offline" or any(call.provider == "offline" for call in detail.calls)
+
+
+def cost_in_words(detail: ExecutionDetail) -> str:
+    """The cost, with what is not certain about it."""
+    if detail.calls and all(call.provider == "offline" for call in detail.calls):
+        return f"0 USD: {NO_MODEL}"
+    unknown = [call for call in detail.calls if call.state == CallState.OUTCOME_UNKNOWN]
+    text = usd(detail.cost_usd)
+    if unknown:
+        text += f", counting what was reserved for {count(len(unknown), 'call')} whose outcome is unknown"
+    if detail.execution.budget_usd is not None:
+        text += f" of at most {usd(detail.execution.budget_usd)}"
+    return text
+
+
+def tokens_in_words(detail: ExecutionDetail) -> str:
+    """All tokens of all calls."""
+    tokens = detail.tokens
+    cached = f", {tokens.cache_read:,} read from and {tokens.cache_write:,} written to the cache"
+    return (
+        f"{tokens.input:,} in, {tokens.output:,} out{cached if tokens.cache_read or tokens.cache_write else ''}; "
+        f"{count(len(detail.calls), 'call')}"
+    )
+
+
+_NEXT = {
+    ExecutionStatus.WAITING_FOR_ANSWERS: (
+        "combine answer {name}  (asks one by one; or --answers FILE, or --no-questions to leave them to us)"
+    ),
+    ExecutionStatus.WAITING_FOR_DECISION: (
+        "combine resume {name} --decision accept-anyway, or --decision try-again --guidance TEXT, or --decision cancel"
+    ),
+    ExecutionStatus.WAITING_FOR_BUDGET: "combine resume {name} --budget USD  (what it may cost in all)",
+    ExecutionStatus.CANCELLED: "combine run BRIEF  (a cancelled execution cannot go on)",
+    ExecutionStatus.QUEUED: "combine resume {name}, or combine watch {name} if another process works on it",
+    ExecutionStatus.RUNNING: "combine watch {name}; if nothing works on it any more: combine resume {name}",
+}
+
+
+def next_step(detail: ExecutionDetail, paths: Paths) -> str:
+    """The command to type next."""
+    execution, name = detail.execution, short(detail.execution.id)
+    if execution.status is ExecutionStatus.COMPLETED:
+        return _after_completion(detail, paths)
+    if execution.status is ExecutionStatus.WAITING_FOR_ACCEPTANCE:
+        return f"{_read(detail)}, then combine accept {name}, or combine reject {name} --reason TEXT"
+    if execution.status in _NEXT:
+        return _NEXT[execution.status].format(name=name)
+    first = "mend what is named above, then " if (execution.reason_code or "").startswith(PROVIDER_PREFIX) else ""
+    return f"{first}combine resume {name}  (what was finished is not done or paid again)"
+
+
+def _after_completion(detail: ExecutionDetail, paths: Paths) -> str:
+    last = detail.current_documents[-1] if detail.current_documents else None
+    if last is None:
+        return f"combine show {short(detail.execution.id)}"
+    if last.id in paths:
+        return f"read {paths[last.id].with_suffix('.md')}; every step: combine show {short(detail.execution.id)}"
+    return f"combine docs show {last.type} --project {quoted(detail.execution.project)}; as files: --out DIR"
+
+
+def _read(detail: ExecutionDetail) -> str:
+    waiting = [step.document_id for step in detail.steps if step.status is StepStatus.WAITING_FOR_ACCEPTANCE]
+    return " and ".join(f"combine docs show {short(one)}" for one in waiting if one is not None) or "read it"

@@ -1,0 +1,81 @@
+"""Runs what a command does: settings, logs, signals, and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from typing import Any, Final, NoReturn
+
+import typer
+
+from combine.cli.exit_codes import ExitCode
+from combine.observability.logging import configure_logging
+from combine.settings import Settings, read_settings
+
+DEBUG: Final = ContextVar("debug", default=False)
+"""Whether the person asked for tracebacks."""
+
+Work = Coroutine[Any, Any, int]
+
+
+def say(text: str = "") -> None:
+    """To the person, beside the result: on stderr."""
+    typer.echo(text, err=True)
+
+
+def put(text: str) -> None:
+    """The result: on stdout."""
+    typer.echo(text)
+
+
+def prepare(*, log_level: str | None = None) -> Settings:
+    """The settings, with logs set up by them. Raises Invalid with every fault of the settings."""
+    settings = read_settings()
+    debug = DEBUG.get()
+    configure_logging(
+        settings.log_format,
+        "debug" if debug else log_level or settings.log_level,
+        tracebacks=debug,
+        secrets=[
+            secret.get_secret_value()
+            for secret in (settings.anthropic_api_key, settings.openai_api_key, settings.database_url)
+            if secret is not None
+        ],
+    )
+    return settings
+
+
+def is_terminal() -> bool:
+    """Whether a person sits there who can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def execute(work: Work) -> NoReturn:
+    """Run ``work`` to its exit code. The first Ctrl-C or SIGTERM cancels it, the second ends the process at once."""
+    raise typer.Exit(asyncio.run(_guarded(work)))
+
+
+async def _guarded(work: Work) -> int:
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(work)
+    stop = _stopper(task)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return ExitCode.OTHER
+
+
+def _stopper(task: asyncio.Task[int]) -> Callable[[], None]:
+    def stop() -> None:
+        if task.cancelling():
+            say("Stopped at once. A call in flight is shown as outcome unknown; nothing that was finished is lost.")
+            os._exit(ExitCode.OTHER)
+        task.cancel()
+
+    return stop
