@@ -47,6 +47,7 @@ class Conflict:
 
     kind: ConflictKind
     first: Statement
+    """What holds while nobody has decided: the earlier one, or the one that stores less about people."""
     second: Statement
 
     def choices(self) -> tuple[str, str]:
@@ -76,7 +77,8 @@ def conflicts(reading: Reading) -> tuple[Conflict, ...]:
             continue
         kind = _kind(one, other, stems[one.ref], stems[other.ref], reading.cues)
         if kind is not None:
-            found.append(Conflict(kind, one, other))
+            cautious = other.is_a("negative") and one.is_a("personal") and other.is_a("personal")
+            found.append(Conflict(kind, other, one) if cautious else Conflict(kind, one, other))
             used |= {one.ref, other.ref}
     return tuple(found[:MAX_CONFLICTS])
 

@@ -9,7 +9,7 @@ from combine.llm.offline.conflicts import Ruling, dropped_refs, rulings
 from combine.llm.offline.draft import Assumptions, Json, distinct, merged, numbered
 from combine.llm.offline.grammar import Party, Wish, subject_of, title, wish_of, wishes_in
 from combine.llm.offline.ids import Ids
-from combine.llm.offline.limits import constraint_type
+from combine.llm.offline.limits import constraint_type, quality_of
 from combine.llm.offline.people import stakeholders
 from combine.llm.offline.questions import is_default, topic_of
 from combine.llm.offline.reading import Reading, Section, Statement
@@ -43,7 +43,8 @@ def draft_discovery(reading: Reading, ids: Ids) -> Json:
     unmeasured = [g["id"] for g in goals if not g["success_criteria"]]
     if unmeasured:
         assumptions.declare(frames.no_measure.format(ids=", ".join(unmeasured)), frames.no_measure_reason)
-    if not any(c["type"] == "time" for c in limits):
+    asked = any(topic_of(a, reading) == "deadline" for a in reading.answers)
+    if not asked and not any(c["type"] == "time" for c in limits):
         assumptions.declare(frames.no_deadline, frames.no_deadline_reason)
     for ruling in ruled:
         if ruling.answer is None and ruling.kept is not None:
@@ -62,13 +63,20 @@ def draft_discovery(reading: Reading, ids: Ids) -> Json:
 def wishes_of(reading: Reading, standing: Sequence[Statement]) -> Iterator[Wish]:
     """What the standing statements ask for, limits and exclusions left out."""
     before = ""
+    settled = {r.answer.ref for r in rulings(reading) if r.answer and r.kept}
     for statement in standing:
         wishes = wishes_in(statement, reading.cues, before)
         wish = wishes[0] if wishes else None
         before = subject_of(wish, statement, reading.cues) or before
-        if wish is None or statement.section in (Section.TODAY, Section.OUT, Section.PEOPLE):
+        if (
+            statement.ref in settled
+            or wish is None
+            or statement.section in (Section.TODAY, Section.OUT, Section.PEOPLE)
+        ):
             continue
         if statement.is_a("success", "no_money") or (statement.is_a("out") and not wish.action):
+            continue
+        if quality_of(statement, reading.cues, wish) is not None:
             continue
         if constraint_type(statement, reading.cues, wish) is None and not is_default(statement, reading):
             yield from wishes
@@ -77,6 +85,8 @@ def wishes_of(reading: Reading, standing: Sequence[Statement]) -> Iterator[Wish]
 def objective_text(wish: Wish, reading: Reading) -> str:
     """The wish as an outcome, in the words of its sentence."""
     if reading.cues.language != "en" or wish.condition or wish.negated or wish.whole:
+        return sentence(wish.statement.text)
+    if wish.thing and wish.party is Party.PEOPLE:
         return sentence(wish.statement.text)
     if wish.thing:
         return sentence(f"have {wish.thing}" if wish.party is Party.CLIENT else wish.thing)
@@ -209,7 +219,8 @@ def _risks(
     found: list[Json] = []
     for r in ruled:
         first, second = r.conflict.choices()
-        likelihood, mitigation = ("low", frames.settled) if r.answer else ("high", frames.settle_conflict)
+        decided = r.answer is not None and not r.answer.assumption
+        likelihood, mitigation = ("low", frames.settled) if decided else ("high", frames.settle_conflict)
         sources = merged(
             [r.conflict.first.source(), r.conflict.second.source()], [r.answer.source()] if r.answer else []
         )
@@ -227,6 +238,11 @@ def _risks(
         if cap and constraint_type(statement, reading.cues, None) == "resource":
             text = frames.beyond.format(text=cap.group("what"))
             found.append(_risk([statement.source(cap.group("what"))], text, "medium", "medium", frames.refuse_early))
+    left = [a for a in reading.answers if a.assumption and a.ref not in {r.answer.ref for r in ruled if r.answer}]
+    if left:
+        refs = ", ".join(a.assumption for a in left)
+        sources = merged(a.source() for a in left)
+        found.append(_risk(sources, frames.left_open.format(ids=refs), "medium", "medium", frames.settle))
     return distinct(found, "description")[:MAX_RISKS]
 
 
@@ -270,7 +286,8 @@ def _out(
 
 
 def _excluded(statement: Statement, reading: Reading) -> str:
-    if statement.section is not Section.OUT and not statement.is_a("out", "later"):
+    marked = statement.section is Section.OUT or statement.is_a("out", "later")
+    if not marked or (statement.topic and topic_of(statement, reading)):
         return ""
     found = reading.cues.patterns["out"].search(bare(statement.text))
     whats = [g for g in found.groups() if g] if found else []
@@ -284,8 +301,9 @@ def _name(reading: Reading, wishes: Sequence[Wish]) -> str:
     first = reading.brief[0] if reading.brief else None
     if head is not None and head is first:
         return shorten(bare(head.text), 12)
-    if wishes:
-        return headline(title(wishes[0], wishes[0].statement), 8)
+    own = [w for w in wishes if not w.statement.topic]
+    if own:
+        return headline(title(own[0], own[0].statement), 8)
     text = first.text if first else reading.frames.unnamed
     found = _NOUN_PHRASE.search(text)
     return capital(found.group(1)) if found else capital(shorten(bare(text), 8))

@@ -73,6 +73,7 @@ class Frames:
     held: str
     conflict_reason: str
     unsettled: str
+    left_open: str
     settle: str
     late: str
     drop_first: str

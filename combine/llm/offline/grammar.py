@@ -20,7 +20,12 @@ _MODAL_EN = re.compile(
     re.IGNORECASE,
 )
 _PROVIDE_EN = re.compile(
-    r"^(?:we|i)(?: also| really)? (?:need|want|would like|'d like|are looking for|require) (?P<thing>.+)$",
+    r"^(?P<who>we|i|[^,;:]{2,40}?)(?: also| really)? "
+    r"(?:needs?|wants?|would like|'d like|are looking for|requires?) (?P<thing>.+)$",
+    re.IGNORECASE,
+)
+_FOR_WE_EN = re.compile(
+    r"^(?P<before>(?:for|to|in|at|on) [^,]{3,70}?),? (?P<who>we|i) (?:also |really )?(?:need|want|would like|require) (?P<thing>.+)$",
     re.IGNORECASE,
 )
 _AIM_EN = re.compile(
@@ -53,6 +58,19 @@ _CLAUSES = re.compile(
     re.IGNORECASE,
 )
 _POINTS_BACK = re.compile(r"\b(?:that|this|it|them|das|dies)$", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"^(?:if|when|whenever|once|as soon as|while|wenn|falls|sobald)\b[^,]+,\s*(?:then |dann )?(?P<rest>.+)$",
+    re.IGNORECASE,
+)
+FILLER = re.compile(
+    r"^(?:(?:of course|obviously|naturally|simply|just|ideally|natürlich|selbstverständlich),? )+", re.IGNORECASE
+)
+_VAGUE = re.compile(r"(?:something|anything|a solution|some kind|etwas|eine lösung|irgend)\b", re.IGNORECASE)
+_SYSTEM_START = re.compile(
+    r"^(?:it|(?:the|this) (?:system|app|application|tool|platform|website|portal|software|program)) (?P<verb>\w+s) (?P<rest>.+)$",
+    re.IGNORECASE,
+)
+_PAST = re.compile(r"^\w+ \w+ed\b")
 ADVERB = re.compile(r"^(?:(?:still|also|always|then|usually|now|only) )+", re.IGNORECASE)
 _PRONOUNS = re.compile(r"^(?:they|he|she|sie|er)$", re.IGNORECASE)
 
@@ -85,6 +103,11 @@ class Wish:
     """Whether the rest of the sentence belongs to it, too."""
 
     @property
+    def vague(self) -> bool:
+        """Whether nothing but a quality is asked for: "something modern"."""
+        return _VAGUE.match(self.thing) is not None
+
+    @property
     def plural(self) -> bool:
         """Whether the subject takes a plural verb in English."""
         last = self.subject.split(" ")[-1].casefold()
@@ -112,7 +135,7 @@ def wishes_in(statement: Statement, cues: Cues, before: str = "") -> tuple[Wish,
     read = [reader(statement, clause, cues, before) for clause in clauses]
     wishes = [wish for wish in read if wish is not None]
     if wishes:
-        wishes[0] = replace(wishes[0], condition=condition)
+        wishes[0] = replace(wishes[0], condition=condition or wishes[0].condition)
     partly = len(wishes) < len(read) or any(_POINTS_BACK.search(w.core) for w in wishes)
     return (replace(wishes[0], whole=True),) if wishes and partly else tuple(wishes)
 
@@ -139,8 +162,14 @@ def _english(statement: Statement, text: str, cues: Cues, before: str) -> Wish |
             return wish
     if found := _AIM_EN.match(text):
         return Wish(statement, Party.CLIENT, "", found.group("action"), "want")
-    if (found := _PROVIDE_EN.match(text)) and not cues.has("negative", found.group("thing")[:12]):
-        return Wish(statement, Party.CLIENT, "", "", "need", thing=found.group("thing"))
+    if (found := _FOR_WE_EN.match(text) or _PROVIDE_EN.match(text)) and not cues.has(
+        "negative", found.group("thing")[:12]
+    ):
+        party = _party(found.group("who"), cues)
+        before_it = lower_first(found.groupdict().get("before", ""))
+        if party is not Party.THING:
+            who = found.group("who") if party is Party.PEOPLE else ""
+            return Wish(statement, party, who, "", "need", condition=before_it, thing=found.group("thing"))
     if statement.section is Section.WANT or statement.topic:
         return _present(statement, text, cues, before)
     return None
@@ -165,11 +194,14 @@ def _present(statement: Statement, text: str, cues: Cues, before: str) -> Wish |
     if any(v.match(text) for v in verbs):
         return Wish(statement, Party.SYSTEM, "the system", lower_first(text), "")
     words = text.split(" ", 1)
+    if (system := _SYSTEM_START.match(text)) and any(v.match(_base(system.group("verb"))) for v in verbs):
+        return Wish(statement, Party.SYSTEM, "the system", f"{_base(system.group('verb'))} {system.group('rest')}")
     pronoun = _PRONOUNS.match(words[0]) is not None and before != ""
     subject = words[0] if pronoun else person_at_start(text, cues)
     rest = text[len(subject) :].strip() if subject else ""
     if not rest:
-        short = word_count(text) <= MAX_SUBJECT_WORDS + 1 and not statement.is_a("negative")
+        told = statement.is_a("negative") or _POINTS_BACK.search(text) or _PAST.search(text)
+        short = word_count(text) <= MAX_SUBJECT_WORDS + 1 and not told
         return Wish(statement, Party.SYSTEM, "", "", "", thing=lower_first(text)) if short else None
     adverb = found.group() if (found := ADVERB.match(rest)) else ""
     verb, _, tail = rest[len(adverb) :].partition(" ")
@@ -232,11 +264,17 @@ def _party(subject: str, cues: Cues) -> Party:
 def title(wish: Wish | None, statement: Statement) -> str:
     """A few of the sentence's words that name what is asked for."""
     if wish is None:
-        return capital(bare(statement.text))
+        return without_condition(bare(statement.text))
     if wish.whole:
-        return capital(bare(statement.text))
+        return without_condition(bare(statement.text))
     if wish.party is Party.THING or wish.negated:
         words = re.sub(r"^(?:be|werden) ", "", wish.action)
         negation = "not " if wish.negated and wish.modal not in ("soll", "muss") else ""
         return capital(f"{wish.subject}: {negation}{words}")
     return capital(bare(wish.core))
+
+
+def without_condition(text: str) -> str:
+    """The sentence from where it says what happens."""
+    found = _CONDITION.match(text)
+    return capital(found.group("rest") if found else text)

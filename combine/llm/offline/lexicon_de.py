@@ -173,10 +173,12 @@ GERMAN = Lexicon(
             r"Bürger(?:innen|n)?|Mieter(?:innen|n)?|Haushalte|Fahrgäste|Antragsteller(?:innen)?|Familien",
             "staff": r"\w*[Mm]itarbeiter(?:innen|n|in)?|Mitarbeitende[n]?|Angestellte[n]?|Bäcker(?:innen|n)?|"
             r"Mechaniker(?:innen|n)?|Auszubildende[rn]?|Empfang|Pfleger(?:innen|n)?|Pflegekräfte[n]?|"
-            r"\w*Ärzt(?:e|en|innen|in)|\w*[Aa]rzt|Therapeut(?:en|innen)|Lehrer(?:innen|n)?|Lehrkräfte[n]?|"
+            r""
             r"\w*[Ff]ahrer(?:innen|n)?|Techniker(?:innen|n)?|Monteure[n]?|Ehrenamtliche[n]?|Freiwillige[n]?|"
-            r"Verkäufer(?:innen|n)?|Disponent(?:en|innen)|Sachbearbeiter(?:innen|n)?|Entwickler(?:innen|n)?|"
+            r"Verkäufer(?:innen|n)?|Disponent(?:en|innen)|Sachbearbeiter(?:innen|n)?|"
             r"Personal|Belegschaft|Hausmeister|Buchhaltung|Vertrieb",
+            "profession": r"\w*Ärzt(?:en|innen|in|e)|\w*[Aa]rzt|Therapeut(?:en|innen)|Lehrer(?:innen|n)?|"
+            r"Lehrkräfte[n]?|Ingenieur(?:e|innen)|Entwickler(?:innen|n)?|Anwält(?:e|innen)|Apotheker(?:innen|n)?",
             "lead": r"\w*[Ll]eiter(?:innen|in|n)?|Leitung|Geschäftsführ(?:ung|er|erin)|Vorstand|Chef(?:in)?|"
             r"Inhaber(?:in)?|Vorsitzende[rn]?|Schatzmeister(?:in)?|Administrator(?:en|innen)?|Direktor(?:in)?",
             "outside": r"Lieferanten|Partner|Dienstleister|Läden|Schulen|Stiftung|Sponsoren|Spender(?:innen)?|Banken|"

@@ -22,8 +22,9 @@ _BOUND = (
 )
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = (
-    rf"(?:\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\b(?:,? \d{{4}})?|\b{_MONTH} (?:\d{{1,2}}(?:st|nd|rd|th)?\b)?,? ?"
-    rf"(?:\d{{4}})?|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|\bQ[1-4](?: \d{{4}})?\b|"
+    rf"(?:\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\b(?:,? \d{{4}})?|\b{_MONTH} (?:\d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}})?|"
+    rf"\d{{4}}\b)|\b(?:in|by|until|till|before|end of|mid-?) {_MONTH}\b|"
+    r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\bQ[1-4](?: \d{4})?\b|"
     r"\b(?:spring|summer|autumn|fall|winter)(?: of)? \d{4}\b|\b(?:end|beginning|start|middle) of (?:the )?"
     r"(?:year|month|quarter|season)\b|\b(?:Christmas|Easter)\b|\bnext (?:month|quarter|year|season|spring|summer|"
     r"autumn|winter)\b|\b(?:by|in|before|until) 20\d\d\b)"
@@ -184,11 +185,13 @@ ENGLISH = Lexicon(
             "served": r"customers?|clients|patients?|guests?|members?|users?|visitors?|students?|pupils?|parents?|"
             r"children|citizens?|residents?|tenants?|households?|passengers?|readers?|subscribers?|buyers?|shoppers?|"
             r"applicants?|owners?|people|beneficiaries|families",
-            "staff": r"staff|employees?|bakers?|mechanics?|apprentices?|front desk|receptionists?|nurses?|doctors?|"
-            r"therapists?|physiotherapists?|teachers?|drivers?|technicians?|volunteers?|clerks?|cashiers?|waiters?|cooks?|"
-            r"chefs?|couriers?|sales ?(?:people|persons?|reps?|team)|agents?|operators?|engineers?|developers?|workers?|"
-            r"librarians?|trainers?|coaches|accountants?|bookkeepers?|dispatchers?|planners?|editors?|analysts?|inspectors?|"
+            "staff": r"staff|employees?|bakers?|mechanics?|apprentices?|front desk|receptionists?|"
+            r"drivers?|technicians?|volunteers?|clerks?|cashiers?|waiters?|cooks?|"
+            r"chefs?|couriers?|sales ?(?:people|persons?|reps?|team)|agents?|operators?|workers?|"
+            r"librarians?|trainers?|coaches|bookkeepers?|dispatchers?|planners?|editors?|analysts?|inspectors?|"
             r"caretakers?|farmers?|gardeners?|warehouse|team",
+            "profession": r"doctors?|nurses?|therapists?|physiotherapists?|physicians?|teachers?|engineers?|developers?|"
+            r"accountants?|lawyers?|architects?|pharmacists?|psychologists?|researchers?|scientists?",
             "lead": r"managers?|management|directors?|bosses|boss|chair|owner of the (?:shop|company)|board|heads? of \w+|"
             r"treasurer|supervisors?|administrators?|admins?|product owners?|ceo|cfo|cto|principal|foreman|coordinators?",
             "outside": r"suppliers?|partners?|vendors?|contractors?|shops|schools|shelters|carriers?|agenc(?:y|ies)|"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from combine.llm.offline.grammar import Party, Wish
+from combine.llm.offline.grammar import FILLER, Party, Wish
 from combine.llm.offline.lexicon import Cues
 from combine.llm.offline.reading import Section, Statement
 
@@ -43,6 +43,7 @@ def quality_of(statement: Statement, cues: Cues, wish: Wish | None) -> str | Non
     if kind in ("technical", "resource") and statement.section is Section.LIMITS:
         return name
     is_state = wish is not None and wish.party in (Party.SYSTEM, Party.THING) and _describes(wish.action)
+    is_state = is_state or (wish is not None and wish.vague)
     return name if kind is None and is_state and statement.section is not Section.TODAY else None
 
 
@@ -55,7 +56,7 @@ def _names_people(text: str, cues: Cues) -> bool:
 
 
 def _describes(action: str) -> bool:
-    first = action.split(" ", 1)[0].casefold()
+    first = FILLER.sub("", action).split(" ", 1)[0].casefold()
     return first in ("be", "work", "run", "load", "stay", "remain", "feel", "look") or action.casefold().endswith(
         " sein"
     )

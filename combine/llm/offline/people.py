@@ -10,7 +10,7 @@ from combine.llm.offline.grammar import Party, Wish
 from combine.llm.offline.reading import Reading, Section, Statement
 from combine.llm.offline.text import bare, capital, quote, shorten
 
-MAX_STAKEHOLDERS = 8
+MAX_STAKEHOLDERS = 9
 MAX_INTERESTS = 2
 MIN_STEM = 4
 """Letters up to which endings are taken off."""
@@ -26,16 +26,19 @@ def stakeholders(reading: Reading, standing: Sequence[Statement], wishes: Sequen
     name = frames.client if client.is_a("we") else frames.author
     found = [_entry([client.source()], name, frames.client_role, [], influence="high")]
     found += _attendees(reading)
-    known = {_stem(e["name"]) for e in found} | {_stem(e["role"]) for e in found[1:]}
+    known = {_stem(e["name"]) for e in found}
+    groups: list[tuple[int, Json]] = []
     for label, group, statement, around in _named(reading, standing):
         if _stem(label) in known or any(_stem(label) in k.split() for k in known):
             continue
         known.add(_stem(label))
         own = [w for w in wishes if w.party is Party.PEOPLE and _stem(label) in map(_stem, w.subject.split())]
-        interests = [capital(shorten(bare(w.action), 20)) for w in own[:MAX_INTERESTS] if not w.negated]
+        interests = [capital(shorten(bare(w.core), 20)) for w in own[:MAX_INTERESTS] if not w.negated]
         sources = merged([statement.source(around)], [w.statement.source() for w in own[:MAX_INTERESTS]])
-        found.append(_entry(sources, capital(label), frames.roles[group], interests))
-    return found[:MAX_STAKEHOLDERS]
+        rank = 0 if own else 1 if group in ("served", "staff", "lead", "profession") else 2
+        groups.append((rank, _entry(sources, capital(label), frames.roles[group], interests)))
+    groups.sort(key=lambda g: g[0])
+    return [*found, *(entry for _, entry in groups)][:MAX_STAKEHOLDERS]
 
 
 def _entry(sources: list[dict[str, str]], name: str, role: str, interests: list[str], influence: str = "") -> Json:

@@ -70,6 +70,8 @@ def _english(wish: Wish) -> str | None:
     action = _third(wish.action or wish.thing, own=wish.party is Party.CLIENT)
     if _SELF.search(action) or (wish.negated and wish.party is Party.CLIENT):
         return None
+    if wish.thing and wish.party is Party.PEOPLE:
+        return f"the system shall provide {_third(lower_first(wish.subject))} with {lower_first(action)}"
     if wish.thing:
         return f"the system shall provide {lower_first(action)}"
     if wish.negated:

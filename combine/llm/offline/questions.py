@@ -14,7 +14,7 @@ from combine.llm.offline.text import bare, shorten
 from combine.workflows.questions import MAX_QUESTIONS
 from combine.workflows.quotes import fold
 
-MAX_CONFLICT_QUESTIONS = 4
+MAX_CONFLICT_QUESTIONS = 5
 MAX_CHOICES = 4
 FEW_WISHES = 2
 
@@ -37,6 +37,8 @@ def is_default(answer: Statement, reading: Reading) -> bool:
     topic = topic_of(answer, reading)
     if any(limit_answer(what, reading) is answer for what in limits_in(reading)):
         return True  # it shapes the requirement that holds the limit and needs no item of its own
+    if topic == "functions":
+        return False  # its default says what is to be built
     return bool(topic) and fold(answer.text) == fold(reading.frames.questions[topic].default)
 
 

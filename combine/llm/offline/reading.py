@@ -13,6 +13,7 @@ from combine.llm.offline.frames import Frames, frames_for
 from combine.llm.offline.lexicon import Cues, cues_for
 from combine.llm.offline.text import bare, clean, quote
 from combine.workflows.prompts import PromptSections
+from combine.workflows.quotes import contains_quote, fold
 from combine.workflows.words import word_count
 
 HEADING_WORDS = 8
@@ -22,6 +23,7 @@ _CODE = re.compile(
     r"^```|[{};]\s*$|^\s*(?:def|class|import|from|return|const|let|var|function|SELECT|INSERT)\b.*[(){};=]|=>|::"
 )
 _STOP = re.compile(r"[.!?;\u3002\u061f\uff01\uff1f]\W*$")
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-ZÄÖÜ])|\n+")
 _RULE = re.compile(r"^[\W_]*$")
 
 
@@ -59,7 +61,7 @@ class Statement:
 
     def source(self, around: str = "") -> dict[str, str]:
         """A source that cites it, with the words around the given ones."""
-        return {"ref": self.ref, "quote": quote(self.raw, around)}
+        return {"ref": self.ref, "quote": quote(self.raw, around or self.text)}
 
     @property
     def usable(self) -> bool:
@@ -95,12 +97,14 @@ class Reading:
 def read(sections: PromptSections) -> Reading:
     """The prompt's brief and answers as statements."""
     cues = cues_for(sections.language, " ".join(text for _, text in sections.sentences))
+    frames = frames_for(cues.language)
+    fixed = frozenset(fold(q.text) for q in frames.questions.values())
     return Reading(
         sections=sections,
         cues=cues,
-        frames=frames_for(cues.language),
+        frames=frames,
         brief=tuple(_brief(sections, cues)),
-        answers=tuple(_answer(a, cues) for a in sections.answers),
+        answers=tuple(s for a in sections.answers for s in _answer(a, cues, fixed)),
     )
 
 
@@ -144,10 +148,14 @@ def _signs(text: str, raw: str, cues: Cues) -> set[str]:
     return signs | ({"code"} if _CODE.search(raw.strip()) else set())
 
 
-def _answer(given: Mapping[str, Any], cues: Cues) -> Statement:
+def _answer(given: Mapping[str, Any], cues: Cues, fixed: frozenset[str]) -> Iterator[Statement]:
+    """The answer's sentences, each a statement; what settles a choice between two sentences stays whole."""
     answer, question = str(given["answer"]), str(given["question"])
-    text = clean(answer)
-    signs = _signs(f"{bare(question)}: {text}", answer, cues) - {"opens", "empty", "code", "addressed"}
-    return Statement(
-        str(given["id"]), answer, text, Section.NONE, frozenset(signs), question, str(given.get("assumption") or "")
-    )
+    parts = [answer] if contains_quote(question, answer) else [p for p in _SENTENCES.split(answer.strip()) if p]
+    for part in parts or [answer]:
+        text = clean(part)
+        told = text if len(parts) > 1 or fold(question) in fixed else f"{bare(question)}: {text}"
+        signs = frozenset(_signs(told, answer, cues) - {"opens", "empty", "code", "addressed"})
+        yield Statement(
+            str(given["id"]), answer, text, Section.NONE, signs, question, str(given.get("assumption") or "")
+        )

@@ -10,7 +10,7 @@ from typing import Any
 from combine.llm.offline.conflicts import Ruling, dropped_refs, rulings
 from combine.llm.offline.discovery import wishes_of
 from combine.llm.offline.draft import Assumptions, Json, Source, cite, distinct, merged, numbered
-from combine.llm.offline.grammar import Wish, title, wish_of
+from combine.llm.offline.grammar import Wish, title, wish_of, without_condition
 from combine.llm.offline.ids import Ids
 from combine.llm.offline.lexicon import Cues
 from combine.llm.offline.limits import constraint_type, quality_of
@@ -69,7 +69,7 @@ def draft_requirements(reading: Reading, ids: Ids) -> Json:
 def _functional(given: _Sources) -> list[Json]:
     reading, goals = given.reading, given.items("objectives")
     found: list[Json] = []
-    for wish in _wishes(given):
+    for wish in wishes_of(given.reading, given.standing):
         own = [g for g in goals if _is_from(str(g.get("description", "")), wish.statement, reading)]
         found.append(_of_wish(wish, own, given))
     for statement in _unread(given):
@@ -80,15 +80,6 @@ def _functional(given: _Sources) -> list[Json]:
     return [*found, *(_of_goal(g, given) for g in goals if g["id"] not in held)]
 
 
-def _wishes(given: _Sources) -> list[Wish]:
-    reading = given.reading
-    found = []
-    for wish in wishes_of(reading, given.standing):
-        if quality_of(wish.statement, reading.cues, wish) is None or wish.statement.section is Section.WANT:
-            found.append(wish)
-    return found
-
-
 def _unread(given: _Sources) -> Iterator[Statement]:
     """Lines under a heading of wishes that the rules cannot take apart but that ask for something."""
     cues, read = given.reading.cues, {w.statement.ref for w in wishes_of(given.reading, given.standing)}
@@ -96,9 +87,8 @@ def _unread(given: _Sources) -> Iterator[Statement]:
         plain = s.section is Section.WANT and not s.is_a("out", "no_money", "success") and s.ref not in read
         if not plain or constraint_type(s, cues, wish_of(s, cues)) is not None:
             continue
-        if word_count(s.text) >= MIN_WORDS and not (
-            word_count(s.text) > MAX_BACKWARDS or not _BACKWARDS.search(bare(s.text))
-        ):
+        words = word_count(s.text)
+        if words >= MIN_WORDS and (words > MAX_BACKWARDS or not _BACKWARDS.search(bare(s.text))):
             yield s
 
 
@@ -121,7 +111,7 @@ def _of_statement(statement: Statement, goals: Sequence[Mapping[str, Any]], read
     told = shorten(bare(statement.text), 24)
     return {
         "sources": merged([statement.source()], (cite(g, "description") for g in goals)),
-        "title": headline(capital(bare(statement.text)), TITLE_WORDS),
+        "title": headline(without_condition(bare(statement.text)), TITLE_WORDS),
         "description": whole_text(statement, reading),
         "priority": "must" if any(g.get("priority") == "high" for g in goals) else _priority(statement),
         "acceptance_criteria": [c.format(text=told) for c in reading.frames.as_told],
@@ -191,7 +181,7 @@ def _is_from(text: str, statement: Statement, reading: Reading) -> bool:
 
 def _qualities(given: _Sources) -> Iterator[Json]:
     reading = given.reading
-    functional = {w.statement.ref for w in _wishes(given)}
+    functional = {w.statement.ref for w in wishes_of(given.reading, given.standing)}
     for statement in given.standing:
         if statement.topic:
             yield from _answered(statement, given)
@@ -245,7 +235,12 @@ def _answered(answer: Statement, given: _Sources) -> Iterator[Json]:
 
 def _data(given: _Sources) -> list[Json]:
     cues, frames = given.reading.cues, given.reading.frames
-    spoken = [s for s in given.standing if not s.topic and s.section is not Section.OUT and not s.is_a("opens")]
+    denied = [s for s in given.standing if s.is_a("personal") and s.is_a("negative")]
+    spoken = [
+        s
+        for s in given.standing
+        if not s.topic and s.section is not Section.OUT and not s.is_a("opens") and s not in denied
+    ]
     found = []
     for name, pattern in cues.entities.items():
         hits = [s for s in spoken if pattern.search(s.text)]

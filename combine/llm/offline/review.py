@@ -12,7 +12,7 @@ from combine.llm.offline.reading import Reading, Section
 from combine.llm.offline.text import bare, shorten
 from combine.workflows.items import iter_items
 
-MAX_UNUSED, MAX_HINTS, MAX_ASSUMPTIONS = 8, 5, 6
+MAX_UNUSED, MAX_HINTS = 8, 5
 TEXT_WORDS = 40
 
 
@@ -53,13 +53,13 @@ def _conflicts(reading: Reading) -> Iterator[Json]:
     frames = reading.frames
     documents = reading.sections.documents
     for ruling in rulings(reading):
-        if ruling.answer is not None:
+        if ruling.answer is not None and not ruling.answer.assumption:
             continue
         first, second = ruling.conflict.choices()
         refs = {ruling.conflict.first.ref, ruling.conflict.second.ref}
         item = _citing(documents, refs, "RSK")
         yield _finding(
-            "major",
+            "minor" if ruling.answer else "major",
             "consistency",
             "project-discovery" if item else "brief",
             item or ruling.conflict.first.ref,
@@ -105,15 +105,19 @@ def _unused(reading: Reading) -> Iterator[Json]:
 
 
 def _assumptions(reading: Reading) -> Iterator[Json]:
-    frames, count = reading.frames, 0
-    for name, document in reading.sections.documents.items():
-        for item in iter_items(document):
-            labels = (frames.label, frames.requirements_label, frames.architecture_label)
-            if item.prefix != "ASM" or item.value.get("text") in labels or count == MAX_ASSUMPTIONS:
-                continue
-            count += 1
-            text = frames.found_assumption.format(id=item.id, text=shorten(bare(str(item.value["text"])), TEXT_WORDS))
-            yield _finding("observation", "alignment", name, item.id, text, frames.mend_assumption)
+    """One line for all assumptions nobody has confirmed."""
+    frames = reading.frames
+    labels = (frames.label, frames.requirements_label, frames.architecture_label)
+    found = [
+        (name, item.id)
+        for name, document in reading.sections.documents.items()
+        for item in iter_items(document)
+        if item.prefix == "ASM" and item.value.get("text") not in labels
+    ]
+    if found:
+        ids = sorted(dict.fromkeys(number for _, number in found))
+        text = frames.found_assumption.format(ids=", ".join(ids[:20]))
+        yield _finding("observation", "alignment", *found[0], text, frames.mend_assumption)
 
 
 def _hints(reading: Reading) -> Iterator[Json]:

@@ -9,7 +9,7 @@ from combine.workflows.words import is_spaceless, word_count
 
 MAX_QUOTE_WORDS = 20
 MIN_QUOTE_WORDS = 3
-MIN_HEAD_WORDS = 2
+MIN_HEAD_WORDS, MIN_COMMA_WORDS = 4, 6
 
 _MARKER = re.compile(
     r"\s*(?:#{1,6}\s+|>+\s*|[-*+\u2022\u2013\u30fb]\s+(?:\[[ xX]\]\s+)?|\(?\d{1,3}[.)]\s+|[a-z][.)]\s+)+"
@@ -18,9 +18,9 @@ _LINK = re.compile(r"!?\[([^\]]+)\]\([^)]*\)")
 _EMPHASIS = re.compile(r"(\*\*|__|`+|~~)(?=\S)(.+?)(?<=\S)\1")
 _CELL = re.compile(r"\s*\|\s*")
 _BREAK = re.compile(r"[,;:\u2013\u2014(]\s|\s[\u2013\u2014-]\s")
-_HEAD_BREAK = re.compile(
-    r"[,;:\u2013\u2014(]\s|\s[\u2013\u2014-]\s|\s(?:and|or|with|if|when|before|because|so that|und|oder|mit|wenn|damit)\s"
-)
+_CLAUSE_END = re.compile(r"[;:(]\s|\s[\u2013\u2014-]\s|\s\(")
+_HEAD_BREAK = re.compile(r"\s(?:and|or|with|if|when|because|so that|und|oder|mit|wenn|damit|weil)\s")
+_COMMA = re.compile(r",\s")
 _END = " \t.,;:!?\u3002\u2026\u061f\uff01\uff1f"
 
 
@@ -72,8 +72,11 @@ def headline(text: str, words: int) -> str:
     if word_count(text) <= words:
         return bare(text)
     kept = _first_words(text, words)
-    ends = [m.start() for m in _HEAD_BREAK.finditer(kept) if word_count(kept[: m.start()]) >= MIN_HEAD_WORDS]
-    return bare(kept[: ends[-1]]) if ends else shorten(text, words)
+    for breaks, least in ((_CLAUSE_END, MIN_HEAD_WORDS), (_HEAD_BREAK, MIN_HEAD_WORDS), (_COMMA, MIN_COMMA_WORDS)):
+        ends = [m.start() for m in breaks.finditer(kept) if word_count(kept[: m.start()]) >= least]
+        if ends and (breaks is _COMMA or "," not in kept[: ends[-1]]):
+            return bare(kept[: ends[-1]])
+    return shorten(text, words)
 
 
 def quote(text: str, around: str = "") -> str:
