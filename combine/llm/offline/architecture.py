@@ -125,20 +125,16 @@ def _summary(parts: _Parts, names: Sequence[str], reading: Reading) -> str:
 def _decisions(
     parts: _Parts, discovery: Item, reading: Reading, assumptions: Assumptions, label: str
 ) -> dict[str, Json]:
-    frames = reading.frames
+    """The decisions the requirements call for, by their name in ``Frames.decisions``."""
     limits = [c for c in _items(discovery, "constraints") if c.get("type") in ("time", "budget", "resource")]
     core = sorted(parts.functional, key=lambda f: f.get("priority") != "must")[:1]
     forces = [*core, *limits[:MANY_SOURCES]]
-    chosen = {"one": (forces, merged((cite(i, "description") for i in forces), [assumptions.source(label)]))}
-    if parts.limited:
-        chosen["limits"] = (parts.limited, merged(cite(i, "description", "title") for i in parts.limited))
-    if parts.guarded:
-        chosen["data"] = (parts.guarded, merged(cite(i, "description") for i in parts.guarded))
-    if parts.systems:
-        chosen["gateway"] = (parts.systems, merged(cite(i, "description", "system") for i in parts.systems))
-    decided: dict[str, Json] = {}
-    for name, (items, sources) in chosen.items():
-        decided[name] = _decision(name, items, sources, reading)
+    plain = merged((cite(i, "description") for i in forces), [assumptions.source(label)])
+    decided = {"one": _decision("one", forces, plain, reading)}
+    for name, items in (("limits", parts.limited), ("data", parts.guarded), ("gateway", parts.systems)):
+        if items:
+            sources = merged(cite(i, "description", "title", "system") for i in items)
+            decided[name] = _decision(name, items, sources, reading)
     return decided
 
 

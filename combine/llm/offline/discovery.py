@@ -23,8 +23,8 @@ MAX_CONSTRAINTS, MAX_RISKS, MAX_IN, MAX_OUT = 12, 8, 10, 8
 _CLAUSE = re.compile(r"[,;:]\s+|\s+(?:and|but|und|aber)\s+")
 _POINTING = re.compile(r"\b(?:it|that|them|this|es|das|dies)\b", re.IGNORECASE)
 _NOUN_PHRASE = re.compile(
-    r"\b(?:an?|our|the|eine?n?|unsere?n?) ((?:[\w-]+ ){0,3}?[\w-]+)(?= (?:and|or|that|which|with|in|for|of|to|is|are|has|und|"
-    r"oder|die|der|das|mit|f\u00fcr|in|ist|sind|hat)\b|[,.;:]|$)",
+    r"\b(?:an?|our|the|eine?n?|unsere?n?) ((?:[\w-]+ ){0,3}?[\w-]+)(?= (?:and|or|that|which|with|in|for|of|to|is|are|"
+    r"has|und|oder|die|der|das|mit|f\u00fcr|in|ist|sind|hat)\b|[,.;:]|$)",
     re.IGNORECASE,
 )
 
@@ -36,9 +36,9 @@ def draft_discovery(reading: Reading, ids: Ids) -> Json:
     standing = [s for s in reading.usable if s.ref not in gone] or list(reading.usable[:1])
     assumptions = Assumptions(ids)
     assumptions.declare(frames.label, frames.label_reason)
-    wishes = list(wishes_of(reading, standing))
+    wishes = list(wishes_of(reading, standing, ruled))
     limits = list(_constraints(reading, standing, ruled))
-    objectives = _objectives(reading, standing, wishes, ruled)
+    objectives = _objectives(reading, standing, wishes)
     goals = numbered(ids, "OBJ", "description", objectives)
     unmeasured = [g["id"] for g in goals if not g["success_criteria"]]
     if unmeasured:
@@ -55,15 +55,15 @@ def draft_discovery(reading: Reading, ids: Ids) -> Json:
         "stakeholders": numbered(ids, "STK", "name", stakeholders(reading, standing, wishes)),
         "constraints": numbered(ids, "CON", "description", limits),
         "risks": numbered(ids, "RSK", "description", _risks(reading, standing, limits, ruled)),
-        "scope_summary": {"in": _in(reading, wishes, objectives), "out": _out(reading, standing, ruled, assumptions)},
+        "scope_summary": {"in": _in(wishes, objectives), "out": _out(reading, standing, ruled, assumptions)},
         "assumptions": assumptions.items,
     }
 
 
-def wishes_of(reading: Reading, standing: Sequence[Statement]) -> Iterator[Wish]:
+def wishes_of(reading: Reading, standing: Sequence[Statement], ruled: Sequence[Ruling]) -> Iterator[Wish]:
     """What the standing statements ask for, limits and exclusions left out."""
     before = ""
-    settled = {r.answer.ref for r in rulings(reading) if r.answer and r.kept}
+    settled = {r.answer.ref for r in ruled if r.answer and r.kept}
     for statement in standing:
         wishes = wishes_in(statement, reading.cues, before)
         wish = wishes[0] if wishes else None
@@ -97,16 +97,14 @@ def objective_text(wish: Wish, reading: Reading) -> str:
     return sentence(wish.statement.text)
 
 
-def _objectives(
-    reading: Reading, standing: Sequence[Statement], wishes: Sequence[Wish], ruled: Sequence[Ruling]
-) -> list[Json]:
+def _objectives(reading: Reading, standing: Sequence[Statement], wishes: Sequence[Wish]) -> list[Json]:
     first = {s.ref for s in standing if topic_of(s, reading) == "" and s.topic and s.is_a("problem")}
     found = [_success(s, reading) for s in standing if s.is_a("success")][:1]
     aims = [w for w in wishes if w.party is Party.CLIENT and w.statement.is_a("goal") and not w.condition]
     goals = [w for w in aims if w is next(v for v in wishes if v.statement is w.statement)]
     found += [_goal(w, reading, "high") for w in goals[:MAX_PROBLEMS]]
     problems = [s for s in standing if _is_problem(s) and not s.topic]
-    found += [_problem(s, reading, ruled) for s in problems[:MAX_PROBLEMS]]
+    found += [_problem(s, reading) for s in problems[:MAX_PROBLEMS]]
     others = [w for w in wishes if w not in goals and not w.negated]
     for wish in others:
         if len(found) < MIN_OBJECTIVES or wish is others[0]:
@@ -153,8 +151,7 @@ def _goal(wish: Wish, reading: Reading, priority: str) -> Json:
     )
 
 
-def _problem(statement: Statement, reading: Reading, ruled: Sequence[Ruling]) -> Json:
-    del ruled
+def _problem(statement: Statement, reading: Reading) -> Json:
     frames = reading.frames
     text = frames.end_problem.format(text=shorten(bare(statement.text), TEXT_WORDS - 10))
     clauses = [c for c in _CLAUSE.split(bare(statement.text)) if reading.cues.has("problem", c)]
@@ -262,7 +259,7 @@ def _held(reading: Reading, ruling: Ruling) -> str:
     return reading.frames.held.format(first=first, second=second, one=refs[0], other=refs[1])
 
 
-def _in(reading: Reading, wishes: Sequence[Wish], objectives: Sequence[Json]) -> list[str]:
+def _in(wishes: Sequence[Wish], objectives: Sequence[Json]) -> list[str]:
     lines = [f"{headline(title(w, w.statement), LINE_WORDS)} ({w.statement.ref})" for w in wishes if not w.negated]
     return list(dict.fromkeys(lines))[:MAX_IN] or [
         f"{shorten(bare(o['description']), LINE_WORDS)} ({o['sources'][0]['ref']})" for o in objectives[:MAX_IN]

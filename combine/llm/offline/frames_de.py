@@ -4,32 +4,42 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from combine.llm.offline.frame_types import ComponentFrame, DecisionFrame, Frames, QuestionFrame
+from combine.llm.offline.design_de import GERMAN_COMPONENTS, GERMAN_DECISIONS
+from combine.llm.offline.frame_types import Frames, QuestionFrame
 
 GERMAN_FRAMES = Frames(
-    label="Dieses Dokument wurde offline nach festen Regeln entworfen, ohne Sprachmodell; es enthält, was der Auftrag wörtlich sagt.",
+    label=(
+        "Dieses Dokument wurde offline nach festen Regeln entworfen, ohne Sprachmodell; es enthält, was der "
+        "Auftrag wörtlich sagt."
+    ),
     label_reason="Regeln lesen Wörter, nicht den Sinn: Vor der Freigabe prüft ein Mensch, ob etwas Mitgemeintes fehlt.",
     requirements_label=(
-        "Offline entworfen, ohne Sprachmodell: Wo der Auftrag schweigt, bleibt bei einem Fehlschlag nichts halb erledigt und "
+        "Offline entworfen, ohne Sprachmodell: Wo der Auftrag schweigt, bleibt bei einem Fehlschlag nichts halb "
+        "erledigt und "
         "die Person erfährt den Grund."
     ),
     requirements_label_reason=(
-        "Die Fehlerfälle der Abnahmekriterien beruhen auf dieser einen Regel; braucht ein Fall ein anderes Ergebnis, ändert "
+        "Die Fehlerfälle der Abnahmekriterien beruhen auf dieser einen Regel; braucht ein Fall ein anderes "
+        "Ergebnis, ändert "
         "sich sein Kriterium."
     ),
     architecture_label=(
-        "Offline entworfen, ohne Sprachmodell: Der schlichteste Entwurf, eine Anwendung und eine Datenbank, genügt, bis eine "
+        "Offline entworfen, ohne Sprachmodell: Der schlichteste Entwurf, eine Anwendung und eine Datenbank, "
+        "genügt, bis eine "
         "Anforderung das Gegenteil zeigt."
     ),
     architecture_label_reason=(
-        "Keine gefundene Anforderung verlangt mehr; verlangen Last oder andere Systeme es doch, wird die erste Entscheidung "
+        "Keine gefundene Anforderung verlangt mehr; verlangen Last oder andere Systeme es doch, wird die erste "
+        "Entscheidung "
         "neu getroffen."
     ),
     unnamed="Projekt ohne Namen",
     end_problem="Dieses Problem aus dem Auftrag ist behoben: „{text}“.",
     figure_met="Der Wert aus dem Auftrag ist erreicht: „{text}“.",
     figure_falls="Nach der Einführung erneut gemessen, hat sich das gebessert: „{text}“.",
-    no_measure="Ob diese Ziele erreicht sind, beurteilt der Auftraggeber durch Augenschein, da kein Wert genannt ist: {ids}.",
+    no_measure=(
+        "Ob diese Ziele erreicht sind, beurteilt der Auftraggeber durch Augenschein, da kein Wert genannt ist: {ids}."
+    ),
     no_measure_reason="Der Auftrag nennt dafür kein Maß; mit einem Wert bekäme jedes ein prüfbares Kriterium.",
     no_deadline="Es gibt keinen festen Termin, zu dem das Ergebnis in Gebrauch sein muss.",
     no_deadline_reason="Der Auftrag nennt keinen; mit einem Termin fiele weg, was bis dahin nicht fertig werden kann.",
@@ -39,13 +49,13 @@ GERMAN_FRAMES = Frames(
     client_role="gibt die Arbeit in Auftrag und entscheidet offene Punkte",
     roles=MappingProxyType(
         {
-            "served": "werden bedient",
-            "staff": "leisten die tägliche Arbeit",
+            "served": "Menschen, die bedient werden",
+            "staff": "Menschen mit der täglichen Arbeit",
             "profession": "Fachleute, die der Auftrag nennt",
-            "lead": "leiten oder entscheiden",
-            "outside": "arbeiten von außen mit dem Auftraggeber zusammen",
-            "authority": "setzen oder prüfen Regeln und Zahlen",
-            "technical": "betreiben oder beaufsichtigen die Technik",
+            "lead": "Menschen, die leiten oder entscheiden",
+            "outside": "Partner von außen",
+            "authority": "Stellen, die Regeln setzen oder prüfen",
+            "technical": "Menschen, die die Technik betreiben",
         }
     ),
     too_general=frozenset({"partner", "stadt", "personal"}),
@@ -65,13 +75,18 @@ GERMAN_FRAMES = Frames(
     held="Bis der Auftraggeber entscheidet, gilt „{first}“ ({one}) und nicht „{second}“ ({other}).",
     conflict_reason="Der Auftrag sagt beides; gilt das andere, ändert sich jeder Punkt, der sich auf das erste beruft.",
     unsettled="„{text}“ ist nicht geklärt; was auf einer falschen Annahme gebaut wird, muss noch einmal gemacht werden",
-    left_open="Niemand hat entschieden, was {ids} voraussetzen; was auf einer falschen Annahme beruht, muss neu gemacht werden",
+    left_open=(
+        "Niemand hat entschieden, was {ids} voraussetzen; was auf einer falschen Annahme beruht, muss neu gemacht "
+        "werden"
+    ),
     settle="Der Auftraggeber klärt es, bevor die betroffenen Anforderungen umgesetzt werden.",
     late="Dafür wird nicht alles rechtzeitig fertig: „{text}“",
     drop_first="Zuerst bauen, was Muss ist; Kann und dann Soll warten.",
     beyond="Es wird mehr verlangt, als dies zulässt: „{text}“",
     refuse_early="Im Augenblick der Anfrage ablehnen, nicht erst danach.",
-    nothing_else="Geliefert wird nur, was der Auftrag nennt; Übernahme vorhandener Unterlagen und Schulung gehören nicht dazu.",
+    nothing_else=(
+        "Geliefert wird nur, was der Auftrag nennt; Übernahme vorhandener Unterlagen und Schulung gehören nicht dazu."
+    ),
     nothing_else_reason="Der Auftrag schließt nichts aus; wird eines davon erwartet, wird es eine eigene Anforderung.",
     nothing_else_line="Übernahme vorhandener Unterlagen, Schulung",
     conflict=QuestionFrame(
@@ -92,8 +107,10 @@ GERMAN_FRAMES = Frames(
         {
             "functions": QuestionFrame(
                 "Was sollen die Menschen mit dem Ergebnis tun können, das heute nicht geht?",
-                "Entscheidet die funktionalen Anforderungen: Der Auftrag nennt die Not, aber kaum, was möglich sein soll.",
-                "Es führt eine gemeinsame Liste der genannten Vorgänge, die alle Beteiligten sehen und fortschreiben können.",
+                "Entscheidet die funktionalen Anforderungen: Der Auftrag nennt die Not, aber kaum, was möglich "
+                "sein soll.",
+                "Es führt eine gemeinsame Liste der genannten Vorgänge, die alle Beteiligten sehen und "
+                "fortschreiben können.",
             ),
             "deadline": QuestionFrame(
                 "Bis wann muss es in Gebrauch sein?",
@@ -129,8 +146,14 @@ GERMAN_FRAMES = Frames(
     provide="Das System muss bereitstellen: {text}",
     enable="Das System muss {who} Folgendes ermöglichen: {text}",
     as_told=(
-        "Gegeben alltäglicher Gebrauch, wenn „{text}“ zutrifft, dann verhält sich das System so, wie diese Worte sagen.",
-        "Gegeben es ist nicht möglich, wenn es versucht wird, dann bleibt nichts halb erledigt und die Person erfährt den Grund.",
+        (
+            "Gegeben alltäglicher Gebrauch, wenn „{text}“ zutrifft, dann verhält sich das System so, wie diese Worte "
+            "sagen."
+        ),
+        (
+            "Gegeben es ist nicht möglich, wenn es versucht wird, dann bleibt nichts halb erledigt und die Person "
+            "erfährt den Grund."
+        ),
     ),
     quoted="„{text}“",
     is_done="es um „{text}“ geht",
@@ -138,19 +161,31 @@ GERMAN_FRAMES = Frames(
         {
             "read": (
                 "Gegeben passende Einträge, wenn {done}, dann wird gezeigt, was in diesem Augenblick gespeichert ist.",
-                "Gegeben es ist nichts vorhanden, wenn dasselbe versucht wird, dann wird das klar gesagt und nichts Veraltetes gezeigt.",
+                (
+                    "Gegeben es ist nichts vorhanden, wenn dasselbe versucht wird, dann wird das klar gesagt und "
+                    "nichts Veraltetes gezeigt."
+                ),
             ),
             "write": (
                 "Gegeben vollständige Angaben, wenn {done}, dann wird es einmal gespeichert und bestätigt.",
-                "Gegeben eine Angabe fehlt oder ist nicht zulässig, wenn dasselbe versucht wird, dann wird nichts gespeichert und der Grund gezeigt.",
+                (
+                    "Gegeben eine Angabe fehlt oder ist nicht zulässig, wenn dasselbe versucht wird, dann wird nichts "
+                    "gespeichert und der Grund gezeigt."
+                ),
             ),
             "send": (
                 "Gegeben der Anlass ist eingetreten, wenn {done}, dann geht es genau einmal an die richtige Person.",
                 "Gegeben es ist nicht zustellbar, wenn der Versuch scheitert, dann sieht das jemand, der handeln kann.",
             ),
             "thing": (
-                "Gegeben die erste Fassung, wenn jemand, für den es gedacht ist, „{text}“ sucht, dann ist es da und benutzbar.",
-                "Gegeben es ist gestört, wenn jemand es benutzen will, dann wird das gesagt und keine Eingabe geht verloren.",
+                (
+                    "Gegeben die erste Fassung, wenn jemand, für den es gedacht ist, „{text}“ sucht, dann ist es da "
+                    "und benutzbar."
+                ),
+                (
+                    "Gegeben es ist gestört, wenn jemand es benutzen will, dann wird das gesagt und keine Eingabe geht "
+                    "verloren."
+                ),
             ),
             "never": (
                 "Gegeben üblicher Gebrauch, wenn jemand mit dem System arbeitet, dann gilt: {done}.",
@@ -158,34 +193,59 @@ GERMAN_FRAMES = Frames(
             ),
             "other": (
                 "Gegeben alles Nötige ist da, wenn {done}, dann gelingt es und das Ergebnis ist zu sehen.",
-                "Gegeben etwas Nötiges fehlt, wenn dasselbe versucht wird, dann bleibt nichts halb erledigt und der Grund wird gezeigt.",
+                (
+                    "Gegeben etwas Nötiges fehlt, wenn dasselbe versucht wird, dann bleibt nichts halb erledigt und "
+                    "der Grund wird gezeigt."
+                ),
             ),
         }
     ),
-    limit="Falls die Grenze „{text}“ erreicht ist, dann darf das System nichts weiter annehmen, was darauf zählt, und muss das sagen.",
-    limit_decided="Falls die Grenze „{text}“ erreicht ist, dann darf das System nichts weiter annehmen, was darauf zählt; "
-    "entschieden wurde: „{answer}“.",
+    limit=(
+        "Falls die Grenze „{text}“ erreicht ist, dann darf das System nichts weiter annehmen, was darauf zählt, "
+        "und muss das sagen."
+    ),
+    limit_decided=(
+        "Falls die Grenze „{text}“ erreicht ist, dann darf das System nichts weiter annehmen, was darauf zählt; "
+        "entschieden wurde: „{answer}“."
+    ),
     limit_title="Grenze einhalten: {text}",
     limit_criteria=(
-        "Gegeben die Grenze „{text}“ ist erreicht, wenn noch etwas verlangt wird, dann wird es nicht angenommen und die Person "
-        "erfährt es.",
-        "Gegeben unter „{text}“ ist noch Platz für eines, wenn zwei Personen im selben Augenblick anfragen, dann wird genau "
-        "eines angenommen.",
+        (
+            "Gegeben die Grenze „{text}“ ist erreicht, wenn noch etwas verlangt wird, dann wird es nicht angenommen "
+            "und die Person "
+            "erfährt es."
+        ),
+        (
+            "Gegeben unter „{text}“ ist noch Platz für eines, wenn zwei Personen im selben Augenblick anfragen, dann "
+            "wird genau "
+            "eines angenommen."
+        ),
     ),
     limit_held="Das System selbst hält die Grenze „{text}“ ein.",
-    limit_held_reason="Der Auftrag nennt die Grenze, aber nicht, wer darauf achtet; tun es Menschen, entfällt die Anforderung.",
+    limit_held_reason=(
+        "Der Auftrag nennt die Grenze, aber nicht, wer darauf achtet; tun es Menschen, entfällt die Anforderung."
+    ),
     remedy="Das System muss so eingerichtet sein, dass dieses Problem endet: „{text}“.",
     remedy_title="Das Problem aus {ref} beenden",
     remedy_criteria=(
-        "Gegeben das System war so lange im täglichen Gebrauch, wie der Auftraggeber festlegt, wenn er nach neuen Fällen dessen "
-        "sucht, was {ref} beschreibt, dann gibt es keine.",
-        "Gegeben ein solcher Fall tritt doch ein, wenn ihm nachgegangen wird, dann zeigen die Einträge, was wann geschah.",
+        (
+            "Gegeben das System war so lange im täglichen Gebrauch, wie der Auftraggeber festlegt, wenn er nach neuen "
+            "Fällen dessen "
+            "sucht, was {ref} beschreibt, dann gibt es keine."
+        ),
+        (
+            "Gegeben ein solcher Fall tritt doch ein, wenn ihm nachgegangen wird, dann zeigen die Einträge, was wann "
+            "geschah."
+        ),
     ),
     serve="Das System muss diesem Ziel dienen: „{text}“.",
     serve_title="{id} erreichen",
     serve_criteria=(
         "Gegeben das System ist in Gebrauch, wenn der Auftraggeber „{text}“ prüft, dann trifft es zu.",
-        "Gegeben es trifft nicht zu, wenn die Einträge gelesen werden, dann zeigen sie, seit wann und in welchen Fällen.",
+        (
+            "Gegeben es trifft nicht zu, wenn die Einträge gelesen werden, dann zeigen sie, seit wann und in welchen "
+            "Fällen."
+        ),
     ),
     metrics=MappingProxyType(
         {
@@ -201,7 +261,9 @@ GERMAN_FRAMES = Frames(
             "data": "Arten von Daten, die über Menschen gespeichert sind",
         }
     ),
-    no_target="Wo eine Eigenschaft ohne Wert verlangt ist, beurteilt der Auftraggeber sie durch Ausprobieren des Ergebnisses.",
+    no_target=(
+        "Wo eine Eigenschaft ohne Wert verlangt ist, beurteilt der Auftraggeber sie durch Ausprobieren des Ergebnisses."
+    ),
     no_target_reason="Der Auftrag nennt keine Zahl dafür; jede Zahl wäre hier erfunden.",
     no_target_line="kein Wert genannt ({id})",
     answered_quality=MappingProxyType(
@@ -211,102 +273,14 @@ GERMAN_FRAMES = Frames(
         }
     ),
     personal="personenbezogen",
-    components=MappingProxyType(
-        {
-            "pages": ComponentFrame(
-                "Seiten",
-                "Zeigt den Menschen, was sie sehen dürfen, nimmt ihre Eingaben an und sagt, was daraus wurde.",
-                ("Seiten für jede Personengruppe",),
-                ("rules", "store"),
-            ),
-            "rules": ComponentFrame(
-                "Grenzen",
-                "Entscheidet beim Schreiben, ob etwas unter den Grenzen noch zulässig ist.",
-                ("darf dies hinzukommen",),
-                ("store",),
-            ),
-            "messages": ComponentFrame(
-                "Nachrichten",
-                "Schickt Fälliges einmal an die richtige Person und hält fest, was nicht zustellbar war.",
-                ("Nachricht senden",),
-                ("store",),
-            ),
-            "reports": ComponentFrame(
-                "Auswertungen",
-                "Liest die Einträge und stellt Zahlen und Listen zusammen.",
-                ("Auswertung auf Anfrage",),
-                ("store",),
-            ),
-            "gateway": ComponentFrame(
-                "Übergang",
-                "Spricht als einziger Teil mit anderen Systemen und hält deren Form und Ausfälle vom Rest fern.",
-                ("Austausch mit anderen Systemen",),
-                ("store",),
-            ),
-            "store": ComponentFrame(
-                "Einträge",
-                "Hält alle Einträge einmal, mit den Regeln zu Ort, Zugriff und Löschung, die für sie gelten.",
-                ("Einträge lesen und schreiben",),
-            ),
-        }
-    ),
-    decisions=MappingProxyType(
-        {
-            "one": DecisionFrame(
-                "Eine Anwendung mit einer Datenbank",
-                "Eine einzige Anwendung, innen in die genannten Teile gegliedert, auf einer einzigen Datenbank.",
-                "Nichts Zitiertes verlangt Teile, die getrennt laufen oder wachsen, und jeder weitere Teil müsste betrieben und "
-                "bezahlt werden ({ids}).",
-                (
-                    "Mehrere Dienste: mehr zu betreiben und abzustimmen, ohne dass eine Anforderung es braucht.",
-                    "Ein fertiges Produkt: hier nicht geprüft, vor dem Bauen einen Blick wert.",
-                ),
-                (
-                    "Nur eines ist zu installieren, zu sichern und zu beobachten.",
-                    "Muss ein Teil später allein wachsen, ist er entlang der Teile herauszulösen.",
-                ),
-            ),
-            "limits": DecisionFrame(
-                "Grenzen werden beim Schreiben geprüft",
-                "Prüfen und Schreiben geschehen in einer Transaktion der Datenbank.",
-                "Zwei gleichzeitige Anfragen dürfen nicht beide den letzten Platz bekommen ({ids}).",
-                (
-                    "Nur auf der Seite prüfen: zwei könnten zugleich durchkommen.",
-                    "Hinterher von Hand prüfen: dann ist schon etwas versprochen.",
-                ),
-                ("Eine Grenze hält auch bei gleichzeitigem Gebrauch.", "Ohne Datenbank wird nichts angenommen."),
-            ),
-            "data": DecisionFrame(
-                "Regeln zu Daten gelten an einer Stelle",
-                "Nur der Teil für Einträge speichert Daten; Ort, Zugriff und Löschung werden dort umgesetzt.",
-                "Eine Regel, die überall gelten muss, ist dort am sichersten, wo alles vorbeikommt ({ids}).",
-                (
-                    "Jeder Teil hält eigene Kopien: jede Regel müsste überall gelten.",
-                    "Löschung und Zugriff von Hand: hängt davon ab, dass jemand daran denkt.",
-                ),
-                (
-                    "Eine Stelle, an der sich die Einhaltung zeigen lässt.",
-                    "Sicherungen und Ausfuhren folgen denselben Regeln.",
-                ),
-            ),
-            "gateway": DecisionFrame(
-                "Andere Systeme bleiben hinter einem Übergang",
-                "Jeder Austausch mit anderen Systemen läuft über einen Teil; sie bleiben, wie sie sind.",
-                "Der Auftrag nennt Systeme außerhalb dieses Vorhabens, die sich nach eigenem Takt ändern ({ids}).",
-                (
-                    "Direkter Zugriff aus jedem Teil: jede Änderung draußen wäre überall zu spüren.",
-                    "Abtippen von Hand: keine Technik, aber Arbeit und Fehler bleiben.",
-                ),
-                (
-                    "Ein Ausfall draußen hält den Rest nicht auf.",
-                    "Form und Richtung jedes Austauschs sind noch zu vereinbaren.",
-                ),
-            ),
-        }
-    ),
+    components=GERMAN_COMPONENTS,
+    decisions=GERMAN_DECISIONS,
     style="modularer Monolith",
-    summary="Eine Anwendung mit einer Datenbank, gegliedert in: {parts}. Sie trägt {functional} funktionale und {other} "
-    "nichtfunktionale Anforderungen; nichts Zitiertes braucht mehr.",
+    summary=(
+        "Eine Anwendung mit einer Datenbank, gegliedert in: {parts}. Sie trägt {functional} funktionale und "
+        "{other} "
+        "nichtfunktionale Anforderungen; nichts Zitiertes braucht mehr."
+    ),
     summary_outside="Außerhalb unserer Hand: {systems}.",
     message_cue=r"\b(?:senden|sendet|schick\w+|Nachricht\w*|benachrichtig\w+|erinner\w+|E-?Mail\w*|informier\w+|SMS)\b",
     report_cue=r"\b(?:Bericht\w*|Auswertung\w*|auswerten|Statistik\w*|Export\w*|druck\w+)\b",
@@ -320,16 +294,31 @@ GERMAN_FRAMES = Frames(
     stack_place="ein betreuter Server {place}",
     stack_host="ein betreuter Server ({id})",
     no_host="Ein betreuter Server trägt Anwendung und Datenbank.",
-    no_host_reason="Der Auftrag nennt keinen Ort; mit eigenen Servern werden Betrieb und Sicherung Arbeit des Auftraggebers.",
+    no_host_reason=(
+        "Der Auftrag nennt keinen Ort; mit eigenen Servern werden Betrieb und Sicherung Arbeit des Auftraggebers."
+    ),
     data_rules="unter {ids}",
-    verdict="Offline nach festen Regeln berechnet, ohne Sprachmodell: Quellen, Zitate, Abdeckung und Nummern sind geprüft, der "
-    "Sinn ist nicht beurteilt. {findings} Befunde, davon {major} schwer; vor der Freigabe muss ein Mensch alles lesen.",
-    verdict_reason="Nichts, was Regeln beweisen können, steht dem Fortgang entgegen; was sie nicht beurteilen können, ist aufgelistet.",
+    verdict=(
+        "Offline nach festen Regeln berechnet, ohne Sprachmodell: Quellen, Zitate, Abdeckung und Nummern sind "
+        "geprüft, der "
+        "Sinn ist nicht beurteilt. Befunde: {findings}, davon schwer: {major}. Vor der Freigabe muss ein Mensch alles "
+        "lesen."
+    ),
+    verdict_reason=(
+        "Nichts, was Regeln beweisen können, steht dem Fortgang entgegen; was sie nicht beurteilen können, ist "
+        "aufgelistet."
+    ),
     step_major="{item} entscheiden und {document} anpassen ({id}).",
     step_read="Jemand, der die Arbeit des Auftraggebers kennt, liest die Dokumente gegen den Auftrag.",
-    found_conflict="Zwei Sätze des Auftrags können nicht zugleich gelten: „{first}“ und „{second}“; die Dokumente folgen dem ersten.",
+    found_conflict=(
+        "Zwei Sätze des Auftrags können nicht zugleich gelten: „{first}“ und „{second}“; die Dokumente folgen dem "
+        "ersten."
+    ),
     mend_conflict="Der Auftraggeber sagt, was gilt; dann ändern sich die Punkte, die sich auf das andere berufen.",
-    found_addressed="Dieser Satz richtet sich an Schreibende oder Prüfende, nicht auf das Produkt, und wurde nicht befolgt: „{text}“.",
+    found_addressed=(
+        "Dieser Satz richtet sich an Schreibende oder Prüfende, nicht auf das Produkt, und wurde nicht befolgt: "
+        "„{text}“."
+    ),
     mend_addressed="Nachfragen, was gemeint war, und den Satz aus dem Auftrag nehmen.",
     found_unused="Kein Punkt benutzt diesen Satz: „{text}“.",
     mend_unused="Einen Punkt ergänzen, der darauf beruht, oder bestätigen, dass nichts daraus folgt.",
@@ -341,5 +330,8 @@ GERMAN_FRAMES = Frames(
     mend_hint="Den Punkt ansehen und entscheiden.",
     sent_back="Der Entwurf kam mit diesen Worten zurück, die noch einzuarbeiten sind: „{text}“.",
     open_finding="Nach der Prüfung noch offen ({where}): {text}.",
-    note_reason="Feste Regeln ohne Sprachmodell können einen Grund festhalten, aber nicht danach umschreiben: das tut ein Mensch oder ein Modell.",
+    note_reason=(
+        "Feste Regeln ohne Sprachmodell können einen Grund festhalten, aber nicht danach umschreiben: das tut ein "
+        "Mensch oder ein Modell."
+    ),
 )

@@ -4,31 +4,45 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from combine.llm.offline.frame_types import ComponentFrame, DecisionFrame, Frames, QuestionFrame
+from combine.llm.offline.design_en import ENGLISH_COMPONENTS, ENGLISH_DECISIONS
+from combine.llm.offline.frame_types import Frames, QuestionFrame
 
 ENGLISH_FRAMES = Frames(
-    label="This discovery was drafted offline by fixed rules, with no language model; it holds what the brief says in so many words.",
-    label_reason="Rules read words, not meaning: a person checks that nothing the brief implies is missing before it is signed.",
+    label=(
+        "This discovery was drafted offline by fixed rules, with no language model; it holds what the brief says "
+        "in so many words."
+    ),
+    label_reason=(
+        "Rules read words, not meaning: a person checks that nothing the brief implies is missing before it is signed."
+    ),
     requirements_label=(
         "Drafted offline, with no language model: where the brief is silent, an action that fails leaves nothing half "
         "done and tells the person why."
     ),
     requirements_label_reason=(
-        "The failure cases in the acceptance criteria rest on this one rule; if a case needs another outcome, its criterion changes."
+        "The failure cases in the acceptance criteria rest on this one rule; if a case needs another outcome, its "
+        "criterion changes."
     ),
     architecture_label=(
-        "Drafted offline, with no language model: the plainest design, one application and one database, is enough until a "
+        "Drafted offline, with no language model: the plainest design, one application and one database, is enough "
+        "until a "
         "requirement shows that it is not."
     ),
-    architecture_label_reason="No requirement was found that asks for more; if load or other systems do, the first decision is reopened.",
+    architecture_label_reason=(
+        "No requirement was found that asks for more; if load or other systems do, the first decision is reopened."
+    ),
     unnamed="Unnamed project",
     end_problem="This problem of the brief is gone: \u201c{text}\u201d.",
     figure_met="The brief's own figure is met: \u201c{text}\u201d.",
     figure_falls="Measured again after launch, this has improved: \u201c{text}\u201d.",
     no_measure="The client judges by inspection whether these are reached, since no figure is given: {ids}.",
-    no_measure_reason="The brief names no measure for them; with a figure each would get a criterion that can be checked.",
+    no_measure_reason=(
+        "The brief names no measure for them; with a figure each would get a criterion that can be checked."
+    ),
     no_deadline="No date is fixed by which the result must be in use.",
-    no_deadline_reason="The brief names none; with a date, requirements that cannot be ready by then would move out of scope.",
+    no_deadline_reason=(
+        "The brief names none; with a date, requirements that cannot be ready by then would move out of scope."
+    ),
     client="The client (\u201cwe\u201d in the brief)",
     client_short="the client",
     author="Author of the brief",
@@ -67,7 +81,9 @@ ENGLISH_FRAMES = Frames(
     drop_first="Build what is must first; could and then should wait.",
     beyond="More is asked for than this allows: \u201c{text}\u201d",
     refuse_early="Refuse at the moment of asking, not afterwards.",
-    nothing_else="Only what the brief names is delivered; moving existing records over and training are not part of it.",
+    nothing_else=(
+        "Only what the brief names is delivered; moving existing records over and training are not part of it."
+    ),
     nothing_else_reason="The brief excludes nothing; if either is expected, it becomes a requirement of its own.",
     nothing_else_line="Moving existing records over, training",
     conflict=QuestionFrame(
@@ -89,7 +105,8 @@ ENGLISH_FRAMES = Frames(
             "functions": QuestionFrame(
                 "What should people be able to do with the result that they cannot do today?",
                 "Decides the functional requirements: the brief tells the trouble, but hardly what should be possible.",
-                "It keeps one shared list of the matters the brief names, which everybody concerned can see and update.",
+                "It keeps one shared list of the matters the brief names, which everybody concerned can see and "
+                "update.",
             ),
             "deadline": QuestionFrame(
                 "By when must it be in use?",
@@ -133,45 +150,84 @@ ENGLISH_FRAMES = Frames(
         {
             "read": (
                 "Given matching records, when {done}, then what is shown is what is stored at that moment.",
-                "Given there is nothing to show, when the same is tried, then that is said plainly and no old or empty data is shown.",
+                (
+                    "Given there is nothing to show, when the same is tried, then that is said plainly and no old or "
+                    "empty data is shown."
+                ),
             ),
             "write": (
                 "Given complete details, when {done}, then it is stored once and confirmed.",
-                "Given a detail is missing or not allowed, when the same is tried, then nothing is stored and the reason is shown.",
+                (
+                    "Given a detail is missing or not allowed, when the same is tried, then nothing is stored and the "
+                    "reason is shown."
+                ),
             ),
             "send": (
-                "Given the moment has come, when it is time for this: \u201c{text}\u201d, then it goes out once, to the right person.",
-                "Given it cannot be delivered, when the attempt fails, then the failure is shown to someone who can act on it.",
+                (
+                    "Given the moment has come, when it is time for this: \u201c{text}\u201d, then it goes out once, "
+                    "to the right person."
+                ),
+                (
+                    "Given it cannot be delivered, when the attempt fails, then the failure is shown to someone who "
+                    "can act on it."
+                ),
             ),
             "thing": (
-                "Given the first version, when a person it is meant for looks for \u201c{text}\u201d, then it is there and can be used.",
-                "Given it is out of order, when someone tries to use it, then they are told so and nothing entered is lost.",
+                (
+                    "Given the first version, when a person it is meant for looks for \u201c{text}\u201d, then it is "
+                    "there and can be used."
+                ),
+                (
+                    "Given it is out of order, when someone tries to use it, then they are told so and nothing entered "
+                    "is lost."
+                ),
             ),
             "never": (
                 "Given normal use, when anyone works with the system, then this holds: {done}.",
-                "Given someone tries the opposite, when the attempt is made, then it is refused and the reason is shown.",
+                (
+                    "Given someone tries the opposite, when the attempt is made, then it is refused and the reason is "
+                    "shown."
+                ),
             ),
             "other": (
                 "Given everything it needs is there, when {done}, then it succeeds and the result can be seen.",
-                "Given something it needs is missing, when the same is tried, then nothing is half done and the reason is shown.",
+                (
+                    "Given something it needs is missing, when the same is tried, then nothing is half done and the "
+                    "reason is shown."
+                ),
             ),
         }
     ),
-    limit="If the limit \u201c{text}\u201d is reached, then the system shall accept nothing further that counts against it and say so.",
-    limit_decided="If the limit \u201c{text}\u201d is reached, then the system shall accept nothing further that counts against it, "
-    "and this was decided: \u201c{answer}\u201d.",
+    limit=(
+        "If the limit \u201c{text}\u201d is reached, then the system shall accept nothing further that counts "
+        "against it and say so."
+    ),
+    limit_decided=(
+        "If the limit \u201c{text}\u201d is reached, then the system shall accept nothing further that counts "
+        "against it, "
+        "and this was decided: \u201c{answer}\u201d."
+    ),
     limit_title="Hold the limit: {text}",
     limit_criteria=(
-        "Given the limit \u201c{text}\u201d is reached, when one more is asked for, then it is not accepted and the person is told.",
-        "Given room for one more under \u201c{text}\u201d, when two people ask at the same moment, then exactly one is accepted.",
+        (
+            "Given the limit \u201c{text}\u201d is reached, when one more is asked for, then it is not accepted and "
+            "the person is told."
+        ),
+        (
+            "Given room for one more under \u201c{text}\u201d, when two people ask at the same moment, then exactly "
+            "one is accepted."
+        ),
     ),
     limit_held="The system itself holds the limit \u201c{text}\u201d.",
     limit_held_reason="The brief states the limit but not who watches it; if people do, the requirement goes.",
     remedy="The system shall be arranged so that this problem ends: \u201c{text}\u201d.",
     remedy_title="End the problem in {ref}",
     remedy_criteria=(
-        "Given the system has been in daily use for a time the client sets, when the client looks for new cases of what {ref} "
-        "describes, then there is none.",
+        (
+            "Given the system has been in daily use for a time the client sets, when the client looks for new cases of "
+            "what {ref} "
+            "describes, then there is none."
+        ),
         "Given such a case does occur, when it is looked into, then the records show what happened and when.",
     ),
     serve="The system shall serve this objective: \u201c{text}\u201d.",
@@ -204,96 +260,8 @@ ENGLISH_FRAMES = Frames(
         }
     ),
     personal="personal",
-    components=MappingProxyType(
-        {
-            "pages": ComponentFrame(
-                "Pages",
-                "Shows people what they may see, takes their input and tells them what became of it.",
-                ("pages for each group of people",),
-                ("rules", "store"),
-            ),
-            "rules": ComponentFrame(
-                "Limits",
-                "Decides whether something is still allowed under the limits, at the moment it is written.",
-                ("may this be added",),
-                ("store",),
-            ),
-            "messages": ComponentFrame(
-                "Messages",
-                "Sends what is due to the right person once, and records what could not be delivered.",
-                ("send message",),
-                ("store",),
-            ),
-            "reports": ComponentFrame(
-                "Reports",
-                "Reads the stored records and puts together figures and lists.",
-                ("report on request",),
-                ("store",),
-            ),
-            "gateway": ComponentFrame(
-                "Gateway",
-                "The only part that talks to other systems; keeps their form and their outages away from the rest.",
-                ("exchange with other systems",),
-                ("store",),
-            ),
-            "store": ComponentFrame(
-                "Records",
-                "Keeps all records once, with the rules on place, access and deletion that apply to them.",
-                ("read and write records",),
-            ),
-        }
-    ),
-    decisions=MappingProxyType(
-        {
-            "one": DecisionFrame(
-                "One application with one database",
-                "Build a single application, divided inside into the named components, on a single database.",
-                "Nothing cited asks for parts that run or grow separately, and each further part would have to be run and "
-                "paid for ({ids}).",
-                (
-                    "Several services: more to run and to keep in step, and no requirement needs it.",
-                    "A ready-made product: not examined here, worth a look before building.",
-                ),
-                (
-                    "One thing to install, back up and watch.",
-                    "If a part must later grow on its own, it has to be cut out along the component lines.",
-                ),
-            ),
-            "limits": DecisionFrame(
-                "Limits are checked where records are written",
-                "Check and write in one database transaction.",
-                "Two people who ask at the same moment must not both get the last place ({ids}).",
-                (
-                    "Check in the page only: two people could pass at once.",
-                    "Check afterwards by hand: somebody has already been promised something.",
-                ),
-                ("A limit holds under simultaneous use.", "While the database is down nothing can be accepted."),
-            ),
-            "data": DecisionFrame(
-                "Rules about data are carried out in one place",
-                "Only the records component stores data; place, access and deletion are carried out there.",
-                "A rule that has to hold everywhere is kept most surely where everything passes ({ids}).",
-                (
-                    "Each component keeps its own copy: every rule would have to hold in each.",
-                    "Deletion and access by hand: depends on somebody remembering.",
-                ),
-                ("One place to show that a rule holds.", "Backups and exports have to follow the same rules."),
-            ),
-            "gateway": DecisionFrame(
-                "Other systems stay behind one gateway",
-                "All exchange with other systems passes one component; they stay as they are.",
-                "The brief names systems outside this project, which change on their own terms ({ids}).",
-                (
-                    "Direct access from every part: each change outside would be felt everywhere.",
-                    "Typing over by hand: no technology, but the work and the mistakes stay.",
-                ),
-                (
-                    "An outage outside does not stop the rest.",
-                    "Form and direction of each exchange still have to be agreed.",
-                ),
-            ),
-        }
-    ),
+    components=ENGLISH_COMPONENTS,
+    decisions=ENGLISH_DECISIONS,
     style="modular monolith",
     summary="One application with one database, divided into: {parts}. It carries {functional} functional and {other} "
     "non-functional requirements; nothing cited needs more.",
@@ -310,16 +278,31 @@ ENGLISH_FRAMES = Frames(
     stack_place="one managed host {place}",
     stack_host="one managed host ({id})",
     no_host="One managed host runs application and database.",
-    no_host_reason="The brief names no place; with servers of the client's own, running and backup become the client's work.",
+    no_host_reason=(
+        "The brief names no place; with servers of the client's own, running and backup become the client's work."
+    ),
     data_rules="under {ids}",
-    verdict="Computed offline by fixed rules, with no language model: sources, quotes, coverage and numbers were checked, "
-    "the meaning was not judged. {findings} findings, {major} of them major; a person has to read the set before it is signed.",
-    verdict_reason="Nothing the rules can prove stands against going on; what they cannot judge is listed for the person who reads it.",
+    verdict=(
+        "Computed offline by fixed rules, with no language model: sources, quotes, coverage and numbers were "
+        "checked, "
+        "the meaning was not judged. Findings: {findings}, of them major: {major}. A person has to read the set before "
+        "it is signed."
+    ),
+    verdict_reason=(
+        "Nothing the rules can prove stands against going on; what they cannot judge is listed for the person who "
+        "reads it."
+    ),
     step_major="Decide {item} and mend {document} ({id}).",
     step_read="Somebody who knows the client's work reads the documents against the brief.",
-    found_conflict="Two sentences of the brief cannot both hold: \u201c{first}\u201d and \u201c{second}\u201d; the documents follow the first.",
+    found_conflict=(
+        "Two sentences of the brief cannot both hold: \u201c{first}\u201d and \u201c{second}\u201d; the documents "
+        "follow the first."
+    ),
     mend_conflict="The client says which one holds; then the items that cite the other one change.",
-    found_addressed="This sentence speaks to whoever writes or reviews, not about the product, and was not followed: \u201c{text}\u201d.",
+    found_addressed=(
+        "This sentence speaks to whoever writes or reviews, not about the product, and was not followed: "
+        "\u201c{text}\u201d."
+    ),
     mend_addressed="Ask the author what was meant, and take it out of the brief.",
     found_unused="No item uses this sentence: \u201c{text}\u201d.",
     mend_unused="Add an item that rests on it, or confirm that nothing follows from it.",
@@ -331,5 +314,8 @@ ENGLISH_FRAMES = Frames(
     mend_hint="Look at the item and decide.",
     sent_back="The draft was sent back with these words, which still have to be worked in: \u201c{text}\u201d.",
     open_finding="Still open after the review ({where}): {text}.",
-    note_reason="Offline rules, with no language model, can record a reason but not rewrite by it: a person edits the items, or a model does.",
+    note_reason=(
+        "Offline rules, with no language model, can record a reason but not rewrite by it: a person edits the "
+        "items, or a model does."
+    ),
 )

@@ -14,8 +14,10 @@ from combine.workflows.words import word_count
 MAX_SUBJECT_WORDS = 7
 
 _MODAL_EN = re.compile(
-    r"^(?P<subject>[^,;:]{1,70}?) (?P<modal>(?:(?:must|should|shall|need to|needs to|want to|wants to) (?:also )?be able to|"
-    r"would like to|must|should|shall|needs? to|ha(?:s|ve) to|wants? to|are to|is to|will|can|could|may)(?: also| always)?)"
+    r"^(?P<subject>[^,;:]{1,70}?) (?P<modal>(?:(?:must|should|shall|need to|needs to|want to|"
+    r"wants to) (?:also )?be able to|"
+    r"would like to|must|should|shall|needs? to|ha(?:s|ve) to|wants? to|are to|is to|will|can|could|may)(?: also|"
+    r" always)?)"
     r"(?P<not> not| never)? (?P<action>.+)$",
     re.IGNORECASE,
 )
@@ -25,23 +27,27 @@ _PROVIDE_EN = re.compile(
     re.IGNORECASE,
 )
 _FOR_WE_EN = re.compile(
-    r"^(?P<before>(?:for|to|in|at|on) [^,]{3,70}?),? (?P<who>we|i) (?:also |really )?(?:need|want|would like|require) (?P<thing>.+)$",
+    r"^(?P<before>(?:for|to|in|at|on) [^,]{3,70}?),? (?P<who>we|i) (?:also |really )?(?:need|want|would like|"
+    r"require) (?P<thing>.+)$",
     re.IGNORECASE,
 )
 _AIM_EN = re.compile(
     r"^(?:(?:the|our|my) (?:main |overall |first )?(?:goal|aim|objective|purpose|idea|vision)s? (?:is|are)"
-    r"(?: to)? |(?:we|i)(?: really| also)? (?:want to|would like to|hope to|wish to|aim to|plan to) |(?:we|i)'d like to )"
+    r"(?: to)? |(?:we|i)(?: really| also)? (?:want to|would like to|hope to|wish to|aim to|plan to) |(?:we|"
+    r"i)'d like to )"
     r"(?P<action>.+)$",
     re.IGNORECASE,
 )
 _SYSTEM_EN = re.compile(
-    r"^(?:(?:the|our|this|a|an) )?(?:new |online |web |mobile )*(?:system|app|application|tool|platform|web ?site|site|portal|"
+    r"^(?:(?:the|our|this|a|an) )?(?:new |online |web |mobile )*(?:system|app|application|tool|platform|web ?site|"
+    r"site|portal|"
     r"software|solution|product|service|program|database|dashboard|bot)$|^(?:it|this)$",
     re.IGNORECASE,
 )
 _BASE_EN = re.compile(r"(?P<stem>\w+?)(?P<end>ies|es|s)$")
 _MODAL_DE = re.compile(
-    r"^(?P<subject>[^,;:]{1,70}?) (?P<modal>soll(?:en|te|ten)?|muss|müssen|möchten?|wollen|will|können|kann|dürfen|darf) "
+    r"^(?P<subject>[^,;:]{1,70}?) (?P<modal>soll(?:en|te|ten)?|muss|müssen|möchten?|wollen|will|können|kann|dürfen|"
+    r"darf) "
     r"(?P<action>.+)$",
     re.IGNORECASE,
 )
@@ -53,7 +59,8 @@ _GOES_ON = re.compile(
     r" (?:who|that|of|in|at|with|and|or|from|on|und|oder|die|der|aus|im|mit|mit|von) |,", re.IGNORECASE
 )
 _CLAUSES = re.compile(
-    r";\s+|,?\s+(?:and|but|und|aber)\s+(?=(?:we|they|it|the \w+|a \w+) (?:must|should|shall|want|need|has to|have to|would like|"
+    r";\s+|,?\s+(?:and|but|und|aber)\s+(?=(?:we|they|it|the \w+|a \w+) (?:must|should|shall|want|need|has to|"
+    r"have to|would like|"
     r"may|can)\b|(?:wir|sie|er|es|die \w+|der \w+|das \w+) (?:muss|müssen|soll|sollen|wollen|möchten)\b)",
     re.IGNORECASE,
 )
@@ -67,7 +74,8 @@ FILLER = re.compile(
 )
 _VAGUE = re.compile(r"(?:something|anything|a solution|some kind|etwas|eine lösung|irgend)\b", re.IGNORECASE)
 _SYSTEM_START = re.compile(
-    r"^(?:it|(?:the|this) (?:system|app|application|tool|platform|website|portal|software|program)) (?P<verb>\w+s) (?P<rest>.+)$",
+    r"^(?:it|(?:the|this) (?:system|app|application|tool|platform|website|portal|software|"
+    r"program)) (?P<verb>\w+s) (?P<rest>.+)$",
     re.IGNORECASE,
 )
 _PAST = re.compile(r"^\w+ \w+ed\b")

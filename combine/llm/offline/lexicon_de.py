@@ -45,11 +45,14 @@ GERMAN = Lexicon(
     common=frozenset(
         "der die das und oder in im zu den dem des mit von vom für auf ist sind war ein eine einen einem einer wir "
         "unser unsere unseren es dass als an am bei aus sie er ich nicht auch sich werden wird hat haben kann soll "
-        "sollen muss müssen wenn wie so nur noch nach vor bis um zum zur man da dann aber mehr".split()
+        "sollen muss müssen wenn wie so nur noch nach vor bis um zum zur man da dann aber mehr".split()  # noqa: SIM905  a list of this length would hide the words
     ),
     number=_NUM,
     measure=rf"(?:{_BOUND} )?{_NUM}{_UNIT}{_RATE}(?: (?:nach|vor) (?:der |dem )?[A-Z]\w+)?",
-    limit=rf"(?P<what>\b(?:höchstens|maximal|nicht mehr als|bis zu|max\.?) {_NUM}(?! (?:Minute|Stunde|Tag|Woche|Monat|Jahr|Euro|Prozent)){_UNIT}(?:{_RATE}))",
+    limit=(
+        rf"(?P<what>\b(?:höchstens|maximal|nicht mehr als|bis zu|max\.?) {_NUM}(?! (?:Minute|Stunde|Tag|Woche|"
+        rf"Monat|Jahr|Euro|Prozent)){_UNIT}(?:{_RATE}))"
+    ),
     money=_MONEY,
     date=_DATE,
     deadline=(
@@ -85,7 +88,8 @@ GERMAN = Lexicon(
     ),
     products=(
         r"\b(?:SAP|Excel|DATEV|Outlook|Google (?:Kalender|Maps|Drive)|Salesforce|WhatsApp|Slack|Teams|Stripe|PayPal|"
-        r"Shopify|WooCommerce|WordPress|Microsoft 365|SharePoint|Active Directory|Jira|Lexware|Odoo|Dynamics|Doctolib)\b"
+        r"Shopify|WooCommerce|WordPress|Microsoft 365|SharePoint|Active Directory|Jira|Lexware|Odoo|Dynamics|"
+        r"Doctolib)\b"
     ),
     goal=(
         r"\b(?:wir (?:wollen|möchten|wünschen|brauchen|benötigen|suchen|planen)|ich (?:möchte|will|"
@@ -121,8 +125,11 @@ GERMAN = Lexicon(
         r"noch offen|zu klären|hängt davon ab|möglicherweise|wahrscheinlich|vermutlich|irgendwie|"
         r"befürcht\w+|Sorgen?|Risik\w+|Angst|Bedenken|unzuverlässig)\b|\?\s*$"
     ),
-    today=r"\b(?:heute|derzeit|zurzeit|aktuell|momentan|im Moment|bisher|bislang|letzte[ns] (?:Jahr|Sommer|Winter|Woche|"
-    r"Monat)|letztes Jahr|seit letztem)\b",
+    today=(
+        r"\b(?:heute|derzeit|zurzeit|aktuell|momentan|im Moment|bisher|bislang|letzte[ns] (?:Jahr|Sommer|Winter|"
+        r"Woche|"
+        r"Monat)|letztes Jahr|seit letztem)\b"
+    ),
     conditional=r"^(?P<cond>(?:wenn|falls|sobald|während|nachdem|bevor)\b[^,]+),\s*(?:dann )?(?P<rest>.+)$",
     addressed=(
         r"\b(?:ignorier\w* (?:\w+ ){0,3}(?:Anweisungen|Regeln|Vorgaben)|du bist (?:ein|eine) (?:KI|Assistent\w*|"
@@ -143,10 +150,13 @@ GERMAN = Lexicon(
     section_want=r"(?:\b(?:wünschen|wollen|Ziele?|Funktionen|Wunsch|Wünsche|Bedarf|Soll-?Zustand|vereinbart|"
     r"Umfang|Ideen|brauchen)\b|anforderungen\b)",
     section_limits=r"(?:\b(?:Vorgaben|Grenzen|beachten|Budget|Fristen|Termine|Zeitplan|Regeln)\b|bedingungen\b)",
-    section_out=r"\b(?:nicht (?:im Umfang|Teil|enthalten|gewünscht)|Abgrenzung|außerhalb|ausgeschlossen|Nicht-?Ziele)\b",
+    section_out=(
+        r"\b(?:nicht (?:im Umfang|Teil|enthalten|gewünscht)|Abgrenzung|außerhalb|ausgeschlossen|Nicht-?Ziele)\b"
+    ),
     section_people=r"^(?:anwesend|Teilnehmer\w*|Beteiligte|Ansprechpartner\w*|Team)\b",
     user_count=(
-        rf"{_NUM}(?: \w+)? (?:Nutzer\w*|Kund\w+|Personen|Patient\w+|Mitglieder\w*|Besucher\w*|Bestellungen|Buchungen|Haushalte|"
+        rf"{_NUM}(?: \w+)? (?:Nutzer\w*|Kund\w+|Personen|Patient\w+|Mitglieder\w*|Besucher\w*|Bestellungen|"
+        rf"Buchungen|Haushalte|"
         r"Lieferungen|Anfragen|Schüler\w*|Mitarbeit\w+|Fahrer\w*|Anrufe|Fälle|Termine|Aufträge)\b|"
         rf"{_NUM}[\w -]{{1,30}} (?:pro|am|je|in der|im) (?:Tag|Woche|Monat|Stunde|Jahr)\b"
     ),
@@ -171,7 +181,7 @@ GERMAN = Lexicon(
             "served": r"Kund(?:e|en|innen|in)\b(?: und Kund\w+)?|Patient(?:en|innen|in)?|Gäste|Gast|Mitglieder|"
             r"Mitglied|Nutzer(?:innen|n)?|Benutzer(?:innen|n)?|Besucher(?:innen|n)?|Schüler(?:innen|n)?|Eltern|Kinder|"
             r"Bürger(?:innen|n)?|Mieter(?:innen|n)?|Haushalte|Fahrgäste|Antragsteller(?:innen)?|Familien",
-            "staff": r"\w*[Mm]itarbeiter(?:innen|n|in)?|Mitarbeitende[n]?|Angestellte[n]?|Bäcker(?:innen|n)?|"
+            "staff": r"\w*[Mm]itarbeiter(?:innen|n|in)?|Mitarbeitende[n]?|\w*[Aa]ngestellte[n]?|Bäcker(?:innen|n)?|"
             r"Mechaniker(?:innen|n)?|Auszubildende[rn]?|Empfang|Pfleger(?:innen|n)?|Pflegekräfte[n]?|"
             r""
             r"\w*[Ff]ahrer(?:innen|n)?|Techniker(?:innen|n)?|Monteure[n]?|Ehrenamtliche[n]?|Freiwillige[n]?|"

@@ -22,7 +22,8 @@ _BOUND = (
 )
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = (
-    rf"(?:\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\b(?:,? \d{{4}})?|\b{_MONTH} (?:\d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}})?|"
+    rf"(?:\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\b(?:,? \d{{4}})?|\b{_MONTH} (?:\d{{1,2}}(?:st|nd|rd|"
+    rf"th)?\b(?:,? \d{{4}})?|"
     rf"\d{{4}}\b)|\b(?:in|by|until|till|before|end of|mid-?) {_MONTH}\b|"
     r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\bQ[1-4](?: \d{4})?\b|"
     r"\b(?:spring|summer|autumn|fall|winter)(?: of)? \d{4}\b|\b(?:end|beginning|start|middle) of (?:the )?"
@@ -31,7 +32,8 @@ _DATE = (
 )
 _MONEY = (
     r"(?:(?:[\u20ac$\u00a3]|\b(?:EUR|USD|GBP|CHF)\b) ?\d[\d.,]*(?: ?(?:k|m|million|thousand))?|"
-    r"\b\d[\d.,]*(?: ?(?:k|million|thousand))? ?(?:[\u20ac$\u00a3]|(?:euros?|dollars?|pounds?|francs?|EUR|USD|GBP|CHF)\b))"
+    r"\b\d[\d.,]*(?: ?(?:k|million|thousand))? ?(?:[\u20ac$\u00a3]|(?:euros?|dollars?|pounds?|francs?|EUR|USD|GBP|"
+    r"CHF)\b))"
 )
 _PERSONAL = (
     r"\b(?:personal (?:data|information|details)|names?|address(?:es)?|birth(?: ?days?| dates?)|dates? of birth|"
@@ -45,13 +47,14 @@ ENGLISH = Lexicon(
     common=frozenset(
         "the a an and or of to in on for with is are was be by we our it that this as at from you they not have has "
         "i my their his her its but if can will should must would there which who when what how all any do does so "
-        "than then into them us only also more one".split()
+        "than then into them us only also more one".split()  # noqa: SIM905  a list of this length would hide the words
     ),
     number=_NUM,
     measure=rf"(?:{_BOUND} )?{_NUM}{_UNIT}{_RATE}(?: (?:after|before) [a-z]+(?: [a-z]+ repair| [a-z]+ visit)?)?",
     limit=(
         rf"(?P<what>\b(?:at most|no more than|not more than|a maximum of|maximum|max\.?|only up to|up to|"
-        rf"never (?:\w+ ){{1,3}}(?:more than|over)) {_NUM}(?! (?:minute|hour|day|week|month|year|euro|dollar|percent)){_UNIT}(?:{_RATE}))"
+        rf"never (?:\w+ ){{1,3}}(?:more than|over)) {_NUM}(?! (?:minute|hour|day|week|month|year|euro|dollar|"
+        rf"percent)){_UNIT}(?:{_RATE}))"
     ),
     money=_MONEY,
     date=_DATE,
@@ -72,13 +75,17 @@ ENGLISH = Lexicon(
         r"\b(?:gdpr|hipaa|ccpa|pci|laws?|legal(?:ly)?|regulat\w+|compl(?:y|ies|iance|iant)|data protection|privacy|"
         r"personal (?:data|information)|retention|wcag|licen[cs]e|certif\w+|audit\w*|statutory|"
         r"(?:delet\w+|eras\w+) (?:after|within|\w+ \w+ after)|"
-        r"(?:stays?|stored|hosted|kept|remains?) (?:in|within|inside) (?:the )?(?:EU|European|country|Germany|Switzerland|"
+        r"(?:stays?|stored|hosted|kept|remains?) (?:in|within|inside) (?:the )?(?:EU|European|country|Germany|"
+        r"Switzerland|"
         r"Austria|UK|United))\b"
     ),
     place=r"\b(?:in|within|inside) (?:the )?(?:EU|European Union|Germany|Switzerland|Austria|UK|United Kingdom|USA|"
     r"United States|Canada|Europe|country)\b",
     erase=r"\b(?:delet\w+|eras\w+|remov\w+ after|retention)\b",
-    capacity=rf"\b(?:at most|no more than|a maximum of|maximum|only|up to|limit(?:ed)? to|with) {_NUM}|^\W*(?:some )?{_NUM} ",
+    capacity=(
+        rf"\b(?:at most|no more than|a maximum of|maximum|only|up to|limit(?:ed)? to|with) {_NUM}|"
+        rf"^\W*(?:some )?{_NUM} "
+    ),
     system=(
         r"\b(?:existing|already (?:use|have|run)|(?:current|old|till|booking|accounting|legacy) (?:system|software|"
         r"program)|our (?:system|software|database|server|website)|spreadsheets?|servers?|database|api|interfaces?|"
@@ -96,11 +103,13 @@ ENGLISH = Lexicon(
         r"Zendesk|Mailchimp|Odoo|Dynamics)\b"
     ),
     goal=(
-        r"\b(?:(?:we|i)(?: really| also)? (?:want|would like|hope|wish|aim|plan)|(?:we|i)'d like|goals?|aims?|objectives?|"
+        r"\b(?:(?:we|i)(?: really| also)? (?:want|would like|hope|wish|aim|plan)|(?:we|i)'d like|goals?|aims?|"
+        r"objectives?|"
         r"purpose|vision|the idea is)\b"
     ),
     success=(
-        r"\b(?:call it a success|(?:would be|is|be) (?:a )?success(?:ful)?|success means|succeeds?)\b[^,:;]*?(?:if|when|:)"
+        r"\b(?:call it a success|(?:would be|is|be) (?:a )?success(?:ful)?|success means|succeeds?)\b[^,:;]*?(?:if|"
+        r"when|:)"
         r",? (?P<rest>.+)$"
     ),
     need=(
@@ -110,34 +119,47 @@ ENGLISH = Lexicon(
     strong=r"\b(?:must|shall|ha(?:s|ve) to|needs?|required|essential|critical|mandatory|never|vital)\b",
     weak=r"\b(?:could|nice to have|optional(?:ly)?|ideally|if possible|eventually|one day|would be nice|bonus)\b",
     problem=(
-        r"\b(?:los(?:e|es|ing|t)|forg[eo]t\w*|problems?|too (?:slow|long|many|much|late|often|expensive)|far too|errors?|"
+        r"\b(?:los(?:e|es|ing|t)|forg[eo]t\w*|problems?|too (?:slow|long|many|much|late|often|expensive)|far too|"
+        r"errors?|"
         r"mistakes?|wrong|mess(?:y)?|chaos|chaotic|complain\w*|frustrat\w+|manual(?:ly)?|by hand|wast\w+|duplicat\w+|"
         r"twice|missed|unhappy|annoy\w*|overload\w*|nobody knows|no ?one knows|confus\w+|double[- ]book\w*|"
         r"interrupt\w*|for nothing|got nothing|cannot find|takes? (?:too )?(?:hours|days|weeks))\b"
     ),
     out=(
         r"\b(?:do not|don't|does not|doesn't) (?:want|need|plan|require|intend)(?: to(?: have| build| use)?)? "
-        r"(?P<what>[^;.,]+?)(?=,? and (?:nobody|no|we|it)\b|[;.,]|$)|(?P<what2>[^;,.]+?) (?:is|are) (?:explicitly )?(?:out of scope|not (?:part of|in scope|needed|required|included|"
-        r"planned|wanted))\b|\b(?:out of scope|excluded|not included|not part of (?:it|this|the project))\b(?: (?:is|are))?"
-        r"[: ]+(?P<what3>[^;.]+)|\bno need (?:for|of) (?P<what4>[^;.]+)|\b(?P<what5>nobody (?:pays|needs|wants|uses) [^;.]+)"
+        r"(?P<what>[^;.,]+?)(?=,? and (?:nobody|no|we|it)\b|[;.,]|$)|(?P<what2>[^;,.]+?) (?:is|"
+        r"are) (?:explicitly )?(?:out of scope|not (?:part of|in scope|needed|required|included|"
+        r"planned|wanted))\b|\b(?:out of scope|excluded|not included|not part of (?:it|this|"
+        r"the project))\b(?: (?:is|are))?"
+        r"[: ]+(?P<what3>[^;.]+)|\bno need (?:for|of) (?P<what4>[^;.]+)|\b(?P<what5>nobody (?:pays|needs|wants|"
+        r"uses) [^;.]+)"
         r"|^no (?P<what6>[^;.:]+?)(?: (?:is|are) (?:needed|wanted|planned|required))?$"
     ),
-    later=r"\b(?:later (?:phase|version|on)|phase (?:2|two)|second phase|version 2|not (?:in|for) the first|not for now|next year)\b",
+    later=(
+        r"\b(?:later (?:phase|version|on)|phase (?:2|two)|second phase|version 2|not (?:in|for) the first|"
+        r"not for now|next year)\b"
+    ),
     negative=r"\b(?:not|never|no|nobody|none|without|cannot)\b|n't\b",
     opens=(
-        r"\b(?:maybe|perhaps|might|not sure|unsure|unclear|unknown|tbd|to be (?:decided|defined|confirmed)|open question|"
-        r"(?:do not|don't) know|depends on|possibly|probably|somehow|worr(?:y|ied)|afraid|concern(?:ed)?|risk\w*|fears?|"
+        r"\b(?:maybe|perhaps|might|not sure|unsure|unclear|unknown|tbd|to be (?:decided|defined|confirmed)|"
+        r"open question|"
+        r"(?:do not|don't) know|depends on|possibly|probably|somehow|worr(?:y|ied)|afraid|concern(?:ed)?|risk\w*|"
+        r"fears?|"
         r"unreliable|undecided|or so)\b|\?\s*$"
     ),
     today=r"\b(?:today|currently|at the moment|right now|at present|last (?:year|summer|winter|spring|week|month)|"
     r"this (?:spring|summer|autumn|winter|year)|so far|since last)\b",
     conditional=r"^(?P<cond>(?:if|when|whenever|once|as soon as|while|after|before)\b[^,]+),\s*(?:then )?(?P<rest>.+)$",
     addressed=(
-        r"\b(?:ignore (?:\w+ ){0,3}(?:instructions?|rules|above)|(?:you are|as) an? (?:ai|assistant|language model|reviewer)|"
+        r"\b(?:ignore (?:\w+ ){0,3}(?:instructions?|rules|above)|(?:you are|as) an? (?:ai|assistant|language model|"
+        r"reviewer)|"
         r"system prompt|approve (?:this|the) (?:document|draft|brief)|(?:set|give|make) (?:the )?verdict|"
         r"(?:output|reply|respond) (?:only )?(?:with|in) (?:json|xml|markdown))\b"
     ),
-    decides=r"^(?P<who>[^,]{2,60}?) (?P<act>(?:decides?|approves?|is responsible for|are responsible for|signs? off|owns?) .+)$",
+    decides=(
+        r"^(?P<who>[^,]{2,60}?) (?P<act>(?:decides?|approves?|is responsible for|are responsible for|signs? off|"
+        r"owns?) .+)$"
+    ),
     personal=_PERSONAL,
     read_verbs=(
         r"^(?:see|view|show|list|search|find|check|look|track|read|compare|print|download|know|browse|monitor|filter|"
@@ -145,23 +167,35 @@ ENGLISH = Lexicon(
     ),
     write_verbs=(
         r"^(?:order|book|enter|add|create|register|choose|upload|submit|record|cancel|change|edit|reserve|apply|sign|"
-        r"approve|assign|delete|move|describe|save|store|fill|import|update|pick|select|request|return|confirm|pay|mark|"
+        r"approve|assign|delete|move|describe|save|store|fill|import|update|pick|select|request|return|confirm|pay|"
+        r"mark|"
         r"report|ask|post|write|note|plan|schedule|manage|keep)\b"
     ),
-    send_verbs=r"^(?:(?:get|receive|have) (?:[\w-]+ ){0,3}?(?:confirmation|message|e-?mail|reminder|notification|sms)|send|notify|e-?mail|remind|inform|alert|warn|call|message|tell)\b",
+    send_verbs=(
+        r"^(?:(?:get|receive|have) (?:[\w-]+ ){0,3}?(?:confirmation|message|e-?mail|reminder|notification|sms)|"
+        r"send|notify|e-?mail|remind|inform|alert|warn|call|message|tell)\b"
+    ),
     heading=r"^(?:what|how|why|who|when|where)\b",
     cap=r"\b(?:never|must not|not) (?:\w+ ){1,3}?(?:more than|over|exceed)\b|\bnot exceed\b",
-    section_today=r"\b(?:today|current(?:ly)?|situation|background|problems?|as is|how it works|status quo|about us|context)\b",
+    section_today=(
+        r"\b(?:today|current(?:ly)?|situation|background|problems?|as is|how it works|status quo|about us|"
+        r"context)\b"
+    ),
     section_want=(
         r"\b(?:want|goals?|aims?|objectives?|requirements?|features?|functions?|agreed|wish(?:es)?|needs?|scope|"
         r"should do|user stories|must haves?|nice to have|ideas?|what it does|deliverables?)\b"
     ),
-    section_limits=r"\b(?:respect|constraints?|limits?|conditions?|rules|budget|deadlines?|timeline|non-functional|restrictions?)\b",
+    section_limits=(
+        r"\b(?:respect|constraints?|limits?|conditions?|rules|budget|deadlines?|timeline|non-functional|"
+        r"restrictions?)\b"
+    ),
     section_out=r"\b(?:out of scope|not (?:in|part|want|need|included)|excluded?|non-goals?|won't)\b",
     section_people=r"^(?:present|participants|attendees|attending|people|team|stakeholders|contacts?)\b",
     user_count=(
-        rf"{_NUM}(?: \w+)? (?:users?|customers?|people|patients?|members?|visitors?|orders?|bookings?|households?|places|"
-        r"deliver(?:y|ies)|bicycles|requests?|students?|employees?|staff|drivers?|volunteers?|calls?|cases?|tickets?)\b|"
+        rf"{_NUM}(?: \w+)? (?:users?|customers?|people|patients?|members?|visitors?|orders?|bookings?|households?|"
+        rf"places|"
+        r"deliver(?:y|ies)|bicycles|requests?|students?|employees?|staff|drivers?|volunteers?|calls?|cases?|"
+        r"tickets?)\b|"
         rf"{_NUM}[\w -]{{1,30}} (?:a|per|each|every) (?:day|week|month|hour|year)\b"
     ),
     hosting=r"\b(?:host(?:ed|ing)?|cloud|on[- ]premises?|own servers?|data cent(?:re|er)|in the EU|AWS|Azure)\b",
@@ -174,9 +208,13 @@ ENGLISH = Lexicon(
             rf"(?:within|under|in) {_NUM} (?:milli)?seconds?)\b",
             "reliability": r"\b(?:availab\w+|uptime|back-?ups?|24/7|outages?|reliab\w+|offline|no (?:network|internet|"
             r"connection)|around the clock|must not (?:fail|crash)|restor\w+)\b",
-            "usability": r"\b(?:eas(?:y|ily)|simple|intuitive|user[- ]friendly|taps?|clicks?|accessib\w+|wcag|languages?|"
-            r"speak|elderly|retired|gloves|greasy|large (?:print|letters|buttons)|understandable)\b",
-            "compatibility": r"\b(?:smartphones?|mobile|tablets?|browsers?|android|ios|iphones?|windows|own (?:tele)?phones?)\b",
+            "usability": (
+                r"\b(?:eas(?:y|ily)|simple|intuitive|user[- ]friendly|taps?|clicks?|accessib\w+|wcag|languages?|"
+                r"speak|elderly|retired|gloves|greasy|large (?:print|letters|buttons)|understandable)\b"
+            ),
+            "compatibility": (
+                r"\b(?:smartphones?|mobile|tablets?|browsers?|android|ios|iphones?|windows|own (?:tele)?phones?)\b"
+            ),
             "maintainability": r"\b(?:maintain\w*|extend\w*|extensib\w*|change it ourselves)\b",
         }
     ),
@@ -190,10 +228,16 @@ ENGLISH = Lexicon(
             r"chefs?|couriers?|sales ?(?:people|persons?|reps?|team)|agents?|operators?|workers?|"
             r"librarians?|trainers?|coaches|bookkeepers?|dispatchers?|planners?|editors?|analysts?|inspectors?|"
             r"caretakers?|farmers?|gardeners?|warehouse|team",
-            "profession": r"doctors?|nurses?|therapists?|physiotherapists?|physicians?|teachers?|engineers?|developers?|"
-            r"accountants?|lawyers?|architects?|pharmacists?|psychologists?|researchers?|scientists?",
-            "lead": r"managers?|management|directors?|bosses|boss|chair|owner of the (?:shop|company)|board|heads? of \w+|"
-            r"treasurer|supervisors?|administrators?|admins?|product owners?|ceo|cfo|cto|principal|foreman|coordinators?",
+            "profession": (
+                r"doctors?|nurses?|therapists?|physiotherapists?|physicians?|teachers?|engineers?|developers?|"
+                r"accountants?|lawyers?|architects?|pharmacists?|psychologists?|researchers?|scientists?"
+            ),
+            "lead": (
+                r"managers?|management|directors?|bosses|boss|chair|owner of the (?:shop|company)|board|"
+                r"heads? of \w+|"
+                r"treasurer|supervisors?|administrators?|admins?|product owners?|ceo|cfo|cto|principal|foreman|"
+                r"coordinators?"
+            ),
             "outside": r"suppliers?|partners?|vendors?|contractors?|shops|schools|shelters|carriers?|agenc(?:y|ies)|"
             r"insurers?|insurance companies|banks?|foundation|sponsors?|donors?|landlords?",
             "authority": r"authorit(?:y|ies)|city|council|municipality|government|tax office|regulators?|auditors?|"

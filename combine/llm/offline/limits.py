@@ -12,13 +12,21 @@ def constraint_type(statement: Statement, cues: Cues, wish: Wish | None) -> str 
     if statement.section in (Section.TODAY, Section.OUT, Section.PEOPLE) or statement.is_a("success"):
         return None
     asks = wish is not None and wish.party is Party.PEOPLE and not wish.negated
+    return _stated(statement, asks=asks) or _implied(statement, cues, wish, asks=asks)
+
+
+def _stated(statement: Statement, *, asks: bool) -> str | None:
+    """Limits that are limits wherever they stand."""
     if statement.is_a("no_money") or (statement.is_a("budget") and statement.is_a("money")):
         return "budget"
     if statement.is_a("deadline") and statement.is_a("date", "deadline_span"):
         return "time"
     lawful = statement.is_a("law") or (statement.is_a("personal") and statement.is_a("erase", "negative"))
-    if lawful and not asks and _binds(statement):
-        return "regulatory"
+    return "regulatory" if lawful and not asks and _binds(statement) else None
+
+
+def _implied(statement: Statement, cues: Cues, wish: Wish | None, *, asks: bool) -> str | None:
+    """Limits that are wishes under a heading of wishes."""
     if statement.section is Section.WANT or statement.topic:
         return None
     if (
@@ -28,10 +36,11 @@ def constraint_type(statement: Statement, cues: Cues, wish: Wish | None) -> str 
         and _names_people(statement.text, cues)
     ):
         return "resource"
-    if statement.section is Section.LIMITS:
-        return "technical"
-    named = statement.is_a("exchange", "products") or (statement.is_a("system") and not statement.is_a("goal"))
-    return "technical" if named and wish is None and not statement.is_a("problem", "opens") else None
+    existing = statement.is_a("exchange", "products", "system")
+    if statement.section is Section.LIMITS and not statement.is_a("opens"):
+        return "technical" if existing or not statement.is_a("out") else None
+    named = existing and wish is None and not statement.is_a("problem", "opens", "goal")
+    return "technical" if named else None
 
 
 def quality_of(statement: Statement, cues: Cues, wish: Wish | None) -> str | None:

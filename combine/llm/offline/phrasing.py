@@ -46,7 +46,8 @@ def criteria(wish: Wish, reading: Reading) -> list[str]:
         (k for k in ("send", "read", "write") if reading.cues.has(f"{k}_verbs", ADVERB.sub("", action))), "other"
     )
     told = shorten(bare(wish.statement.text), ACTION_WORDS)
-    if (wish.party is Party.THING or wish.whole) and not wish.negated:
+    capped = wish.statement.is_a("cap") or (wish.party is Party.THING and wish.statement.is_a("limit"))
+    if (wish.party is Party.THING or wish.whole) and not (wish.negated or capped):
         return [c.format(text=told) for c in frames.as_told]
     if wish.negated:
         kind = "never"
@@ -61,7 +62,7 @@ def criteria(wish: Wish, reading: Reading) -> list[str]:
     else:
         done = frames.is_done.format(text=short)
     found = [c.format(done=done, text=short) for c in frames.criteria[kind]]
-    if wish.statement.is_a("cap"):
+    if capped:
         found = [c.format(text=told) for c in frames.limit_criteria]
     return found
 
@@ -70,20 +71,16 @@ def _english(wish: Wish) -> str | None:
     action = _third(wish.action or wish.thing, own=wish.party is Party.CLIENT)
     if _SELF.search(action) or (wish.negated and wish.party is Party.CLIENT):
         return None
-    if wish.thing and wish.party is Party.PEOPLE:
-        return f"the system shall provide {_third(lower_first(wish.subject))} with {lower_first(action)}"
     if wish.thing:
-        return f"the system shall provide {lower_first(action)}"
-    if wish.negated:
-        return f"{_named(wish)} shall not {action}"
+        whom = f" {_third(lower_first(wish.subject))} with" if wish.party is Party.PEOPLE else ""
+        return f"the system shall provide{whom} {lower_first(action)}"
+    if wish.negated or wish.party is Party.THING or action.startswith("be "):
+        return f"{_named(wish)} shall {'not ' if wish.negated else ''}{action}"
     if wish.party is Party.SYSTEM:
         return f"the system shall {action}"
-    if wish.party is Party.CLIENT:
-        return f"the system shall let the client {action}"
-    if wish.party is Party.THING or action.startswith("be "):
-        return f"{_named(wish)} shall {action}"
-    subject = _third(lower_first(wish.subject))
-    if wish.modal in ("must", "has to", "have to") and not action.startswith(("see", "know", "get", "find", "view")):
+    subject = "the client" if wish.party is Party.CLIENT else _third(lower_first(wish.subject))
+    binding = wish.party is Party.PEOPLE and wish.modal in ("must", "has to", "have to")
+    if binding and not action.startswith(("see", "know", "get", "find", "view")):
         return f"the system shall require {subject} to {action}"
     return f"the system shall let {subject} {action}"
 
@@ -93,6 +90,8 @@ def _german(wish: Wish, reading: Reading) -> str | None:
         return bare(wish.statement.text) if not wish.condition else None
     if wish.thing:
         return reading.frames.provide.format(text=wish.thing)
+    if wish.party is Party.THING:
+        return bare(wish.statement.text)
     if wish.modal.startswith(("möcht", "woll", "will", "kann", "könn", "dürf", "darf")):
         who = wish.subject if wish.party is Party.PEOPLE else reading.frames.client_short
         return reading.frames.enable.format(who=who, text=wish.action)

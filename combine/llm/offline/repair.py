@@ -1,4 +1,4 @@
-"""A draft that came back: its items and ids stay, sources are mended, and what a person or a review said is recorded."""
+"""A draft that came back: items and ids stay, sources are mended, what a person or a review said is recorded."""
 
 from __future__ import annotations
 

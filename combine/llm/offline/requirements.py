@@ -22,7 +22,7 @@ from combine.workflows.words import tokens, word_count
 
 MAX_FUNCTIONAL, MAX_QUALITIES, MAX_ENTITIES, MAX_SYSTEMS = 26, 10, 8, 8
 TEXT_WORDS, TITLE_WORDS = 60, 12
-SAME_STATEMENT = 0.6
+SAME_STATEMENT = 0.85
 """Share of an objective's words that stand in the statement it comes from."""
 MIN_WORDS = 4
 MAX_BACKWARDS = 8
@@ -69,7 +69,7 @@ def draft_requirements(reading: Reading, ids: Ids) -> Json:
 def _functional(given: _Sources) -> list[Json]:
     reading, goals = given.reading, given.items("objectives")
     found: list[Json] = []
-    for wish in wishes_of(given.reading, given.standing):
+    for wish in wishes_of(given.reading, given.standing, given.ruled):
         own = [g for g in goals if _is_from(str(g.get("description", "")), wish.statement, reading)]
         found.append(_of_wish(wish, own, given))
     for statement in _unread(given):
@@ -82,7 +82,7 @@ def _functional(given: _Sources) -> list[Json]:
 
 def _unread(given: _Sources) -> Iterator[Statement]:
     """Lines under a heading of wishes that the rules cannot take apart but that ask for something."""
-    cues, read = given.reading.cues, {w.statement.ref for w in wishes_of(given.reading, given.standing)}
+    cues, read = given.reading.cues, {w.statement.ref for w in wishes_of(given.reading, given.standing, given.ruled)}
     for s in given.standing:
         plain = s.section is Section.WANT and not s.is_a("out", "no_money", "success") and s.ref not in read
         if not plain or constraint_type(s, cues, wish_of(s, cues)) is not None:
@@ -181,7 +181,7 @@ def _is_from(text: str, statement: Statement, reading: Reading) -> bool:
 
 def _qualities(given: _Sources) -> Iterator[Json]:
     reading = given.reading
-    functional = {w.statement.ref for w in wishes_of(given.reading, given.standing)}
+    functional = {w.statement.ref for w in wishes_of(given.reading, given.standing, given.ruled)}
     for statement in given.standing:
         if statement.topic:
             yield from _answered(statement, given)

@@ -61,8 +61,7 @@ def _conflicts(reading: Reading) -> Iterator[Json]:
         yield _finding(
             "minor" if ruling.answer else "major",
             "consistency",
-            "project-discovery" if item else "brief",
-            item or ruling.conflict.first.ref,
+            ("project-discovery", item) if item else ("brief", ruling.conflict.first.ref),
             frames.found_conflict.format(first=first, second=second),
             frames.mend_conflict,
         )
@@ -80,7 +79,7 @@ def _addressed(reading: Reading) -> Iterator[Json]:
     for statement in reading.brief:
         if statement.is_a("addressed"):
             text = reading.frames.found_addressed.format(text=shorten(bare(statement.text), TEXT_WORDS))
-            yield _finding("minor", "clarity", "brief", statement.ref, text, reading.frames.mend_addressed)
+            yield _finding("minor", "clarity", ("brief", statement.ref), text, reading.frames.mend_addressed)
 
 
 def _unused(reading: Reading) -> Iterator[Json]:
@@ -90,15 +89,14 @@ def _unused(reading: Reading) -> Iterator[Json]:
     wanting = [s for s in told if s.section is not Section.TODAY and s.is_a("need", "goal", "law", "limit", "money")]
     for statement in wanting[:MAX_UNUSED]:
         text = frames.found_unused.format(text=shorten(bare(statement.text), TEXT_WORDS))
-        yield _finding("minor", "completeness", "brief", statement.ref, text, frames.mend_unused)
+        yield _finding("minor", "completeness", ("brief", statement.ref), text, frames.mend_unused)
     rest = [s for s in told if s not in wanting[:MAX_UNUSED]]
     if rest:
         refs = _listed([s.ref for s in rest])
         yield _finding(
             "observation",
             "completeness",
-            "brief",
-            rest[0].ref,
+            ("brief", rest[0].ref),
             frames.found_background.format(refs=refs),
             frames.mend_background,
         )
@@ -117,7 +115,7 @@ def _assumptions(reading: Reading) -> Iterator[Json]:
     if found:
         ids = sorted(dict.fromkeys(number for _, number in found))
         text = frames.found_assumption.format(ids=", ".join(ids[:20]))
-        yield _finding("observation", "alignment", *found[0], text, frames.mend_assumption)
+        yield _finding("observation", "alignment", found[0], text, frames.mend_assumption)
 
 
 def _hints(reading: Reading) -> Iterator[Json]:
@@ -128,19 +126,20 @@ def _hints(reading: Reading) -> Iterator[Json]:
             continue
         known = {i.id for i in iter_items(documents.get(name, {}))} | {ref for ref, _ in reading.sections.sentences}
         text = reading.frames.found_hint.format(text=shorten(bare(str(hint.get("message", ""))), TEXT_WORDS))
-        yield _finding("observation", "clarity", name, item if item in known else "", text, reading.frames.mend_hint)
+        yield _finding("observation", "clarity", (name, item if item in known else ""), text, reading.frames.mend_hint)
 
 
-def _finding(severity: str, category: str, document: str, item: str, text: str, mend: str) -> Json:
-    finding: Json = {
+def _finding(severity: str, category: str, place: tuple[str, str], text: str, mend: str) -> Json:
+    """``place`` is the document and the item in it, which may be empty."""
+    document, item = place
+    return {
         "document": document,
-        "item": item,
+        **({"item": item} if item else {}),
         "description": text,
         "category": category,
         "severity": severity,
         "recommendation": mend,
     }
-    return finding if item else {k: v for k, v in finding.items() if k != "item"}
 
 
 def _of_document(name: str, findings: Sequence[Json]) -> Json:

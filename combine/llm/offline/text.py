@@ -49,7 +49,7 @@ def capital(text: str) -> str:
 def lower_first(text: str) -> str:
     """The text with its first letter in lower case, unless its first word is a name or an abbreviation."""
     word = text.split(" ", 1)[0]
-    return text if any(c.isupper() for c in word[1:]) or word in ("I",) else text[:1].lower() + text[1:]
+    return text if any(c.isupper() for c in word[1:]) or word == "I" else text[:1].lower() + text[1:]
 
 
 def sentence(text: str) -> str:
