@@ -22,6 +22,7 @@ from combine.workflows.catalog import Catalog, load_catalog
 
 if TYPE_CHECKING:
     from combine.engine.engine import Engine
+    from combine.services.doctor import DoctorService
     from combine.services.executions import ExecutionService
 
 Report = Callable[[str], None]
@@ -84,6 +85,18 @@ def check_models(settings: Settings, model: str, workflow_id: str, warn: Report)
         factory.provider(ref)
 
 
+def doctor(settings: Settings) -> DoctorService:
+    """Looks at what the other commands need; opens and starts nothing by being made."""
+    from combine.services.doctor import DoctorService  # noqa: PLC0415 - one command needs it
+
+    secret = settings.database_url
+    return DoctorService(
+        None if secret is None else secret.get_secret_value(),
+        settings.data_dir,
+        ProviderFactory(llm_config(settings)),
+    )
+
+
 async def database_url(settings: Settings, report: Report) -> str:
     """The configured database's URL, or that of the embedded server, which is started if it is not up."""
     if settings.database_url is not None:
@@ -103,12 +116,12 @@ async def open_reading(settings: Settings, report: Report) -> AsyncIterator[Read
 
 @asynccontextmanager
 async def open_working(
-    settings: Settings, report: Report, *, kind: str = "cli", shared: bool = False
+    settings: Settings, report: Report, *, kind: str = "cli", shared: bool = False, start: bool = True
 ) -> AsyncIterator[Working]:
     """The same, with the engine running in this process.
 
     ``shared``: take segments from the queue that all workers share; otherwise only those of this process's own
-    commands.
+    commands. ``start=False``: for what only ends an execution; the engine takes nothing.
     """
     from combine.engine.engine import Engine  # noqa: PLC0415 - half a second that only working commands pay
     from combine.execution.runner import ExecutionRunner  # noqa: PLC0415 - as above
@@ -138,8 +151,9 @@ async def open_working(
             concurrency=settings.worker_concurrency,
             drain_grace_s=settings.drain_grace.total_seconds(),
         )
-        stack.push_async_callback(engine.drain)
-        await engine.start()
+        if start:
+            stack.push_async_callback(engine.drain)
+            await engine.start()
         yield Working(
             settings=reading.settings,
             database=reading.database,

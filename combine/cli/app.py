@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from combine import __version__
-from combine.cli import commands
+from combine.cli import command_groups, commands
 from combine.errors import CombineError
 
 _DEBUG = "--debug"
@@ -45,6 +45,8 @@ def build_app() -> typer.Typer:
         callback=_callback,
     )
     commands.register(app)
+    command_groups.register(app)
+    commands.register_rest(app)
     return app
 
 

@@ -5,6 +5,7 @@ What a command does is imported when it is called, so that `combine --help` load
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -14,11 +15,14 @@ from combine.cli.options import (
     Budget,
     Decision,
     Execution,
+    Grouping,
     Json,
     NoQuestions,
     Out,
+    Project,
     Step,
 )
+from combine.workflows.statuses import ExecutionStatus as Status
 
 
 def run(
@@ -122,7 +126,94 @@ def resume(
     execute(resume(execution, action, guidance, budget, Output(out, as_json)))
 
 
+def cancel(execution: Execution, *, as_json: Json = False) -> None:
+    """End an execution for good; what it has made stays."""
+    from combine.cli.looking import cancel
+    from combine.cli.runtime import execute
+
+    execute(cancel(execution, json=as_json))
+
+
+def list_(
+    *,
+    project: Project = None,
+    status: Annotated[
+        Status | None, typer.Option("--status", help="Only those in this status.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="How many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List executions, the newest first."""
+    from combine.cli.looking import list_executions
+    from combine.cli.runtime import execute
+
+    execute(list_executions(project, status, limit, json=as_json))
+
+
+def show(execution: Execution, *, as_json: Json = False) -> None:
+    """Show steps, questions, findings, calls and cost."""
+    from combine.cli.looking import show
+    from combine.cli.runtime import execute
+
+    execute(show(execution, json=as_json))
+
+
+def watch(execution: Execution, *, as_json: Json = False) -> None:
+    """Follow an execution live, until it rests.
+
+    With --json one line for each event. The exit code says where the execution stands then.
+    """
+    from combine.cli.looking import watch
+    from combine.cli.runtime import execute
+
+    execute(watch(execution, json=as_json))
+
+
+def costs(
+    *,
+    by: Annotated[Grouping, typer.Option("--by", help="What to add up.")] = Grouping.DAY,
+    project: Project = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", formats=["%Y-%m-%d"], metavar="DATE", help="From this day (UTC).", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what was spent, on what."""
+    from combine.cli.looking import costs
+    from combine.cli.runtime import execute
+    from combine.services.costs import GroupBy
+
+    begin = None if since is None else since.replace(tzinfo=UTC)
+    execute(costs(GroupBy(by.value), project, begin, json=as_json))
+
+
+def worker() -> None:
+    """Work on executions from the shared queue."""
+    from combine.cli.runtime import execute
+    from combine.cli.worker import work
+
+    execute(work())
+
+
+def doctor(*, as_json: Json = False) -> None:
+    """Check database, providers and settings.
+
+    Starts nothing and spends nothing. Exit code 1 if the database fails, 6 if a provider that is set up fails.
+    """
+    from combine.cli.checkup import check
+    from combine.cli.runtime import execute
+
+    execute(check(json=as_json))
+
+
 def register(app: typer.Typer) -> None:
     """Make the commands known."""
-    for command in (run, answer, accept, reject, resume):
+    for command in (run, answer, accept, reject, resume, cancel, list_, show, watch):
+        app.command(command.__name__.rstrip("_"))(command)
+
+
+def register_rest(app: typer.Typer) -> None:
+    """Make those known that stand behind the groups in the help."""
+    for command in (costs, worker, doctor):
         app.command()(command)

@@ -18,6 +18,24 @@ class Decision(Enum):
     CANCEL = "cancel"
 
 
+class Grouping(Enum):
+    """What costs may be added up by."""
+
+    DAY = "day"
+    MODEL = "model"
+    WORKFLOW = "workflow"
+    STEP = "step"
+    PROJECT = "project"
+    EXECUTION = "execution"
+
+
+class Form(Enum):
+    """The forms a document leaves in."""
+
+    MD = "md"
+    JSON = "json"
+
+
 def _usd(text: str) -> Decimal:
     try:
         amount = Decimal(text.strip().removeprefix("$"))
@@ -47,7 +65,9 @@ Out = Annotated[
     typer.Option("--out", metavar="DIR", help="Write <type>.md and <type>.json there.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Project = Annotated[str | None, typer.Option("--project", metavar="NAME", help="Project.", show_default=False)]
+Project = Annotated[
+    str | None, typer.Option("--project", metavar="NAME", help="Only this project.", show_default=False)
+]
 Step = Annotated[
     str | None,
     typer.Option("--step", metavar="STEP", help="Which step, where several wait.", show_default=False),

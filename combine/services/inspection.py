@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 from uuid import UUID
 
+from combine.engine.heartbeat import DEAD_AFTER_S
+from combine.engine.recovery import pid_is_gone
 from combine.services.views import (
     CallView,
     DocumentView,
     EventView,
     ExecutionDetail,
     ExecutionView,
+    ExecutorView,
     FindingView,
     QuestionView,
     StepView,
@@ -22,6 +25,7 @@ from combine.storage.database import Database, ReadSession
 from combine.storage.documents import DocumentInfo, Documents
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions
+from combine.storage.executors import ExecutorRow, Executors
 from combine.storage.findings import FindingRow, Findings
 from combine.storage.listener import EventListener
 from combine.storage.projects import Projects
@@ -51,7 +55,13 @@ class InspectionService:
             names = {row.id: row.name for row in await projects.list()}
             statuses = () if status is None else (status.value,)
             rows = await Executions(session).list(project_id=project_id, statuses=statuses, limit=limit)
-            return tuple(_execution(row, names[row.project_id]) for row in rows)
+            costs = await Calls(session).costs([row.id for row in rows])
+            return tuple(_execution(row, names[row.project_id], costs[row.id]) for row in rows)
+
+    async def executors(self) -> tuple[ExecutorView, ...]:
+        """The processes that work, the one heard of last first."""
+        async with self._database.read() as session:
+            return tuple(executor_view(row) for row in await Executors(session).list())
 
     async def detail(self, execution: str) -> ExecutionDetail:
         """Everything about one execution, found by the beginning of its id.
@@ -88,14 +98,13 @@ async def _detail(session: ReadSession, row: ExecutionRow) -> ExecutionDetail:
     workflow = definition_from_json(row.definition)
     steps = await Steps(session).list(row.id)
     return ExecutionDetail(
-        execution=_execution(row, project.name),
+        execution=_execution(row, project.name, (await Calls(session).costs([row.id]))[row.id]),
         steps=tuple(_step(step, workflow, calls) for step in steps),
         documents=await _documents(session, row, project.name, steps),
         questions=tuple(_question(question) for question in await Questions(session).list(row.id)),
         findings=tuple(_finding(found) for found in await Findings(session).latest(row.id)),
         calls=tuple(_call(call) for call in calls),
         tokens=_tokens_of(calls),
-        cost_usd=_cost(calls),
         reserved_usd=row.reserved_usd,
         revision=row.revision,
         round=row.round,
@@ -131,7 +140,7 @@ def document_view(row: DocumentInfo, project: str) -> DocumentView:
     )
 
 
-def _execution(row: ExecutionRow, project: str) -> ExecutionView:
+def _execution(row: ExecutionRow, project: str, cost_usd: Decimal | None) -> ExecutionView:
     return ExecutionView(
         id=row.id,
         project=project,
@@ -142,6 +151,7 @@ def _execution(row: ExecutionRow, project: str) -> ExecutionView:
         model=row.model,
         budget_usd=row.budget_usd,
         spent_usd=row.spent_usd,
+        cost_usd=cost_usd,
         created_at=row.created_at,
         updated_at=row.updated_at,
         finished_at=row.finished_at,
@@ -227,14 +237,16 @@ def _tokens_of(calls: Iterable[CallRow]) -> TokensView:
     )
 
 
-def _cost(calls: Iterable[CallRow]) -> Decimal | None:
-    """What all calls cost; for a call whose outcome is unknown its reservation counts. None: a price is unknown."""
-    total = Decimal(0)
-    for call in calls:
-        if call.state == CallState.INTENT:
-            continue
-        cost = call.reserved_usd if call.state == CallState.OUTCOME_UNKNOWN else call.cost_usd
-        if cost is None:
-            return None
-        total += cost
-    return total
+def executor_view(row: ExecutorRow) -> ExecutorView:
+    """A process, and whether it is alive as far as its beats and this machine tell."""
+    silent = row.age.total_seconds()
+    return ExecutorView(
+        id=row.id,
+        kind=row.kind,
+        host=row.host,
+        pid=row.pid,
+        version=row.version,
+        started_at=row.started_at,
+        silent_s=silent,
+        alive=silent <= DEAD_AFTER_S and not pid_is_gone(row.host, row.pid),
+    )

@@ -122,6 +122,9 @@ class ExecutionView:
     model: str
     budget_usd: Decimal | None
     spent_usd: Decimal
+    """Of the calls with a known price."""
+    cost_usd: Decimal | None
+    """The same, with what was reserved for calls of unknown outcome. None if the price of any call is unknown."""
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
@@ -139,14 +142,17 @@ class ExecutionDetail:
     findings: tuple[FindingView, ...]
     calls: tuple[CallView, ...]
     tokens: TokensView
-    cost_usd: Decimal | None
-    """Of a call whose outcome is unknown the reservation counts. None if the price of any call is unknown."""
     reserved_usd: Decimal
     revision: int
     round: int
     seq: int
     duration_s: float
     """How long processes have worked on it; waiting for people does not count."""
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """Of a call whose outcome is unknown the reservation counts. None if the price of any call is unknown."""
+        return self.execution.cost_usd
 
     @property
     def current_documents(self) -> tuple[DocumentView, ...]:
@@ -158,6 +164,22 @@ class ExecutionDetail:
     def open_questions(self) -> tuple[QuestionView, ...]:
         """Those that wait for an answer."""
         return tuple(question for question in self.questions if question.answer is None)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorView:
+    """One process that works, or worked until it stopped answering."""
+
+    id: str
+    kind: str
+    """``cli``, ``worker`` or ``serve``."""
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    silent_s: float
+    """Since its last beat."""
+    alive: bool
 
 
 @dataclass(frozen=True, slots=True)

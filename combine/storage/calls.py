@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -145,6 +146,24 @@ class Calls:
         """One execution added up; all zero when it has made no call."""
         query = sa.select(*_SUMS).where(llm_calls.c.execution_id == execution_id)
         return build(CallSums, (await self._connection.execute(query)).one())
+
+    async def costs(self, execution_ids: Sequence[UUID]) -> dict[UUID, Decimal | None]:
+        """What each execution has cost; of calls whose outcome is unknown the reservation counts.
+
+        None: the price of a call is unknown.
+        """
+        cost = sa.case(
+            (llm_calls.c.state == CallState.OUTCOME_UNKNOWN, llm_calls.c.reserved_usd), else_=llm_calls.c.cost_usd
+        )
+        query = (
+            sa.select(llm_calls.c.execution_id, sa.func.sum(cost), sa.func.count() > sa.func.count(cost))
+            .where(llm_calls.c.execution_id.in_(execution_ids), llm_calls.c.state != CallState.INTENT)
+            .group_by(llm_calls.c.execution_id)
+        )
+        costs: dict[UUID, Decimal | None] = dict.fromkeys(execution_ids, Decimal(0))
+        for execution_id, usd, unknown in await self._connection.execute(query):
+            costs[execution_id] = None if unknown else usd
+        return costs
 
     async def groups(
         self,

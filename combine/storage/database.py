@@ -121,6 +121,12 @@ class Database:
         except sa.exc.SQLAlchemyError as error:
             raise self._unavailable(error) from error
 
+    async def server_version(self) -> str:
+        """PostgreSQL's version, e.g. ``18.1``. Raises DatabaseUnavailable."""
+        async with self.read() as session:
+            found = await session.connection.execute(sa.text("SHOW server_version"))
+            return str(found.scalar_one()).split()[0]
+
     async def close(self) -> None:
         """Close every connection of the pool."""
         await self._engine.dispose()

@@ -1,0 +1,29 @@
+"""``combine worker``: takes executions from the queue that all workers share."""
+
+from __future__ import annotations
+
+import asyncio
+
+from combine.bootstrap import open_working
+from combine.cli.exit_codes import ExitCode
+from combine.cli.runtime import prepare, say
+from combine.cli.wording import duration
+from combine.storage.urls import display_url
+
+
+async def work() -> int:
+    """Until Ctrl-C or SIGTERM; then calls in flight may end, and the rest goes back to the queue."""
+    settings = prepare(log_level="info")
+    try:
+        async with open_working(settings, say, kind="worker", shared=True) as working:
+            say(
+                f"Worker ready: up to {settings.worker_concurrency} executions at a time from "
+                f"{display_url(working.database.url)}. Ctrl-C or SIGTERM ends it."
+            )
+            try:
+                await asyncio.Event().wait()
+            finally:
+                say(f"Stopping; calls in flight have {duration(settings.drain_grace.total_seconds())} to end.")
+    except asyncio.CancelledError:
+        say("Stopped. What was not finished went back to the queue.")
+    return ExitCode.COMPLETED

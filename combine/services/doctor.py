@@ -1,0 +1,121 @@
+"""Looks at what everything else needs: database, schema, providers, processes. Starts nothing and spends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from combine.errors import CombineError
+from combine.llm.factory import ProviderFactory
+from combine.llm.models import PROVIDERS, ModelRef
+from combine.llm.protocol import ProviderHealth
+from combine.services.inspection import executor_view
+from combine.services.views import ExecutorView
+from combine.storage.database import Database
+from combine.storage.embedded import embedded_status
+from combine.storage.executors import Executors
+from combine.storage.migrate import current_version, head_version
+from combine.storage.urls import display_url
+
+_NEEDS_SETTINGS = frozenset({"api_key_missing", "script_missing"})
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseHealth:
+    """The database as found."""
+
+    kind: str
+    """``embedded`` or ``server``."""
+    place: str
+    """Folder or address, never a password."""
+    up: bool
+    ok: bool
+    """False: commands that need it would fail."""
+    message: str
+    server_version: str | None = None
+    schema_version: str | None = None
+    """None: empty."""
+    wanted_schema_version: str = ""
+    executors: tuple[ExecutorView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """One provider as found."""
+
+    name: str
+    configured: bool
+    """False: it has no key, so it is not used."""
+    ok: bool
+    message: str
+
+
+class DoctorService:
+    """Finds out, and changes nothing."""
+
+    def __init__(self, database_url: str | None, data_dir: Path, providers: ProviderFactory) -> None:
+        self._database_url = database_url
+        self._data_dir = data_dir
+        self._providers = providers
+
+    async def database(self) -> DatabaseHealth:
+        """The database; an embedded one that is down is not started."""
+        if self._database_url is not None:
+            return await _health("server", display_url(self._database_url), self._database_url)
+        place = str(self._data_dir)
+        server = await asyncio.to_thread(embedded_status, self._data_dir)
+        if server is None:
+            message = "Not running; the next command that needs it starts it."
+            return DatabaseHealth("embedded", place, up=False, ok=True, message=message)
+        return await _health("embedded", f"{place} (pid {server.pid})", server.url)
+
+    async def providers(self) -> tuple[ProviderView, ...]:
+        """Every provider, all asked at the same time, without spending."""
+        try:
+            return tuple(await asyncio.gather(*(self._provider(name) for name in PROVIDERS)))
+        finally:
+            await self._providers.close()
+
+    async def _provider(self, name: str) -> ProviderView:
+        try:
+            provider = await asyncio.to_thread(self._providers.provider, ModelRef(name, ""))
+            health: ProviderHealth = await provider.check()
+        except CombineError as error:
+            text = f"{error.message} {error.hint or ''}".strip()
+            return ProviderView(name, error.code not in _NEEDS_SETTINGS, ok=False, message=text)
+        return ProviderView(name, configured=True, ok=health.ok, message=health.message)
+
+
+async def _health(kind: str, place: str, url: str) -> DatabaseHealth:
+    wanted = head_version()
+    database = Database(url, pool_size=1)
+    try:
+        await database.ping()
+        server, schema = await database.server_version(), await current_version(url)
+        executors = await _executors(database) if schema == wanted else ()
+    except CombineError as error:
+        text = f"{error.message} {error.hint or ''}".strip()
+        return DatabaseHealth(kind, place, up=False, ok=False, message=text, wanted_schema_version=wanted)
+    finally:
+        await database.close()
+    known = schema is None or schema <= wanted
+    message = "Up." if known else "A newer version of combine has been at work in it; install that version."
+    if known and schema != wanted:
+        message = "Up; the next command that needs it brings its schema up to date (or: combine db upgrade)."
+    return DatabaseHealth(
+        kind,
+        place,
+        up=True,
+        ok=known,
+        message=message,
+        server_version=server,
+        schema_version=schema,
+        wanted_schema_version=wanted,
+        executors=executors,
+    )
+
+
+async def _executors(database: Database) -> tuple[ExecutorView, ...]:
+    async with database.read() as session:
+        return tuple(executor_view(row) for row in await Executors(session).list())
