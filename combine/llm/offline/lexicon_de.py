@@ -40,13 +40,15 @@ _PERSONAL = (
     r"(?:Kunden|Patienten|Mitglieder|Nutzer)daten)\b"
 )
 
+_COMMON = (
+    "der die das und oder in im zu den dem des mit von vom für auf ist sind war ein eine einen einem einer wir "
+    "unser unsere unseren es dass als an am bei aus sie er ich nicht auch sich werden wird hat haben kann soll "
+    "sollen muss müssen wenn wie so nur noch nach vor bis um zum zur man da dann aber mehr"
+)
+
 GERMAN = Lexicon(
     language="de",
-    common=frozenset(
-        "der die das und oder in im zu den dem des mit von vom für auf ist sind war ein eine einen einem einer wir "
-        "unser unsere unseren es dass als an am bei aus sie er ich nicht auch sich werden wird hat haben kann soll "
-        "sollen muss müssen wenn wie so nur noch nach vor bis um zum zur man da dann aber mehr".split()  # noqa: SIM905  a list of this length would hide the words
-    ),
+    common=frozenset(_COMMON.split()),
     number=_NUM,
     measure=rf"(?:{_BOUND} )?{_NUM}{_UNIT}{_RATE}(?: (?:nach|vor) (?:der |dem )?[A-Z]\w+)?",
     limit=(

@@ -42,15 +42,20 @@ _PERSONAL = (
     r"children's ages?)\b"
 )
 
+_COMMON = (
+    "the a an and or of to in on for with is are was be by we our it that this as at from you they not have has "
+    "i my their his her its but if can will should must would there which who when what how all any do does so "
+    "than then into them us only also more one"
+)
+
 ENGLISH = Lexicon(
     language="en",
-    common=frozenset(
-        "the a an and or of to in on for with is are was be by we our it that this as at from you they not have has "
-        "i my their his her its but if can will should must would there which who when what how all any do does so "
-        "than then into them us only also more one".split()  # noqa: SIM905  a list of this length would hide the words
-    ),
+    common=frozenset(_COMMON.split()),
     number=_NUM,
-    measure=rf"(?:{_BOUND} )?{_NUM}{_UNIT}{_RATE}(?: (?:after|before) [a-z]+(?: [a-z]+ repair| [a-z]+ visit)?)?",
+    measure=(
+        rf"(?:{_BOUND} )?{_NUM}{_UNIT}{_RATE}(?: (?:after|before) (?:the |a |an |each |last |first )*(?!it\b|"
+        rf"that\b|they\b)[a-z]+)?"
+    ),
     limit=(
         rf"(?P<what>\b(?:at most|no more than|not more than|a maximum of|maximum|max\.?|only up to|up to|"
         rf"never (?:\w+ ){{1,3}}(?:more than|over)) {_NUM}(?! (?:minute|hour|day|week|month|year|euro|dollar|"
