@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from json import dumps
 from typing import Any
 
 from pydantic import SecretStr
@@ -83,7 +84,7 @@ def _page(database: DatabaseHealth, providers: tuple[ProviderView, ...], setting
         yield "Processes"
         rows = [
             (
-                f"  {one.kind}",
+                one.kind,
                 f"{one.host}:{one.pid}",
                 one.version,
                 "alive" if one.alive else "gone",
@@ -91,15 +92,17 @@ def _page(database: DatabaseHealth, providers: tuple[ProviderView, ...], setting
             )
             for one in database.executors
         ]
-        yield from table(("  KIND", "HOST:PID", "VERSION", "STATE", "LAST HEARD"), rows)
+        yield from table(("KIND", "HOST:PID", "VERSION", "STATE", "LAST HEARD"), rows, indent="  ")
     else:
         yield "Processes  none works at present"
     yield ""
     yield "Settings"
-    yield from table(
-        ("  SETTING", "VALUE"),
-        [(f"  {name}", "not set" if value is None else str(value)) for name, value in settings.items()],
-    )
+    values = [(name, "not set" if value is None else _words(value)) for name, value in settings.items()]
+    yield from table(("SETTING", "VALUE"), values, indent="  ")
+
+
+def _words(value: object) -> str:
+    return dumps(value) if isinstance(value, bool | dict) else str(value)
 
 
 def _mark(*, ok: bool) -> str:

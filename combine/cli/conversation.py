@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from combine.bootstrap import Working
@@ -10,7 +11,7 @@ from combine.cli.runtime import say
 from combine.cli.terminal import read_line
 from combine.cli.wording import count, short
 from combine.errors import Conflict, Invalid
-from combine.execution.clarification import DECIDE_FOR_ME, normalise
+from combine.execution.clarification import DECIDE_FOR_ME, normalise, unknown_names
 from combine.services.views import ExecutionDetail, QuestionView, StepView
 from combine.workflows.questions import AnswerType, Question
 from combine.workflows.statuses import DecisionAction, ExecutionStatus, StepStatus
@@ -101,13 +102,30 @@ async def _ask(question: QuestionView, number: int, total: int) -> str | None:
         if not given:
             return DECIDE_FOR_ME
         try:
-            return given if given.casefold() == DECIDE_FOR_ME else normalise(_as_question(question), given)
+            return given if given.casefold() == DECIDE_FOR_ME else normalise(as_question(question), given)
         except Invalid as fault:
             say(f"  {fault.message}")
     return None
 
 
-def _as_question(view: QuestionView) -> Question:
+def about_given_answers(detail: ExecutionDetail, given: Mapping[str, str]) -> Iterator[str]:
+    """What became of answers given in advance, where nothing became of them."""
+    if detail.execution.status is ExecutionStatus.COMPLETED:
+        unasked = unknown_names([as_question(view) for view in detail.questions], given)
+        if unasked:
+            yield f"Nobody asked for these answers, so they were not used: {', '.join(map(repr, unasked))}."
+    for view in detail.open_questions:
+        question = as_question(view)
+        for name, answer in given.items():
+            if not unknown_names([question], {name: answer}):
+                try:
+                    normalise(question, answer)
+                except Invalid as fault:
+                    yield fault.message
+
+
+def as_question(view: QuestionView) -> Question:
+    """The question as the rules for answers take it."""
     return Question(
         id=view.id,
         text=view.text,

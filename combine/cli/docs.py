@@ -28,6 +28,7 @@ from combine.workflows.diff import FieldChange
 from combine.workflows.items import Item, item_text
 from combine.workflows.statuses import DocumentStatus
 
+_LINK = re.compile(r"\[([^\]]+)\]\(#[^)]*\)")
 _ANCHOR = re.compile(r'<a id="[^"]*"></a>')
 _FOOTNOTE = re.compile(r"^\[\^(\d+)\]: ", re.MULTILINE)
 _FOOTNOTE_REF = re.compile(r"\[\^(\d+)\]")
@@ -81,7 +82,7 @@ async def show(wanted: str, project: str | None, version: int | None, *, json_: 
 
 def for_terminal(markdown: str) -> str:
     """Without what only a browser can use: anchors, and footnotes as links."""
-    text = _FOOTNOTE.sub(lambda found: f"- ({found[1]}) ", _ANCHOR.sub("", markdown))
+    text = _FOOTNOTE.sub(lambda found: f"- ({found[1]}) ", _ANCHOR.sub("", _LINK.sub(r"\1", markdown)))
     return _FOOTNOTE_REF.sub(lambda found: f" ({found[1]})", text)
 
 

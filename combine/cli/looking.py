@@ -12,6 +12,7 @@ from typing import Any
 from combine.bootstrap import open_reading, open_working
 from combine.cli.exit_codes import ExitCode, of_status
 from combine.cli.result import (
+    UNDER_WAY,
     as_object,
     cost_in_words,
     findings_as_text,
@@ -111,10 +112,12 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
 
 def _steps(detail: ExecutionDetail) -> Iterator[str]:
     rows = [
-        (f"  {step.step_id}", step.role, step.output, words(step.status), str(step.attempts), str(step.revision))
+        (step.step_id, step.role, step.output, words(step.status), str(step.attempts), str(step.revision))
         for step in detail.steps
     ]
-    yield from table(("  STEP", "ROLE", "DOCUMENT", "STATUS", "REPLIES", "REVISION"), rows, right=frozenset({4, 5}))
+    yield from table(
+        ("STEP", "ROLE", "DOCUMENT", "STATUS", "REPLIES", "REVISION"), rows, right=frozenset({4, 5}), indent="  "
+    )
     for step in detail.steps:
         if step.reason and step.reason != detail.execution.reason:
             yield f"  {step.step_id}: {step.reason}"
@@ -122,8 +125,8 @@ def _steps(detail: ExecutionDetail) -> Iterator[str]:
 
 def _documents(detail: ExecutionDetail) -> Iterator[str]:
     if detail.documents:
-        rows = [(f"  {short(one.id)}", one.type, str(one.version), one.status) for one in detail.documents]
-        yield from table(("  ID", "TYPE", "VERSION", "STATUS"), rows, right=frozenset({2}))
+        rows = [(short(one.id), one.type, str(one.version), one.status) for one in detail.documents]
+        yield from table(("ID", "TYPE", "VERSION", "STATUS"), rows, right=frozenset({2}), indent="  ")
 
 
 def _questions(detail: ExecutionDetail) -> Iterator[str]:
@@ -139,9 +142,9 @@ def _questions(detail: ExecutionDetail) -> Iterator[str]:
 def _calls(detail: ExecutionDetail) -> Iterator[str]:
     if not detail.calls:
         return
-    headers = ("  STEP", "REVISION", "ATTEMPT", "PURPOSE", "MODEL", "STATE", "IN", "OUT", "SECONDS", "COST")
+    headers = ("STEP", "REVISION", "ATTEMPT", "PURPOSE", "MODEL", "STATE", "IN", "OUT", "SECONDS", "COST")
     rows = [_call(call) for call in detail.calls]
-    yield from table(headers, rows, right=frozenset({1, 2, 6, 7, 8, 9}))
+    yield from table(headers, rows, right=frozenset({1, 2, 6, 7, 8, 9}), indent="  ")
     for call in detail.calls:
         if call.error:
             yield f"  {call.step_id}, attempt {call.attempt}: {call.error}"
@@ -152,7 +155,7 @@ def _call(call: CallView) -> tuple[str, ...]:
     taken = call.tokens.input + call.tokens.cache_read + call.tokens.cache_write
     ended = None if unknown else call.finished_at
     return (
-        f"  {call.step_id}",
+        call.step_id,
         str(call.revision),
         str(call.attempt),
         call.purpose,
@@ -169,7 +172,7 @@ async def watch(execution: str, *, json: bool) -> int:
     """Events from the first to the last, as they happen, until the execution rests."""
     async with open_reading(prepare(), say) as reading:
         detail = await reading.inspection.detail(execution)
-        under_way = detail.execution.status in {ExecutionStatus.QUEUED, ExecutionStatus.RUNNING}
+        under_way = detail.execution.status in UNDER_WAY
         if under_way and not any(one.alive for one in await reading.inspection.executors()):
             say(f"No process works at present. combine resume {short(detail.execution.id)} goes on with it.")
         if json:

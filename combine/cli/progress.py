@@ -55,10 +55,11 @@ class StepProgress:
 
 
 class ProgressState:
-    """Folds events into what is going on. Pure; ``outputs`` is step -> document type."""
+    """Folds events into what is going on. Pure; ``outputs`` is step -> document type, ``model`` the execution's."""
 
-    def __init__(self, outputs: Mapping[str, str]) -> None:
+    def __init__(self, outputs: Mapping[str, str], model: str) -> None:
         self._outputs = outputs
+        self._model = model
         self._handlers: dict[str, Callable[[EventView], str | None]] = {
             "execution_running": self._execution_running,
             "call_started": self._call_started,
@@ -93,7 +94,7 @@ class ProgressState:
         step.doing = _DOING.get(str(event.data.get("purpose")), "drafting")
         step.attempt = int(event.data.get("attempt", 1))
         subject = "the documents" if step.doing == "reviewing" else step.output
-        return f"{step.doing} {subject} ({event.data.get('model') or 'offline'})"
+        return f"{step.doing} {subject} ({event.data.get('model') or self._model})"
 
     def _call_progress(self, event: EventView) -> str | None:
         step = self.running.get(event.step_id or "")
@@ -157,8 +158,8 @@ class Display(Protocol):
 class PlainDisplay:
     """One line for each thing that happens; for pipes and logs."""
 
-    def __init__(self, outputs: Mapping[str, str]) -> None:
-        self._state = ProgressState(outputs)
+    def __init__(self, outputs: Mapping[str, str], model: str) -> None:
+        self._state = ProgressState(outputs, model)
 
     def __enter__(self) -> Self:
         return self
@@ -178,8 +179,8 @@ class PlainDisplay:
 class LiveDisplay:
     """The same lines above, and below them what is going on now, with a running clock."""
 
-    def __init__(self, outputs: Mapping[str, str]) -> None:
-        self._state = ProgressState(outputs)
+    def __init__(self, outputs: Mapping[str, str], model: str) -> None:
+        self._state = ProgressState(outputs, model)
         self._console = Console(stderr=True, highlight=False)
         self._spinner = Spinner("line")
         self._live = Live(
@@ -205,7 +206,7 @@ class LiveDisplay:
         table = Table.grid(padding=(0, 1))
         for step in list(self._state.running.values()):
             what = f"{step.step_id}: {step.doing} {step.output}"
-            if step.attempt > 1:
+            if step.doing == "mending":
                 what += f", attempt {step.attempt}"
             table.add_row(
                 Spinner("line"), Text(what), Text(step.waiting or step.figures(datetime.now(UTC)), style="dim")

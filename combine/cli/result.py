@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,10 +12,14 @@ from uuid import UUID
 from combine.cli.exit_codes import PROVIDER_PREFIX
 from combine.cli.wording import NO_MODEL, OFFLINE_BANNER, count, duration, quoted, short, usd, words
 from combine.services.views import ExecutionDetail, QuestionView
+from combine.workflows.findings import Severity
 from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
 
 Paths = Mapping[UUID, Path]
 """Where the content of each document was written, by document id."""
+
+
+UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 
 
 def as_object(detail: ExecutionDetail, paths: Paths) -> dict[str, Any]:
@@ -64,9 +69,16 @@ def summary(detail: ExecutionDetail, paths: Paths) -> Iterator[str]:
         yield ""
         yield from findings_as_text(detail)
     yield ""
-    yield f"Cost    {cost_in_words(detail)}"
-    yield f"Tokens  {tokens_in_words(detail)}"
-    yield f"Next    {next_step(detail, paths)}"
+    if detail.findings and execution.status is ExecutionStatus.COMPLETED:
+        yield f"Review    {count(len(detail.findings), 'finding')}: {_by_severity(detail)}"
+    yield f"Cost      {cost_in_words(detail)}"
+    yield f"Tokens    {tokens_in_words(detail)}"
+    yield f"Next      {next_step(detail, paths)}"
+
+
+def _by_severity(detail: ExecutionDetail) -> str:
+    found = Counter(finding.severity for finding in detail.findings)
+    return ", ".join(f"{found[severity]} {severity}" for severity in Severity if found[severity])
 
 
 def _headline(detail: ExecutionDetail) -> str:
@@ -169,7 +181,11 @@ def _after_completion(detail: ExecutionDetail, paths: Paths) -> str:
         return f"combine show {short(detail.execution.id)}"
     if last.id in paths:
         return f"read {paths[last.id].with_suffix('.md')}; every step: combine show {short(detail.execution.id)}"
-    return f"combine docs show {last.type} --project {quoted(detail.execution.project)}; as files: --out DIR"
+    project = quoted(detail.execution.project)
+    return (
+        f"combine docs show {last.type} --project {project}; "
+        f"as files: combine docs export --project {project} --out DIR"
+    )
 
 
 def _read(detail: ExecutionDetail) -> str:

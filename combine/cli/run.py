@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
 from combine.bootstrap import Working, check_models
+from combine.cli.conversation import as_question
 from combine.cli.inputs import STDIN, prepare_folder, project_of, read_answers, read_brief
 from combine.cli.runtime import is_terminal, prepare, say
 from combine.cli.wording import OFFLINE_BANNER
-from combine.cli.work import Begin, Manner, carry_on, or_follow
+from combine.cli.work import Manner, carry_on, or_follow
 from combine.errors import Invalid
+from combine.execution.clarification import unknown_names
 from combine.services.executions import StartExecution
 from combine.workflows.statuses import DecisionAction
 
@@ -24,11 +27,11 @@ class Output:
     out: Path | None
     json: bool
 
-    def manner(self, *, ask: bool = True, stdin_taken: bool = False) -> Manner:
+    def manner(self, *, stdin_taken: bool = False, given: Mapping[str, str] | None = None) -> Manner:
         """How to talk to the person. Raises Invalid if the folder cannot be written to."""
         if self.out is not None:
             prepare_folder(self.out)
-        return Manner(self.json, self.out, interactive=ask and not stdin_taken and is_terminal())
+        return Manner(self.json, self.out, not stdin_taken and is_terminal(), given or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ async def run(given: RunOptions, output: Output) -> int:
     brief = read_brief(given.brief)
     answers = read_answers(given.answers) if given.answers else {}
     model = given.model or settings.llm_default_model
-    manner = output.manner(stdin_taken=given.brief == STDIN)
+    manner = output.manner(stdin_taken=given.brief == STDIN, given=answers)
     check_models(settings, model, given.workflow, lambda warning: say(f"Warning: {warning}"))
     if model.strip().casefold() == "offline":
         say(OFFLINE_BANNER)
@@ -73,22 +76,39 @@ async def answer(execution: str, answers: Path | None, output: Output, *, no_que
     manner = output.manner()
 
     async def begin(working: Working) -> UUID:
+        if given:
+            detail = await working.inspection.detail(execution)
+            not_open = unknown_names([as_question(view) for view in detail.open_questions], given)
+            if len(not_open) < len(given):  # else the service says what is open
+                for name in not_open:
+                    say(f"Not open at present, so not used: {name!r}.")
+                    del given[name]
         if given or no_questions:
             return await working.executions.answer(execution, given, decide_rest=no_questions)
         return (await working.inspection.detail(execution)).execution.id
 
-    return await carry_on(settings, begin, manner)
+    return await carry_on(settings, begin, manner, execution=execution)
 
 
 async def accept(execution: str, step: str | None, output: Output) -> int:
     """Accept the document that waits."""
-    return await carry_on(prepare(), lambda working: working.executions.accept(execution, step), output.manner())
+    settings = prepare()
+    return await carry_on(
+        settings,
+        lambda working: working.executions.accept(execution, step),
+        output.manner(),
+        execution=execution,
+    )
 
 
 async def reject(execution: str, reason: str, step: str | None, output: Output) -> int:
     """Send the document that waits back."""
+    settings = prepare()
     return await carry_on(
-        prepare(), lambda working: working.executions.reject(execution, reason, step), output.manner()
+        settings,
+        lambda working: working.executions.reject(execution, reason, step),
+        output.manner(),
+        execution=execution,
     )
 
 
@@ -96,11 +116,15 @@ async def resume(
     execution: str, decision: DecisionAction | None, guidance: str | None, budget: Decimal | None, output: Output
 ) -> int:
     """Go on after a stop, or by a decision."""
+    settings = prepare()
     if guidance is not None and decision is not DecisionAction.TRY_AGAIN:
         raise Invalid("--guidance belongs to --decision try-again.", code="guidance_unexpected")
-    begin: Begin
-    if decision is not None:
-        begin = lambda working: working.executions.decide(execution, decision, guidance)  # noqa: E731 - one of two
-    else:
-        begin = lambda working: or_follow(execution, working, working.executions.resume(execution, budget))  # noqa: E731
-    return await carry_on(prepare(), begin, output.manner())
+    if decision is not None and budget is not None:
+        raise Invalid("--budget and --decision are two different ways to go on.", code="budget_unexpected")
+
+    async def begin(working: Working) -> UUID:
+        if decision is not None:
+            return await working.executions.decide(execution, decision, guidance)
+        return await or_follow(execution, working, working.executions.resume(execution, budget))
+
+    return await carry_on(settings, begin, output.manner(), execution=execution)

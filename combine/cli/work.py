@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
 from combine.bootstrap import Reading, Working, open_working
-from combine.cli.conversation import Conversation
+from combine.cli.conversation import Conversation, about_given_answers
 from combine.cli.exit_codes import ExitCode, of_status
 from combine.cli.files import write_documents
 from combine.cli.progress import LiveDisplay, PlainDisplay
-from combine.cli.result import as_object, summary
+from combine.cli.result import UNDER_WAY, as_object, next_step, summary
 from combine.cli.runtime import put, say
-from combine.cli.wording import duration, short
+from combine.cli.wording import duration, short, words
 from combine.errors import Conflict
 from combine.services.views import ExecutionDetail
 from combine.settings import Settings
@@ -33,33 +33,48 @@ class Manner:
     out: Path | None = None
     interactive: bool = False
     """Ask what the execution waits for."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Answers given in advance; those that came to nothing are told."""
 
 
-async def carry_on(settings: Settings, begin: Begin, manner: Manner) -> int:
-    """Do what ``begin`` says, work until the execution rests, tell the result; the exit code."""
+async def carry_on(settings: Settings, begin: Begin, manner: Manner, *, execution: str | None = None) -> int:
+    """Do what ``begin`` says, work until the execution rests, tell the result; the exit code.
+
+    ``execution``: the one it is done to, where there is one already; what happened to it before is not told again.
+    """
     execution_id: UUID | None = None
     try:
         async with open_working(settings, say) as working:
+            seq = 0 if execution is None else (await working.inspection.detail(execution)).seq
             execution_id = await begin(working)
             try:
-                detail = await _to_rest(working, execution_id, manner)
+                return await tell(working, await _to_rest(working, execution_id, seq, manner), manner)
             except asyncio.CancelledError:
-                say(f"Stopping. A call in flight may end within {duration(settings.drain_grace.total_seconds())}; ")
-                say("Ctrl-C again stops at once.")
+                if await _waits(working, execution_id):
+                    return ExitCode.OTHER
+                grace = duration(settings.drain_grace.total_seconds())
+                say(f"Stopping. A call in flight has {grace} to end; Ctrl-C again stops at once.")
                 raise
-            return await tell(working, detail, manner)
     except asyncio.CancelledError:
         if execution_id is None:
             say("Stopped before anything was begun.")
         else:
-            name = short(execution_id)
-            say(f"Stopped. Nothing that was finished is lost. Go on with: combine resume {name}")
+            say(f"Stopped. Nothing that was finished is lost. Go on with: combine resume {short(execution_id)}")
         return ExitCode.OTHER
 
 
-async def _to_rest(working: Working, execution_id: UUID, manner: Manner) -> ExecutionDetail:
+async def _waits(working: Working, execution_id: UUID) -> bool:
+    """Whether it rests and so cannot be stopped; if so, how to go on is told."""
+    detail = await working.inspection.detail(str(execution_id))
+    if detail.execution.status in UNDER_WAY:
+        return False
+    say(f"The execution is {words(detail.execution.status)}. Nothing is lost.")
+    say(f"Next: {next_step(detail, {})}")
+    return True
+
+
+async def _to_rest(working: Working, execution_id: UUID, seq: int, manner: Manner) -> ExecutionDetail:
     conversation = Conversation(working)
-    seq = 0
     while True:
         seq = await follow(working, execution_id, seq, live=manner.interactive)
         detail = await working.inspection.detail(str(execution_id))
@@ -71,7 +86,8 @@ async def follow(reading: Reading, execution_id: UUID, after_seq: int, *, live: 
     """Show events until the execution rests; the number of the last one."""
     detail = await reading.inspection.detail(str(execution_id))
     outputs = {step.step_id: step.output for step in detail.steps}
-    with LiveDisplay(outputs) if live else PlainDisplay(outputs) as display:
+    kind = LiveDisplay if live else PlainDisplay
+    with kind(outputs, detail.execution.model) as display:
         async for event in reading.inspection.follow(execution_id, after_seq):
             display.show(event)
             after_seq = event.seq
@@ -80,6 +96,8 @@ async def follow(reading: Reading, execution_id: UUID, after_seq: int, *, live: 
 
 async def tell(reading: Reading, detail: ExecutionDetail, manner: Manner) -> int:
     """Write the documents and print the result; the exit code."""
+    for line in about_given_answers(detail, manner.given):
+        say(line)
     paths = {} if manner.out is None else await write_documents(reading.documents, detail, manner.out)
     if manner.json:
         put(json.dumps(as_object(detail, paths), ensure_ascii=False, indent=2))

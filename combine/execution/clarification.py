@@ -124,7 +124,7 @@ def _choice(question: Question, text: str) -> str:
     for number, choice in enumerate(question.choices, 1):
         if _key(text) in {_key(choice), str(number)}:
             return choice
-    raise _unusable(question, text, f"choose one of: {'; '.join(question.choices)}")
+    raise _unusable(question, text, f"choose one of: {'; '.join(question.choices).rstrip('.')}")
 
 
 def _choices(question: Question, text: str) -> str:

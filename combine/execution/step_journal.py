@@ -94,7 +94,7 @@ class StepJournal:
                     *key,
                     status=StepStatus.WAITING_FOR_DECISION.value,
                     attempt=attempt,
-                    reason=f"{step.output} still has {len(findings)} findings after {attempt} attempts.",
+                    reason=f"{step.output} still has findings after attempt {attempt}: {len(findings)}.",
                     reason_code="remediations_used_up" if savable else NO_VALID_DOCUMENT,
                 )
             data = {"attempt": attempt, "findings": len(findings), "codes": sorted({f.code for f in findings})}

@@ -167,7 +167,9 @@ class ExecutionService:
             waiting = [step for step in steps if step.status == StepStatus.WAITING_FOR_DECISION]
             if not waiting:
                 raise Conflict(
-                    f"Execution {row.id} waits for no decision; it is {row.status}.", code="no_decision_wanted"
+                    f"Execution {row.id} waits for no decision; it is {row.status}.",
+                    code="no_decision_wanted",
+                    hint=_see(row),
                 )
             for step in waiting:
                 if action is DecisionAction.TRY_AGAIN:
@@ -189,7 +191,7 @@ class ExecutionService:
         async def work(session: WriteSession) -> UUID:
             row = await _lock(session, execution)
             if row.status in ENDED - {ExecutionStatus.FAILED}:
-                raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended")
+                raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended", hint=_see(row))
             await Decisions(session).insert(row.id, DecisionAction.CANCEL)
             await Transitions(session).poke(row.id)
             await Transitions(session).finish(row.id, ExecutionStatus.CANCELLED)
@@ -281,7 +283,9 @@ async def _store_brief(session: WriteSession, project_id: UUID, brief_id: UUID, 
 
 def _must_be_open(row: ExecutionRow, questions: list[Question], given: Mapping[str, str]) -> None:
     if not questions:
-        raise Conflict(f"Execution {row.id} has no open question; it is {row.status}.", code="no_open_question")
+        raise Conflict(
+            f"Execution {row.id} has no open question; it is {row.status}.", code="no_open_question", hint=_see(row)
+        )
     if unknown := unknown_names(questions, given):
         raise Invalid(
             f"No open question is called {', '.join(map(repr, unknown))}.",
@@ -298,7 +302,9 @@ async def _gate(session: WriteSession, row: ExecutionRow, step_id: str | None) -
     if waiting:
         names = ", ".join(step.step_id for step in waiting)
         raise Conflict(f"Several steps wait for acceptance: {names}.", code="step_needed", hint="Name one with --step.")
-    raise Conflict(f"Execution {row.id} waits for no acceptance; it is {row.status}.", code="no_acceptance_wanted")
+    raise Conflict(
+        f"Execution {row.id} waits for no acceptance; it is {row.status}.", code="no_acceptance_wanted", hint=_see(row)
+    )
 
 
 async def _try_again(session: WriteSession, row: ExecutionRow, step: StepRow, guidance: str) -> None:
@@ -330,6 +336,10 @@ def _words(text: str | None, message: str) -> str:
     if not words:
         raise Invalid(message, code="reason_missing")
     return words
+
+
+def _see(row: ExecutionRow) -> str:
+    return f"What it waits for, and the next step: combine show {row.id}"
 
 
 def _cannot_resume(row: ExecutionRow) -> Conflict:
