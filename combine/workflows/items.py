@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from combine.workflows.schema_walk import LISTS, SCALARS, as_object
 
 SOURCES = "sources"
 """The field in which an item cites what it comes from."""
@@ -13,6 +15,7 @@ MAX_DEPTH = 40
 """Deeper parts of a document are not walked; no schema of ours comes near."""
 
 _ID = re.compile(r"([A-Z]{1,8})-[0-9]+")
+_NO_TEXT = frozenset({"id", SOURCES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,9 @@ class Item:
 
 def iter_items(document: Mapping[str, Any]) -> Iterator[Item]:
     """Every element with a string ``id`` in any array of the document, in document order."""
-    for path, name, value in _elements(document, "$", "", 0):
-        item_id = value.get("id")
-        if isinstance(item_id, str):
-            yield Item(item_id, id_prefix(item_id), name, path, value)
+    found: list[Item] = []
+    _collect_items(document, "$", "", 0, found)
+    return iter(found)
 
 
 def id_prefix(item_id: str) -> str:
@@ -48,71 +50,94 @@ def id_number(item_id: str) -> int:
     return int(item_id.rpartition("-")[2][:12]) if _ID.fullmatch(item_id) else 0
 
 
-def iter_objects(value: Any, path: str = "$", depth: int = 0) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def iter_objects(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every object of the document with its JSON path, outer ones first."""
-    if depth > MAX_DEPTH:
-        return
-    if isinstance(value, Mapping):
-        yield path, value
-        for name, part in value.items():
-            yield from iter_objects(part, f"{path}.{name}", depth + 1)
-    elif isinstance(value, list | tuple):
-        for index, part in enumerate(value):
-            yield from iter_objects(part, f"{path}[{index}]", depth + 1)
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    _collect_objects(value, "$", 0, found)
+    return iter(found)
 
 
 def item_text(value: Mapping[str, Any]) -> tuple[str, ...]:
     """The item's own texts in order: strings and lists of strings, without its id, its sources and items inside it."""
-    return tuple(_texts(value, 0))
+    found: list[str] = []
+    _collect_texts(value, 0, found)
+    return tuple(found)
 
 
 def item_sources(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """The (ref, quote) pairs the item cites; malformed ones are left out."""
     sources = value.get(SOURCES)
-    if not isinstance(sources, list | tuple):
+    if not sources or not isinstance(sources, LISTS):
         return ()
-    pairs = ((s.get("ref"), s.get("quote")) for s in sources if isinstance(s, Mapping))
+    pairs = ((s.get("ref"), s.get("quote")) for s in map(as_object, sources) if s is not None)
     return tuple((ref, quote) for ref, quote in pairs if isinstance(ref, str) and isinstance(quote, str))
 
 
-def _elements(value: Any, path: str, name: str, depth: int) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+# These three run over every document many times: they recurse into containers only, and collect instead of yielding.
+
+
+def _collect_items(value: Any, path: str, name: str, depth: int, found: list[Item]) -> None:
     if depth > MAX_DEPTH:
         return
-    if isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from _elements(part, f"{path}.{key}", key, depth + 1)
-    elif isinstance(value, list | tuple):
+    if isinstance(value, LISTS):
         for index, part in enumerate(value):
+            if isinstance(part, SCALARS):
+                continue
             place = f"{path}[{index}]"
-            if isinstance(part, Mapping):
-                yield place, name, part
-            yield from _elements(part, place, name, depth + 1)
+            element = as_object(part)
+            if element is not None and isinstance(item_id := element.get("id"), str):
+                found.append(Item(item_id, id_prefix(item_id), name, place, element))
+            _collect_items(part, place, name, depth + 1, found)
+    elif (members := as_object(value)) is not None:
+        for key, part in members.items():
+            if not isinstance(part, SCALARS):
+                _collect_items(part, f"{path}.{key}", key, depth + 1, found)
 
 
-def _texts(value: Any, depth: int) -> Iterator[str]:
+def _collect_objects(value: Any, path: str, depth: int, found: list[tuple[str, Mapping[str, Any]]]) -> None:
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(value, LISTS):
+        for index, part in enumerate(value):
+            if not isinstance(part, SCALARS):
+                _collect_objects(part, f"{path}[{index}]", depth + 1, found)
+    elif (members := as_object(value)) is not None:
+        found.append((path, members))
+        for key, part in members.items():
+            if not isinstance(part, SCALARS):
+                _collect_objects(part, f"{path}.{key}", depth + 1, found)
+
+
+def _collect_texts(value: Any, depth: int, found: list[str]) -> None:
     if depth > MAX_DEPTH:
         return
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            if key not in ("id", SOURCES):
-                yield from _texts(part, depth + 1)
-    elif isinstance(value, list | tuple):
+        found.append(value)
+    elif isinstance(value, LISTS):
         for part in value:
-            if not (isinstance(part, Mapping) and "id" in part):
-                yield from _texts(part, depth + 1)
+            if isinstance(part, str) or not ((members := as_object(part)) is not None and "id" in members):
+                _collect_texts(part, depth + 1, found)
+    elif (members := as_object(value)) is not None:
+        for key, part in members.items():
+            if key not in _NO_TEXT:
+                _collect_texts(part, depth + 1, found)
 
 
 def is_too_deep(value: Any) -> bool:
     """Whether a JSON value is nested deeper than anything walks. Needs no recursion itself."""
-    waiting = [(value, 0)]
-    while waiting:
-        part, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            return True
-        if isinstance(part, Mapping):
-            waiting.extend((inner, depth + 1) for inner in part.values())
-        elif isinstance(part, list | tuple):
-            waiting.extend((inner, depth + 1) for inner in part)
-    return False
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for part in level for inner in _parts(part)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, SCALARS):
+        return ()
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, LISTS):
+        return value
+    return value.values() if isinstance(value, Mapping) else ()

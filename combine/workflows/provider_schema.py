@@ -12,7 +12,7 @@ from typing import Any
 
 from combine.errors import Invalid
 from combine.workflows.questions import MAX_QUESTIONS, AnswerType
-from combine.workflows.schema_walk import element, properties, resolve
+from combine.workflows.schema_walk import LISTS, Part, as_object, enum_form, root_part
 
 MAX_UNIONS = 16
 MAX_OPTIONALS = 24
@@ -72,41 +72,32 @@ def drop_empty_optionals(document: JsonObject, schema: JsonObject) -> dict[str, 
     """The document as it is stored: empty values of properties that are not required are gone, and enum values
     have the schema's own spelling. What does not fit the schema stays as it is.
     """
-    cleaned = _cleaned(document, schema, schema, 0)
+    cleaned = _cleaned(document, root_part(schema), 0)
     assert isinstance(cleaned, dict)
     return cleaned
 
 
-def _cleaned(value: Any, root: JsonObject, node: JsonObject, depth: int) -> Any:
+def _cleaned(value: Any, part: Part, depth: int) -> Any:
     if depth > MAX_SCHEMA_DEPTH:
         return value
-    if isinstance(value, Mapping):
-        known = properties(root, node)
-        required = _required(resolve(root, node))
-        cleaned = {n: _cleaned(v, root, known[n], depth + 1) if n in known else v for n, v in value.items()}
-        return {n: v for n, v in cleaned.items() if n in required or n not in known or not _is_empty(v)}
-    if isinstance(value, list | tuple):
-        part = element(root, node)
-        return [_cleaned(v, root, part, depth + 1) for v in value]
     if isinstance(value, str):
-        return _as_in_enum(value, resolve(root, node))
-    return value
+        return _as_in_enum(value, part) if part.spellings else value
+    if isinstance(value, LISTS):
+        return [_cleaned(v, part.element, depth + 1) for v in value]
+    members = as_object(value)
+    if members is None:
+        return value
+    known, required = part.properties, part.required
+    cleaned = {n: _cleaned(v, known[n], depth + 1) if n in known else v for n, v in members.items()}
+    return {n: v for n, v in cleaned.items() if n in required or n not in known or not _is_empty(v)}
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
+    return not value.strip() if isinstance(value, str) else value is None or value in ([], {})
 
 
-def _as_in_enum(value: str, node: JsonObject) -> str:
-    allowed = node.get("enum")
-    if not isinstance(allowed, list) or value in allowed:
-        return value
-    folded = {_enum_form(a): a for a in allowed if isinstance(a, str)}
-    return folded.get(_enum_form(value), value)
-
-
-def _enum_form(value: str) -> str:
-    return re.sub(r"[\s_-]+", "_", value.strip().casefold())
+def _as_in_enum(value: str, part: Part) -> str:
+    return value if value in part.node["enum"] else part.spellings.get(enum_form(value), value)
 
 
 def _questions() -> dict[str, Any]:

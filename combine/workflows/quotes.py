@@ -51,12 +51,16 @@ def fold(text: str) -> str:
 
 def contains_quote(text: str, quote: str) -> bool:
     """Whether the quote stands in the text, folded, as whole words and whole numbers."""
-    return contains_folded(fold(text), quote)
+    return holds_folded(fold(text), fold_quote(quote))
 
 
-def contains_folded(folded: str, quote: str) -> bool:
-    """The same for a text that is already folded."""
-    wanted = fold(quote).strip(_OUTER)
+def fold_quote(quote: str) -> str:
+    """The quote in the form in which it is looked for in a folded text."""
+    return fold(quote).strip(_OUTER)
+
+
+def holds_folded(folded: str, wanted: str) -> bool:
+    """``contains_quote`` for a text and a quote that are both folded already."""
     start = folded.find(wanted) if wanted else -1
     while start >= 0:
         if _is_whole(folded, start, start + len(wanted)):
@@ -69,12 +73,17 @@ def long_enough(quote: str, text: str) -> bool:
     """Whether the quote says enough to be found again: three words, or eight letters of a script without spaces,
     or the whole text.
     """
+    if says_enough(quote):
+        return True
+    wanted = fold_quote(quote)
+    return bool(wanted) and wanted == fold_quote(text)
+
+
+def says_enough(quote: str) -> bool:
+    """Whether the quote is long enough in any text."""
     words = spaced_words(quote)
     letters = spaceless_letters(quote)
-    if words >= MIN_WORDS or (letters and letters + 2 * words >= MIN_SPACELESS_LETTERS):
-        return True
-    wanted = fold(quote).strip(_OUTER)
-    return bool(wanted) and wanted == fold(text).strip(_OUTER)
+    return words >= MIN_WORDS or (letters > 0 and letters + 2 * words >= MIN_SPACELESS_LETTERS)
 
 
 def _plain_form(char: str) -> str:

@@ -34,6 +34,7 @@ def read_object(text: str, document_type: str, is_wanted: Callable[[Mapping[str,
     text = text.strip().removeprefix("\ufeff").lstrip()
     problem: tuple[str, str] | None = None
     reads: list[_Read] = []
+    is_whole = False
     if not text:
         problem = ("reply_empty", "The reply is empty: return the JSON object.")
     elif len(text) > MAX_REPLY_CHARS:
@@ -41,11 +42,12 @@ def read_object(text: str, document_type: str, is_wanted: Callable[[Mapping[str,
         problem = ("reply_too_large", message)
     else:
         try:
-            reads = _objects(text)
+            reads, is_whole = _objects(text)
         except RecursionError:
             problem = ("reply_too_deep", "The JSON is nested too deeply: follow the schema.")
     read = next((r for r in reversed(reads) if isinstance(r.value, dict) and is_wanted(r.value)), None)
-    problem = problem or _why_unreadable(text, reads, wanted=read is not None)
+    if read is None or not (is_whole and text.startswith("{")):  # else there is nothing to explain
+        problem = problem or _why_unreadable(text, reads, wanted=read is not None)
     if problem:
         code, message = problem
         found = shown(text[-200:] if code == "reply_truncated" else text) if text else None
@@ -60,15 +62,15 @@ class _Read:
     constants: tuple[str, ...]
 
 
-def _objects(text: str) -> list[_Read]:
-    """The whole text as one JSON value, or the objects that stand in it one after the other."""
+def _objects(text: str) -> tuple[list[_Read], bool]:
+    """The whole text as one JSON value (and True), or the objects that stand in it one after the other."""
     try:
         read, end = _decode(text, 0)
     except ValueError:
         pass
     else:
         if not text[end:].strip():
-            return [read]
+            return [read], True
     reads: list[_Read] = []
     at, attempts = text.find("{"), 0
     while at >= 0 and attempts < MAX_ATTEMPTS:
@@ -79,7 +81,7 @@ def _objects(text: str) -> list[_Read]:
             attempts += 1
             at += 1
         at = text.find("{", at)
-    return reads
+    return reads, False
 
 
 def _decode(text: str, at: int) -> tuple[_Read, int]:
@@ -146,9 +148,11 @@ def _checked(read: _Read, document_type: str) -> ReadJson:
     problems += [
         ("not_a_number", f"{name} is no value: give a number or leave the field out.", "$") for name in read.constants
     ]
+    value = read.value
     try:
-        problems += _walk(read.value)
-        value = storable(read.value)
+        if not _is_clean(value):
+            problems += _walk(value)
+            value = storable(value)
     except RecursionError:
         problems = [
             ("reply_too_deep", f"The JSON is nested more than {MAX_DEPTH} levels deep: follow the schema.", "$")
@@ -156,6 +160,26 @@ def _checked(read: _Read, document_type: str) -> ReadJson:
         value = None
     findings = tuple(fault(Severity.CRITICAL, code, document_type, said, path=path) for code, said, path in problems)
     return ReadJson(value, findings[:MAX_FAULTS])
+
+
+def _is_clean(value: Any) -> bool:
+    """Whether there is nothing that ``_walk`` would report. RecursionError if the nesting is too deep."""
+    texts: list[str] = []
+    return _collect_texts(value, 0, texts) and is_storable("\n".join(texts))
+
+
+def _collect_texts(value: Any, depth: int, texts: list[str]) -> bool:
+    """Add all texts and names inside a value; False if there is a number that cannot be stored."""
+    if depth > MAX_DEPTH:
+        raise RecursionError
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, dict):
+        texts.extend(value)
+        return all(_collect_texts(part, depth + 1, texts) for part in value.values())
+    elif isinstance(value, list):
+        return all(_collect_texts(part, depth + 1, texts) for part in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _walk(root: Any) -> list[tuple[str, str, str]]:

@@ -14,13 +14,14 @@ _SPACELESS = re.compile(
     "\U00020000-\U0003ffff"
     "]"
 )
+_SPACELESS_RUN = re.compile(f"{_SPACELESS.pattern}+")
 _TOKEN = re.compile(r"\w+(?:['\u2019]\w+)*")
 _ID = re.compile(r"\b[A-Z]{1,8}-\d+\b")
 
 
 def spaceless_letters(text: str) -> int:
     """How many letters of scripts without spaces the text has."""
-    return len(_SPACELESS.findall(text))
+    return 0 if text.isascii() else len(_SPACELESS.findall(text))
 
 
 def is_spaceless(char: str) -> bool:
@@ -35,7 +36,8 @@ def is_word_char(char: str) -> bool:
 
 def spaced_words(text: str) -> int:
     """Words between spaces; runs of a script without spaces do not count."""
-    return sum(1 for word in _SPACELESS.sub(" ", text).split() if any(map(is_word_char, word)))
+    words = (text if text.isascii() else _SPACELESS.sub(" ", text)).split()
+    return sum(1 for word in words if word[0].isalnum() or any(map(is_word_char, word)))
 
 
 def word_count(text: str) -> int:
@@ -46,8 +48,10 @@ def word_count(text: str) -> int:
 def tokens(text: str) -> frozenset[str]:
     """The different words of a text, folded, without ids; pairs of letters in scripts without spaces."""
     folded = unicodedata.normalize("NFKC", _ID.sub(" ", text)).casefold()
+    if folded.isascii() or not _SPACELESS.search(folded):
+        return frozenset(_TOKEN.findall(folded))
     found = set(_TOKEN.findall(_SPACELESS.sub(" ", folded)))
-    for run in re.findall(f"{_SPACELESS.pattern}+", folded):
+    for run in _SPACELESS_RUN.findall(folded):
         found.update(run[i : i + 2] for i in range(max(1, len(run) - 1)))
     return frozenset(found)
 

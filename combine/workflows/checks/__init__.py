@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from combine.workflows.checks.context import CheckContext, CheckResult
+from combine.workflows.checks.context import CheckContext
 from combine.workflows.checks.coverage import check_coverage, unused_sentences
 from combine.workflows.checks.hints import find_hints
 from combine.workflows.checks.ids import check_ids, next_ids
@@ -15,11 +16,34 @@ from combine.workflows.checks.schema import check_schema
 from combine.workflows.checks.sizes import check_sizes
 from combine.workflows.checks.sources import check_sources
 from combine.workflows.checks.verdict import check_verdict
-from combine.workflows.findings import Severity
+from combine.workflows.checks.walk import Walked
+from combine.workflows.findings import Finding, Hint, Severity
 from combine.workflows.items import MAX_DEPTH, is_too_deep
 from combine.workflows.mechanical import fault
+from combine.workflows.schema_walk import as_object
 
-__all__ = ["CheckContext", "CheckResult", "check_document", "next_ids", "unused_sentences"]
+__all__ = ["CheckContext", "CheckResult", "check_document", "document_hints", "next_ids", "unused_sentences"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What code can prove; what it only suspects, and what of the brief nothing has used, is worked out when asked."""
+
+    findings: tuple[Finding, ...]
+    document: Mapping[str, Any] = field(repr=False)
+    context: CheckContext = field(repr=False)
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """See ``document_hints``."""
+        return document_hints(self.document, self.context)
+
+    @property
+    def unused_sentences(self) -> tuple[str, ...]:
+        """Ids of brief sentences that neither this document nor the upstream ones cite."""
+        read = self.context.upstream.values()
+        is_readable = as_object(self.document) is not None and not is_too_deep(self.document)
+        return unused_sentences(self.context.brief, [*read, self.document] if is_readable else read)
 
 
 def check_document(document: Mapping[str, Any], context: CheckContext) -> CheckResult:
@@ -27,26 +51,33 @@ def check_document(document: Mapping[str, Any], context: CheckContext) -> CheckR
 
     Never raises, whatever the document is: rules look only at what has the shape they know.
     """
+    return CheckResult(tuple(_findings(document, context)), document, context)
+
+
+def document_hints(document: Mapping[str, Any], context: CheckContext) -> tuple[Hint, ...]:
+    """What code can only suspect about a document: candidates for the review, at most 60. Never raises."""
+    if is_too_deep(document):
+        return ()
+    walked = Walked(as_object(document) or {}, context)
+    return find_hints(walked, context, Known(context, walked))
+
+
+def _findings(document: Any, context: CheckContext) -> list[Finding]:
     if is_too_deep(document):
         message = f"The document is nested more than {MAX_DEPTH} levels deep: follow the schema."
-        finding = fault(Severity.CRITICAL, "schema", context.document_type, message)
-        return CheckResult((finding,), (), unused_sentences(context.brief, context.upstream.values()))
-    findings = check_schema(document, context)
-    given: Any = document
-    content = given if isinstance(given, Mapping) else {}
-    known = Known(context, content)
+        return [fault(Severity.CRITICAL, "schema", context.document_type, message)]
+    walked = Walked(document, context)
+    findings = check_schema(walked, context)
+    if not as_object(document):
+        return findings
+    known = Known(context, walked)
     faulted = frozenset(finding.path for finding in findings)
-    if content:
-        findings += [
-            *check_ids(content, context, faulted),
-            *check_sources(content, context, known, faulted),
-            *check_references(content, context, known),
-            *check_sizes(content, context),
-            *check_coverage(content, context),
-            *check_verdict(content, context),
-        ]
-    return CheckResult(
-        findings=tuple(findings),
-        hints=tuple(find_hints(content, context, known)),
-        unused_sentences=unused_sentences(context.brief, [*context.upstream.values(), content]),
-    )
+    return [
+        *findings,
+        *check_ids(walked, context, faulted),
+        *check_sources(walked, context, known, faulted),
+        *check_references(walked, context, known),
+        *check_sizes(walked, context),
+        *check_coverage(walked, context),
+        *check_verdict(walked, context),
+    ]

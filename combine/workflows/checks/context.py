@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from combine.workflows.brief import Brief
-from combine.workflows.findings import Finding, Hint
 from combine.workflows.questions import Answer
 
 ASSUMPTION = "ASM"
@@ -32,13 +31,3 @@ class CheckContext:
     """Prefix -> highest number ever used in the project for this type (``ASM``: over all types)."""
     known_ids: frozenset[str] = frozenset()
     """Ids of the project's active version of this type; they may be kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What code can prove, what it only suspects, and what of the brief nothing has used so far."""
-
-    findings: tuple[Finding, ...]
-    hints: tuple[Hint, ...]
-    unused_sentences: tuple[str, ...]
-    """Ids of brief sentences that neither this document nor the upstream ones cite."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from combine.workflows.brief import Brief
 from combine.workflows.checks.context import CheckContext
+from combine.workflows.checks.walk import Walked
 from combine.workflows.findings import Finding, Severity
-from combine.workflows.items import SOURCES, Item, item_sources, iter_items, iter_objects
+from combine.workflows.items import SOURCES, Item, item_sources, iter_objects
 from combine.workflows.mechanical import fault
 
 DISCOVERY, REQUIREMENTS, ARCHITECTURE = "project-discovery", "requirements-doc", "architecture-doc"
@@ -21,12 +22,12 @@ _BRACKET = re.compile(r"[(\[\uff08][^()\[\]\uff08\uff09]{0,300}[)\]\uff09]")
 _SENTENCE = re.compile(r"\bB-[0-9]+\b")
 
 
-def check_coverage(document: Mapping[str, Any], context: CheckContext) -> list[Finding]:
+def check_coverage(walked: Walked, context: CheckContext) -> list[Finding]:
     """What the documents before this one ask for and this one leaves out."""
     if context.document_type == REQUIREMENTS:
-        return list(_objectives(document, context))
+        return list(_objectives(walked, context))
     if context.document_type == ARCHITECTURE:
-        return list(_musts(document, context))
+        return list(_musts(walked, context))
     return []
 
 
@@ -42,23 +43,18 @@ def unused_sentences(brief: Brief, documents: Iterable[Mapping[str, Any]]) -> tu
     return tuple(s.id for s in brief.sentences if s.id not in used)
 
 
-def items_of(content: Mapping[str, Any] | None, prefix: str) -> Iterator[Item]:
-    """The items of a document that have this prefix."""
-    return (item for item in iter_items(content or {}) if item.prefix == prefix)
-
-
 def _in_brackets(value: Any) -> Iterator[str]:
     texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     for text in texts:
-        if isinstance(text, str):
+        if isinstance(text, str) and "B-" in text:
             for bracket in _BRACKET.findall(text):
                 yield from _SENTENCE.findall(bracket)
 
 
-def _objectives(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
-    cited = {ref for item in iter_items(document) for ref, _ in item_sources(item.value)}
-    for objective in items_of(context.upstream.get(DISCOVERY), "OBJ"):
-        if objective.value.get("priority") == "high" and objective.id not in cited:
+def _objectives(walked: Walked, context: CheckContext) -> Iterator[Finding]:
+    cited = {ref for item in walked.items for ref, _ in item_sources(item.value)}
+    for objective in walked.upstream(DISCOVERY):
+        if objective.prefix == "OBJ" and objective.value.get("priority") == "high" and objective.id not in cited:
             yield fault(
                 Severity.MAJOR,
                 "objective_not_covered",
@@ -70,12 +66,14 @@ def _objectives(document: Mapping[str, Any], context: CheckContext) -> Iterator[
             )
 
 
-def _musts(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+def _musts(walked: Walked, context: CheckContext) -> Iterator[Finding]:
     satisfied: set[str] = set()
-    for component in items_of(document, "CMP"):
+    for component in walked.items:
+        if component.prefix != "CMP":
+            continue
         names = component.value.get("satisfies")
         satisfied.update(n for n in names if isinstance(n, str)) if isinstance(names, list) else None
-    for requirement in iter_items(context.upstream.get(REQUIREMENTS) or {}):
+    for requirement in walked.upstream(REQUIREMENTS):
         if requirement.value.get("priority") == "must" and requirement.id not in satisfied:
             yield fault(
                 Severity.MAJOR,

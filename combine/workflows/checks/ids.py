@@ -7,24 +7,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from combine.workflows.checks.context import ASSUMPTION, CheckContext
-from combine.workflows.checks.walk import declared_prefix, declared_prefixes, places
+from combine.workflows.checks.walk import Walked, declared_prefixes
 from combine.workflows.findings import Finding, Severity
 from combine.workflows.items import id_number, iter_items
 from combine.workflows.mechanical import fault
+from combine.workflows.schema_walk import as_object
+
+_ID = re.compile(r"[A-Z]{1,8}-[0-9]{3}")
 
 
-def check_ids(
-    document: Mapping[str, Any], context: CheckContext, faulted: frozenset[str] = frozenset()
-) -> list[Finding]:
+def check_ids(walked: Walked, context: CheckContext, faulted: frozenset[str] = frozenset()) -> list[Finding]:
     """Form, uniqueness, reuse of old numbers, and ids lost in a repair.
 
     ``faulted`` are the paths of which the schema check has said that their form is wrong.
     """
     return [
-        *_wrong_form(document, context, faulted),
-        *_repeated(document, context),
-        *_reused(document, context),
-        *_lost(document, context),
+        *_wrong_form(walked, context, faulted),
+        *_repeated(walked, context),
+        *_reused(walked, context),
+        *_lost(walked, context),
     ]
 
 
@@ -38,29 +39,30 @@ def next_ids(schema: Mapping[str, Any], documents: Iterable[Mapping[str, Any]]) 
     return {prefix: number + 1 for prefix, number in highest.items()}
 
 
-def _wrong_form(document: Mapping[str, Any], context: CheckContext, faulted: frozenset[str]) -> Iterator[Finding]:
-    for place in places(document, context.schema):
-        prefix = declared_prefix(place.node)
-        own = place.value.get("id") if prefix and isinstance(place.value, Mapping) else None
+def _wrong_form(walked: Walked, context: CheckContext, faulted: frozenset[str]) -> Iterator[Finding]:
+    for place in walked.places:
+        prefix = place.part.id_prefix
+        members = as_object(place.value) if prefix else None
+        own = None if members is None else members.get("id")
         if (
             isinstance(own, str)
             and f"{place.path}.id" not in faulted
-            and not re.fullmatch(rf"{prefix}-[0-9]{{3}}", own)
+            and not (_ID.fullmatch(own) and own.startswith(f"{prefix}-"))
         ):
             message = f"Ids of {place.name} are {prefix}- and three digits, e.g. {prefix}-001."
             yield _fault("id_form", context, message, own, f"{place.path}.id")
 
 
-def _repeated(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+def _repeated(walked: Walked, context: CheckContext) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     elsewhere = {
         item.id: kind
-        for kind, content in context.upstream.items()
+        for kind in context.upstream
         if kind != context.document_type
-        for item in iter_items(content)
+        for item in walked.upstream(kind)
         if item.prefix == ASSUMPTION
     }
-    for item in iter_items(document):
+    for item in walked.items:
         if item.prefix and item.id in seen:
             message = f"The id {item.id} stands twice (also at {seen[item.id]}): give one of them a new number."
             yield _fault("id_duplicate", context, message, item.id, f"{item.path}.id")
@@ -73,12 +75,12 @@ def _repeated(document: Mapping[str, Any], context: CheckContext) -> Iterator[Fi
         seen.setdefault(item.id, item.path)
 
 
-def _reused(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+def _reused(walked: Walked, context: CheckContext) -> Iterator[Finding]:
     """New items that took a number which something else once had."""
     allowed = context.known_ids | {a.assumption_id for a in context.answers}
     if context.draft is not None:
         allowed |= {item.id for item in iter_items(context.draft)}
-    for item in iter_items(document):
+    for item in walked.items:
         highest = context.used_ids.get(item.prefix, -1)
         if item.prefix and item.id not in allowed and id_number(item.id) <= highest:
             message = (
@@ -87,10 +89,10 @@ def _reused(document: Mapping[str, Any], context: CheckContext) -> Iterator[Find
             yield _fault("id_reused", context, message, item.id, f"{item.path}.id")
 
 
-def _lost(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+def _lost(walked: Walked, context: CheckContext) -> Iterator[Finding]:
     if context.draft is None:
         return
-    kept = {item.id for item in iter_items(document)} | context.droppable_ids
+    kept = {item.id for item in walked.items} | context.droppable_ids
     for item in iter_items(context.draft):
         if item.prefix and item.id not in kept:
             message = f"{item.id} was in the draft and no finding asked to drop it: return every item."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
 
 _ID = re.compile(r"\b[A-Z]{1,8}-\d+\b")
 _NUMBER = re.compile(r"\d+(?:[.,'\u2019\u00a0\u202f]\d+)*")
@@ -22,23 +24,31 @@ _WORDS = (
     ("eleven", "elf", "onze", "once"),
     ("twelve", "zwölf", "douze", "doce", "dozen"),
 )
+_SPELT: Mapping[str, str] = MappingProxyType(
+    {name: str(value) for value, names in enumerate(_WORDS, start=1) for name in names}
+)
+_WORD = re.compile(r"\w+")
+_DIGIT = re.compile(r"\d")
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+_NO_DIGIT = re.compile(r"\D")
+_SEPARATOR = re.compile(r"[,'\u2019\u00a0\u202f]")
 
 
 def written_numbers(text: str) -> frozenset[str]:
     """The numbers written in digits, without those of ids; ``1,000`` and ``1.000`` are ``1000``."""
-    plain = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in _ID.sub(" ", text))
-    return frozenset(_one_form(number) for number in _NUMBER.findall(plain))
+    if not _DIGIT.search(text):
+        return frozenset()
+    plain = _OTHER_DIGIT.sub(lambda found: str(unicodedata.digit(found.group())), _ID.sub(" ", text))
+    return frozenset(map(_one_form, _NUMBER.findall(plain)))
 
 
 def all_numbers(text: str) -> frozenset[str]:
     """The same and those written as words, one to twelve, in a few languages."""
-    words = set(re.findall(r"\w+", text.casefold()))
-    spelt = {str(value) for value, names in enumerate(_WORDS, start=1) if not words.isdisjoint(names)}
-    return written_numbers(text) | spelt
+    return written_numbers(text).union(_SPELT[word] for word in _SPELT.keys() & _WORD.findall(text.casefold()))
 
 
 def _one_form(number: str) -> str:
     if _GROUPED.fullmatch(number):
-        number = re.sub(r"\D", "", number)
-    number = re.sub(r"[,'\u2019\u00a0\u202f]", ".", number)
+        number = _NO_DIGIT.sub("", number)
+    number = _SEPARATOR.sub(".", number)
     return number.lstrip("0") or "0"

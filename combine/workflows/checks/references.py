@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
 from combine.workflows.checks.context import CheckContext
 from combine.workflows.checks.known import Known
-from combine.workflows.checks.walk import id_pattern, places
+from combine.workflows.checks.walk import Walked
 from combine.workflows.findings import Finding, Severity
-from combine.workflows.items import iter_items
 from combine.workflows.mechanical import fault, shown
 
 DEPENDS_ON = "depends_on"
 
 
-def check_references(document: Mapping[str, Any], context: CheckContext, known: Known) -> list[Finding]:
+def check_references(walked: Walked, context: CheckContext, known: Known) -> list[Finding]:
     """Every field the schema describes as an id of something else, and cycles of ``depends_on``."""
-    return [*_unknown(document, context, known), *_circles(document, context)]
+    return [*_unknown(walked, context, known), *_circles(walked, context)]
 
 
-def _unknown(document: Mapping[str, Any], context: CheckContext, known: Known) -> Iterator[Finding]:
-    for place in places(document, context.schema):
+def _unknown(walked: Walked, context: CheckContext, known: Known) -> Iterator[Finding]:
+    for place in walked.places:
         if not isinstance(place.value, str) or place.name in ("id", "ref"):
             continue
-        pattern = id_pattern(place.node)
+        pattern = place.part.id_pattern
         if pattern is not None and pattern.fullmatch(place.value) and place.value not in known:
             yield fault(
                 Severity.CRITICAL,
@@ -38,10 +36,10 @@ def _unknown(document: Mapping[str, Any], context: CheckContext, known: Known) -
             )
 
 
-def _circles(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+def _circles(walked: Walked, context: CheckContext) -> Iterator[Finding]:
     graph: dict[str, set[str]] = {}
     paths: dict[str, str] = {}
-    for item in iter_items(document):
+    for item in walked.items:
         needed = item.value.get(DEPENDS_ON)
         names = [n for n in needed if isinstance(n, str)] if isinstance(needed, list) else []
         graph.setdefault(item.id, set()).update(names)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.exceptions import best_match
-from referencing import Registry
+from typing import TYPE_CHECKING, Any
 
 from combine.workflows.checks.context import CheckContext
-from combine.workflows.checks.walk import item_around, json_path, places
+from combine.workflows.checks.quick_form import surely_fits
+from combine.workflows.checks.walk import Walked, item_around, json_path
 from combine.workflows.findings import Finding, Severity
 from combine.workflows.mechanical import fault, shown
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 MAX_SCHEMA_FINDINGS = 30
 _KINDS = {
@@ -27,9 +27,9 @@ _KINDS = {
 }
 
 
-def check_schema(document: Any, context: CheckContext) -> list[Finding]:
+def check_schema(walked: Walked, context: CheckContext) -> list[Finding]:
     """One finding per fault, at most 30 and one that counts the rest."""
-    findings = [*_errors(document, context), *_blank(document, context)]
+    findings = [*_errors(walked.document, context), *_blank(walked, context)]
     more = len(findings) - MAX_SCHEMA_FINDINGS
     if more > 0:
         rest = fault(Severity.CRITICAL, "schema", context.document_type, f"There are {more} more faults of form.")
@@ -38,6 +38,12 @@ def check_schema(document: Any, context: CheckContext) -> list[Finding]:
 
 
 def _errors(document: Any, context: CheckContext) -> Iterator[Finding]:
+    if surely_fits(document, context.schema):
+        return
+    # Slow to import and to run; most documents have the right form.
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
+
     # an empty registry: a reference to some address in a user's schema is never fetched
     validator = Draft202012Validator(context.schema, registry=Registry())
     missing: dict[tuple[str | int, ...], ValidationError] = {}
@@ -60,6 +66,8 @@ def _errors(document: Any, context: CheckContext) -> Iterator[Finding]:
 
 def _sharpest(error: ValidationError) -> ValidationError:
     """The innermost error of a union, which says what is really wrong."""
+    from jsonschema.exceptions import best_match  # noqa: PLC0415 - as above
+
     return (best_match(error.context) or error) if error.context else error
 
 
@@ -110,9 +118,14 @@ def _kind(value: Any) -> str:
     return next((_KINDS[name] for kind, name in kinds if isinstance(value, kind)), "null")
 
 
-def _blank(document: Any, context: CheckContext) -> Iterator[Finding]:
+def _blank(walked: Walked, context: CheckContext) -> Iterator[Finding]:
     """Texts that hold nothing but spaces where the schema wants a text."""
-    for place in places(document, context.schema):
-        if isinstance(place.value, str) and place.value and not place.value.strip() and place.node.get("minLength"):
+    for place in walked.places:
+        if (
+            isinstance(place.value, str)
+            and place.value
+            and not place.value.strip()
+            and place.part.node.get("minLength")
+        ):
             message = f"`{place.name}` is empty: fill it."
             yield fault(Severity.CRITICAL, "schema", context.document_type, message, item=place.item, path=place.path)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from combine.workflows.checks.context import CheckContext
-from combine.workflows.checks.walk import Place, places
+from combine.workflows.checks.walk import Place, Walked
 from combine.workflows.findings import Finding, Severity
 from combine.workflows.mechanical import fault
 from combine.workflows.words import word_count
 
 
-def check_sizes(document: Mapping[str, Any], context: CheckContext) -> list[Finding]:
+def check_sizes(walked: Walked, context: CheckContext) -> list[Finding]:
     """Texts and lists that are longer than anyone wants to read."""
     return [
         fault(
@@ -24,33 +23,21 @@ def check_sizes(document: Mapping[str, Any], context: CheckContext) -> list[Find
             path=place.path,
             found=found,
         )
-        for place in places(document, context.schema)
+        for place in walked.places
         for code, message, found in _too_large(place)
     ]
 
 
 def _too_large(place: Place) -> Iterator[tuple[str, str, str]]:
-    if isinstance(place.value, str) and (limit := _limit(place.node, "x-words")):
+    if isinstance(place.value, str) and (limit := place.part.words):
         ask, reject = limit
         words = word_count(place.value)
         if words > reject:
             message = f"`{place.name}` has {words} words: say it in at most {ask}; what does not fit belongs elsewhere."
             yield "text_too_long", message, f"{words} words"
-    if isinstance(place.value, list) and (limit := _limit(place.node, "x-count")):
+    if isinstance(place.value, list) and (limit := place.part.count):
         ask, reject = limit
         count = len(place.value)
         if count > reject:
             message = f"`{place.name}` has {count} entries: keep at most {ask}, the ones a source asks for."
             yield "too_many", message, f"{count} entries"
-
-
-def _limit(node: Mapping[str, Any], annotation: str) -> tuple[int, int] | None:
-    """What is asked for at most, and what is rejected above; None if the schema does not say."""
-    limit = node.get(annotation)
-    if not isinstance(limit, Mapping) or not isinstance(limit.get("reject"), int):
-        return None
-    reject: int = limit["reject"]
-    ask = limit.get("ask")
-    if isinstance(ask, list) and ask:
-        ask = ask[-1]
-    return (ask if isinstance(ask, int) else reject), reject

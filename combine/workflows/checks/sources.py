@@ -7,6 +7,7 @@ from typing import Any
 
 from combine.workflows.checks.context import CheckContext
 from combine.workflows.checks.known import Known
+from combine.workflows.checks.walk import Walked
 from combine.workflows.findings import Finding, Severity
 from combine.workflows.items import SOURCES, iter_objects
 from combine.workflows.mechanical import fault, shown
@@ -16,7 +17,7 @@ MAX_CITED_TEXT = 1500
 
 
 def check_sources(
-    document: Mapping[str, Any], context: CheckContext, known: Known, faulted: frozenset[str] = frozenset()
+    walked: Walked, context: CheckContext, known: Known, faulted: frozenset[str] = frozenset()
 ) -> list[Finding]:
     """All sources of the document, wherever they stand.
 
@@ -24,7 +25,7 @@ def check_sources(
     """
     return [
         finding
-        for path, value in iter_objects(document)
+        for path, value in iter_objects(walked.document)
         if isinstance(value.get(SOURCES), list)
         for finding in _check(value, path, context, known)
         if f"{finding.path}.ref" not in faulted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 _LISTS: Mapping[str, str] = MappingProxyType(
@@ -39,8 +40,11 @@ _LISTS: Mapping[str, str] = MappingProxyType(
 
 def vague_words(text: str, language: str) -> tuple[str, ...]:
     """The vague words of a text in that language, each once; none for a language without a list."""
+    pattern = _pattern(language)
+    return tuple(dict.fromkeys(map(str.casefold, pattern.findall(text)))) if pattern else ()
+
+
+@lru_cache(maxsize=8)
+def _pattern(language: str) -> re.Pattern[str] | None:
     words = _LISTS.get(language)
-    if words is None:
-        return ()
-    found = re.findall(rf"(?<!\w)(?:{words})(?!\w)", text, re.IGNORECASE)
-    return tuple(dict.fromkeys(word.casefold() for word in found))
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if words else None

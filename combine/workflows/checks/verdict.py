@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from combine.workflows.checks.context import CheckContext
+from combine.workflows.checks.walk import Walked
 from combine.workflows.findings import Finding, Severity
-from combine.workflows.items import iter_items
 from combine.workflows.mechanical import fault, shown
 
 REVIEW = "strategy-review"
@@ -25,11 +25,12 @@ _ACTIONS = {
 }
 
 
-def check_verdict(document: Mapping[str, Any], context: CheckContext) -> list[Finding]:
+def check_verdict(walked: Walked, context: CheckContext) -> list[Finding]:
     """All rules of the review; nothing for any other type."""
     if context.document_type != REVIEW:
         return []
-    return [*_named(document, context), *_reviews(document, context), *_verdict(document, context)]
+    document: Mapping[str, Any] = walked.document
+    return [*_named(walked, context), *_reviews(document, context), *_verdict(document, context)]
 
 
 def _objects(document: Mapping[str, Any], name: str) -> list[tuple[int, Mapping[str, Any]]]:
@@ -41,11 +42,11 @@ def _reviewed(context: CheckContext) -> list[str]:
     return [name for name in context.upstream if name != REVIEW]
 
 
-def _named(document: Mapping[str, Any], context: CheckContext) -> Iterator[Finding]:
+def _named(walked: Walked, context: CheckContext) -> Iterator[Finding]:
     """Findings whose document or item does not exist."""
     sentences = {s.id for s in context.brief.sentences} | {a.id for a in context.answers}
-    ids = {name: {i.id for i in iter_items(context.upstream[name])} for name in _reviewed(context)}
-    for index, value in _objects(document, "findings"):
+    ids = {name: {i.id for i in walked.upstream(name)} for name in _reviewed(context)}
+    for index, value in _objects(walked.document, "findings"):
         name, item, own = value.get("document"), value.get("item"), value.get("id")
         own = own if isinstance(own, str) else None
         path = f"$.findings[{index}]"

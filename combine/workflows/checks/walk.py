@@ -2,81 +2,87 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from combine.workflows.items import MAX_DEPTH
-from combine.workflows.schema_walk import element, properties, resolve
-
-_ID_PATTERN = re.compile(r"\^\(?[A-Z|]+\)?-\[0-9\]\{3\}\$")
-_PREFIX = re.compile(r"\^([A-Z]{1,8})-\[0-9\]\{3\}\$")
+from combine.workflows.checks.context import CheckContext
+from combine.workflows.items import MAX_DEPTH, Item, iter_items
+from combine.workflows.schema_walk import LISTS, Part, as_object, root_part
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One value of a document and the part of the schema that describes it."""
 
     path: str
     name: str
     """Name of the property, or of the array for its elements; empty at the root."""
     value: Any
-    node: Mapping[str, Any]
+    part: Part
     item: str | None
     """Id of the item around it."""
 
 
-def places(document: Any, schema: Mapping[str, Any]) -> Iterator[Place]:
-    """Every value of the document that the schema describes, outer ones first."""
-    yield from _places(Place("$", "", document, resolve(schema, schema), None), schema, 0)
+class Walked:
+    """What one check looks at: the document and those before it, each walked once for all rules."""
+
+    def __init__(self, document: Any, context: CheckContext) -> None:
+        self.document = document
+        self._context = context
+        self._upstream: dict[str, tuple[Item, ...]] = {}
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """Every element with an id, in document order."""
+        return tuple(iter_items(self.document))
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The values that the schema has rules about beyond their form, outer ones first."""
+        found: list[Place] = []
+        _collect(Place("$", "", self.document, root_part(self._context.schema), None), 0, found)
+        return tuple(found)
+
+    def upstream(self, document_type: str) -> tuple[Item, ...]:
+        """The items of a document that the step reads; none if there is no such document."""
+        if document_type not in self._upstream:
+            self._upstream[document_type] = tuple(iter_items(self._context.upstream.get(document_type) or {}))
+        return self._upstream[document_type]
 
 
-def _places(place: Place, root: Mapping[str, Any], depth: int) -> Iterator[Place]:
+def _collect(place: Place, depth: int, found: list[Place]) -> None:
     if depth > MAX_DEPTH:
         return
-    yield place
-    if isinstance(place.value, Mapping):
-        own = place.value.get("id")
-        item = own if isinstance(own, str) else place.item
-        for name, node in properties(root, place.node).items():
-            if name in place.value:
-                inner = Place(f"{place.path}.{name}", name, place.value[name], node, item)
-                yield from _places(inner, root, depth + 1)
-    elif isinstance(place.value, list | tuple):
-        node = element(root, place.node)
-        for index, part in enumerate(place.value):
-            yield from _places(Place(f"{place.path}[{index}]", place.name, part, node, place.item), root, depth + 1)
-
-
-def id_pattern(node: Mapping[str, Any]) -> re.Pattern[str] | None:
-    """The pattern of a string that holds an id, such as ``^(FR|NFR)-[0-9]{3}$``; None for any other string."""
-    pattern = node.get("pattern")
-    return re.compile(pattern) if isinstance(pattern, str) and _ID_PATTERN.fullmatch(pattern) else None
-
-
-def declared_prefix(node: Mapping[str, Any]) -> str:
-    """``OBJ`` if the part describes items whose id has that one prefix, else empty."""
-    parts = node.get("properties")
-    own = parts.get("id") if isinstance(parts, Mapping) else None
-    pattern = own.get("pattern") if isinstance(own, Mapping) else None
-    found = _PREFIX.fullmatch(pattern) if isinstance(pattern, str) else None
-    return found.group(1) if found else ""
+    path, name, value, part, item = place
+    if part.is_checked:
+        found.append(place)
+    if isinstance(value, str):
+        return
+    if isinstance(value, LISTS):
+        element = part.element
+        for index, inner in enumerate(value):
+            _collect(Place(f"{path}[{index}]", name, inner, element, item), depth + 1, found)
+    elif (members := as_object(value)) is not None:
+        own = members.get("id")
+        item = own if isinstance(own, str) else item
+        for field, inner in part.properties.items():
+            if field in members:
+                _collect(Place(f"{path}.{field}", field, members[field], inner, item), depth + 1, found)
 
 
 def declared_prefixes(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """The prefixes of all items the schema knows, in its order."""
     found: dict[str, None] = {}
-    waiting: list[tuple[Mapping[str, Any], int]] = [(resolve(schema, schema), 0)]
+    waiting = [root_part(schema)]
+    seen: set[int] = set()
     while waiting:
-        node, depth = waiting.pop(0)
-        if depth > MAX_DEPTH:
+        part = waiting.pop(0)
+        if id(part) in seen:
             continue
-        if prefix := declared_prefix(node):
-            found[prefix] = None
-        waiting.extend((part, depth + 1) for part in properties(schema, node).values())
-        if inner := element(schema, node):
-            waiting.append((inner, depth + 1))
+        seen.add(id(part))
+        if part.id_prefix:
+            found[part.id_prefix] = None
+        waiting += [*part.properties.values(), part.element]
     return tuple(found)
 
 
