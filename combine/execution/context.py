@@ -60,6 +60,8 @@ class StepContext:
     draft: Mapping[str, Any] | str | None = None
     findings: tuple[Finding, ...] = ()
     guidance: str | None = None
+    droppable_ids: frozenset[str] = frozenset()
+    """Items of ``draft`` that may go although no finding names them."""
     accept_findings: bool = False
     """A person takes the next output as it is, findings and all."""
     revisions_done: int = 0

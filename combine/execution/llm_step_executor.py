@@ -28,12 +28,12 @@ from combine.llm.pricing import Pricing
 from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Usage
 from combine.storage.journal import CallIntent, CallReply, NewVersion
 from combine.workflows.catalog import Catalog, SchemaAsset
-from combine.workflows.checks import CheckContext, check_document, next_ids, unused_sentences
+from combine.workflows.checks import CheckContext, document_hints, next_ids, unused_sentences
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.findings import Finding, Hint
+from combine.workflows.items import id_number
 from combine.workflows.ordering import content_sha256
 from combine.workflows.prompts import PromptBuilder, PromptInput, RenderedPrompt
-from combine.workflows.provider_schema import reply_schema
 from combine.workflows.questions import MAX_QUESTION_ROUNDS, Answer
 from combine.workflows.statuses import CallPurpose, CallState
 
@@ -96,12 +96,17 @@ class LLMStepExecutor:
         """
         schema = self._catalog.schema(step.output)
         # One envelope for all calls of the step: a changed schema would start a new prompt cache.
-        envelope = reply_schema(schema.schema, ask=step.allow_clarification)
+        envelope = self._catalog.reply_schema(step.output, ask=step.allow_clarification)
         state = _begin(step, context, self._max_output_tokens)
         while True:
             state.attempt += 1
             ask = step.allow_clarification and state.rounds < MAX_QUESTION_ROUNDS and state.draft is None
-            now = replace(context, answers=state.answers, own_answers=state.own_answers)
+            now = replace(
+                context,
+                answers=state.answers,
+                own_answers=state.own_answers,
+                used_ids=_with_settled(context.used_ids, state.own_answers),
+            )
             prompt = self._prompts.build(self._prompt_input(step, now, state, ask=ask))
             state.prompt_sha256 = prompt.sha256
             reply = context.stored.get(state.attempt)
@@ -157,7 +162,7 @@ class LLMStepExecutor:
         return tuple(
             hint
             for document in context.upstream
-            for hint in check_document(
+            for hint in document_hints(
                 document.content,
                 CheckContext(
                     document_type=document.type,
@@ -166,7 +171,7 @@ class LLMStepExecutor:
                     answers=context.answers,
                     upstream={name: content for name, content in contents.items() if name != document.type},
                 ),
-            ).hints
+            )
         )
 
     def _unused(self, context: StepContext) -> tuple[str, ...]:
@@ -326,6 +331,12 @@ def _remediate(state: _Progress, output: Output, reply: StoredReply) -> None:
 def _next_free(schema: SchemaAsset, context: StepContext) -> dict[str, int]:
     free = {prefix: context.used_ids.get(prefix, 0) + 1 for prefix in next_ids(schema.schema, ())}
     return {**free, "ASM": context.used_ids.get("ASM", 0) + 1}
+
+
+def _with_settled(used: Mapping[str, int], answers: tuple[Answer, ...]) -> Mapping[str, int]:
+    """The numbers in use, with the assumptions that questions of this very run have become."""
+    highest = max((id_number(answer.assumption_id) for answer in answers if answer.assumption_id), default=0)
+    return {**used, "ASM": max(used.get("ASM", 0), highest)}
 
 
 def _purpose(step: StepDefinition, context: StepContext, state: _Progress) -> str:

@@ -82,7 +82,7 @@ class OutputParser:
                 answers=context.answers,
                 upstream={upstream.type: upstream.content for upstream in context.upstream},
                 draft=draft,
-                droppable_ids=frozenset(finding.item for finding in named if finding.item),
+                droppable_ids=context.droppable_ids | {finding.item for finding in named if finding.item},
                 used_ids=context.used_ids,
                 known_ids=known_ids(context),
             ),

@@ -28,6 +28,7 @@ _RESTING = (
     StepStatus.WAITING_FOR_ACCEPTANCE,
     StepStatus.WAITING_FOR_ANSWERS,
 )
+_UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 
 
 class Ending(Enum):
@@ -92,6 +93,9 @@ class SegmentJournal:
         async def work(session: WriteSession) -> None:
             await self.segment.fence(session)
             await Journal(session).forget_open_calls(self.segment.execution_id)
+            execution = await Executions(session).lock(self.segment.execution_id)
+            if execution.round != self.segment.round or execution.status not in _UNDER_WAY:
+                return  # a person has cancelled it meanwhile, or this has been written before
             await Transitions(session).finish(
                 self.segment.execution_id, ExecutionStatus.FAILED.value, reason=reason, reason_code=code
             )

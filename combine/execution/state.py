@@ -8,6 +8,7 @@ from typing import Any
 
 from combine.execution.context import DocumentSaved, StepContext, StoredReply
 from combine.llm.models import parse_model
+from combine.llm.protocol import StopReason
 from combine.storage.segment_state import (
     DocumentFacts,
     FindingFacts,
@@ -76,6 +77,7 @@ def context_of(state: SegmentState, workflow: WorkflowDefinition, brief: Brief, 
     findings = _findings_to_mend(state, workflow, step, facts)
     own = state.documents.get(facts.document_id) if facts.document_id else None
     revised = facts.revision > 0
+    draft = _draft(state, facts, own) if revised else None
     model, _ = parse_model(step.model or state.execution.model)
     active = state.active.get(step.output)
     return StepContext(
@@ -101,9 +103,10 @@ def context_of(state: SegmentState, workflow: WorkflowDefinition, brief: Brief, 
         attempts_done=facts.attempt,
         question_rounds=facts.question_rounds,
         document_id=facts.document_id,
-        draft=_draft(state, facts, own) if revised else None,
+        draft=draft,
         findings=findings,
         guidance=facts.guidance or (INPUTS_CHANGED if revised and not findings and not step.is_final else None),
+        droppable_ids=_droppable(step, facts, draft),
         accept_findings=facts.accepted,
         revisions_done=state.execution.revision,
         stored=_stored(state.replies, facts),
@@ -152,9 +155,20 @@ def _draft(state: SegmentState, facts: StepFacts, own: DocumentFacts | None) -> 
     if own is not None:
         return own.content
     earlier = [
-        reply for reply in state.replies if reply.step_id == facts.step_id and reply.revision == facts.revision - 1
+        reply
+        for reply in state.replies
+        if reply.step_id == facts.step_id
+        and reply.revision == facts.revision - 1
+        and reply.stop_reason != StopReason.MAX_TOKENS  # a draft that was cut is no draft
     ]
     return max(earlier, key=lambda reply: reply.attempt).text if earlier else None
+
+
+def _droppable(step: StepDefinition, facts: StepFacts, draft: Mapping[str, Any] | str | None) -> frozenset[str]:
+    """A review need not repeat findings that have been mended, and a person's word may ask for anything to go."""
+    if not isinstance(draft, Mapping) or not (step.is_final or facts.guidance):
+        return frozenset()
+    return frozenset(item.id for item in iter_items(draft))
 
 
 def _findings_to_mend(

@@ -10,6 +10,7 @@ from combine.execution.context import DocumentSaved, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
 from combine.storage.database import Database, WriteSession
+from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.findings import Findings
 from combine.storage.journal import CallIntent, CallReply, Journal, NewVersion
@@ -23,6 +24,8 @@ from combine.workflows.statuses import StepStatus
 
 NO_VALID_DOCUMENT = "no_valid_document"
 """Why a step waits for a decision that cannot be "accept anyway"."""
+REMEDIATIONS_USED_UP = "remediations_used_up"
+"""Why a step waits for a decision about its last output, which is not saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class StepJournal:
                     status=StepStatus.WAITING_FOR_DECISION.value,
                     attempt=attempt,
                     reason=f"{step.output} still has findings after attempt {attempt}: {len(findings)}.",
-                    reason_code="remediations_used_up" if savable else NO_VALID_DOCUMENT,
+                    reason_code=REMEDIATIONS_USED_UP if savable else NO_VALID_DOCUMENT,
                 )
             data = {"attempt": attempt, "findings": len(findings), "codes": sorted({f.code for f in findings})}
             await Events(session).append(context.execution_id, "findings_found", step.step_id, data)
@@ -111,18 +114,21 @@ class StepJournal:
             await self.segment.fence(session)
             repository = Questions(session)
             rows = await repository.insert_many(context.execution_id, step.step_id, round_, questions)
+            # Read here and now: this step's first round, or a step beside it, may have taken numbers since.
+            used = await Documents(session).used_ids(context.project_id, "")
             settled = settle(
-                [row.question for row in rows],
+                [row.question for row in rows if row.answer is None],
                 context.given_answers,
                 decide_rest=not context.ask,
-                next_assumption=context.used_ids.get("ASM", 0) + 1,
+                next_assumption=used.get("ASM", 0) + 1,
                 strict=False,
             )
             for one in settled:
                 await repository.answer(
                     context.execution_id, one.number, one.text, one.decided_by, assumption_id=one.assumption_id
                 )
-            waiting = len(rows) - len(settled)
+            before = [row.answer for row in rows if row.answer is not None]  # by a commit whose answer was lost
+            waiting = len(rows) - len(before) - len(settled)
             await Steps(session).update(
                 context.execution_id,
                 step.step_id,
@@ -137,7 +143,7 @@ class StepJournal:
                 step.step_id,
                 {"questions": [row.question.id for row in rows], "open": waiting},
             )
-            return Asked(tuple(one.answer() for one in settled), waiting)
+            return Asked((*before, *(one.answer() for one in settled)), waiting)
 
         return await self.database.transact(work, give_up_after=None)
 

@@ -11,7 +11,7 @@ from combine.engine.engine import Adoption, Engine
 from combine.errors import Conflict, Invalid
 from combine.execution.clarification import settle, unknown_names
 from combine.execution.review_loop import plan_after_review
-from combine.execution.step_journal import NO_VALID_DOCUMENT
+from combine.execution.step_journal import NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP
 from combine.llm.models import parse_model
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
@@ -20,6 +20,7 @@ from combine.storage.decisions import Decisions
 from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
+from combine.storage.journal import Journal
 from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import StepRow, Steps
@@ -34,6 +35,9 @@ from combine.workflows.questions import Question
 from combine.workflows.statuses import ENDED, DecisionAction, DocumentStatus, ExecutionStatus, StepStatus
 
 _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
+_OVER = ENDED - {ExecutionStatus.FAILED}
+_UNSAVED_OUTPUT = frozenset({NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP})
+"""Why a step waits for a decision about an output that is not its document (it may have one from before)."""
 _STOPPED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.WAITING_FOR_PROVIDER, ExecutionStatus.WAITING_FOR_BUDGET})
 
 
@@ -68,7 +72,7 @@ class ExecutionService:
         model whose price nobody knows.
         """
         workflow = self._catalog.workflow(command.workflow_id)
-        self._check_money(command, workflow)
+        self._check_money(command.budget_usd, command.model, workflow)
         model, _ = parse_model(command.model)
         execution_id, brief_id = uuid4(), uuid4()
 
@@ -102,7 +106,7 @@ class ExecutionService:
         """
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock(session, execution)
+            row = await _lock_open(session, execution)
             questions = [open_.question for open_ in await Questions(session).open_questions(row.id)]
             _must_be_open(row, questions, given)
             used = await Documents(session).used_ids(row.project_id, "")
@@ -123,7 +127,7 @@ class ExecutionService:
         """Accept the document a step waits with. Raises Conflict if none waits, or several and none is named."""
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock(session, execution)
+            row = await _lock_open(session, execution)
             step = await _gate(session, row, step_id)
             await Steps(session).update(
                 row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None, guidance=None
@@ -142,7 +146,7 @@ class ExecutionService:
         words = _words(reason, "A reason is needed to send a document back.")
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock(session, execution)
+            row = await _lock_open(session, execution)
             step = await _gate(session, row, step_id)
             await Decisions(session).insert(
                 row.id, DecisionAction.REJECT, step_id=step.step_id, reason=words, document_id=step.document_id
@@ -162,7 +166,7 @@ class ExecutionService:
             guidance = _words(guidance, "Trying again needs guidance, or the same would come out.")
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock(session, execution)
+            row = await _lock_open(session, execution)
             steps = await Steps(session).list(row.id)
             waiting = [step for step in steps if step.status == StepStatus.WAITING_FOR_DECISION]
             if not waiting:
@@ -189,9 +193,11 @@ class ExecutionService:
         """End the execution; a call in flight is cut. Raises Conflict if it has ended already."""
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock(session, execution)
-            if row.status in ENDED - {ExecutionStatus.FAILED}:
-                raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended", hint=_see(row))
+            # Here, since perhaps no process works on it; the reply of one that does is still stored. Before the lock,
+            # as a segment that closes a call takes the call's row first, too.
+            found = await Executions(session).find_by_prefix(execution)
+            await Journal(session).forget_open_calls(found.id)
+            row = await _lock_open(session, execution)
             await Decisions(session).insert(row.id, DecisionAction.CANCEL)
             await Transitions(session).poke(row.id)
             await Transitions(session).finish(row.id, ExecutionStatus.CANCELLED)
@@ -208,6 +214,7 @@ class ExecutionService:
         async def work(session: WriteSession) -> UUID:
             row = await _lock(session, execution)
             if budget_usd is not None:
+                self._check_money(budget_usd, row.model, definition_from_json(row.definition))
                 await Executions(session).set_budget(row.id, budget_usd)
             if row.status in _UNDER_WAY:
                 await self._take_over(session, row)
@@ -245,12 +252,12 @@ class ExecutionService:
         if adoption is Adoption.ENDED:
             await self._engine.enqueue(session, row.id, await Transitions(session).requeue(row.id))
 
-    def _check_money(self, command: StartExecution, workflow: WorkflowDefinition) -> None:
-        if command.budget_usd is None:
+    def _check_money(self, budget_usd: Decimal | None, default_model: str, workflow: WorkflowDefinition) -> None:
+        if budget_usd is None:
             return
-        if command.budget_usd <= 0:
+        if budget_usd <= 0:
             raise Invalid("A budget is an amount above 0 USD.", code="budget_invalid")
-        for model in {command.model, *(step.model for step in workflow.steps if step.model)}:
+        for model in {default_model, *(step.model for step in workflow.steps if step.model)}:
             ref, _ = parse_model(model)
             if self._pricing.price(ref, Usage(input_tokens=1)).usd is None:
                 raise Invalid(
@@ -264,6 +271,14 @@ class ExecutionService:
 async def _lock(session: WriteSession, execution: str) -> ExecutionRow:
     executions = Executions(session)
     return await executions.lock((await executions.find_by_prefix(execution)).id)
+
+
+async def _lock_open(session: WriteSession, execution: str) -> ExecutionRow:
+    """The same; raises Conflict if it has ended for good, though a step of it may still say that it waits."""
+    row = await _lock(session, execution)
+    if row.status in _OVER:
+        raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended", hint=_see(row))
+    return row
 
 
 async def _store_brief(session: WriteSession, project_id: UUID, brief_id: UUID, brief: Brief) -> UUID:
@@ -309,7 +324,7 @@ async def _gate(session: WriteSession, row: ExecutionRow, step_id: str | None) -
 
 async def _try_again(session: WriteSession, row: ExecutionRow, step: StepRow, guidance: str) -> None:
     steps = {step.step_id}
-    if step.document_id is not None:
+    if step.document_id is not None and step.reason_code not in _UNSAVED_OUTPUT:
         document = await Documents(session).get(step.document_id)
         workflow = definition_from_json(row.definition)
         steps |= plan_after_review(
@@ -319,16 +334,16 @@ async def _try_again(session: WriteSession, row: ExecutionRow, step: StepRow, gu
 
 
 async def _accept_anyway(session: WriteSession, row: ExecutionRow, step: StepRow) -> None:
-    if step.document_id is not None:
-        await Steps(session).update(row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None)
-        return
     if step.reason_code == NO_VALID_DOCUMENT:
         raise Conflict(
             f"The last output of step {step.step_id} is no valid document, so it cannot be accepted.",
             code="not_acceptable",
             hint=f"Try again with guidance: combine resume {row.id} --decision try-again --guidance TEXT",
         )
-    await Transitions(session).accept_last_attempt(row.id, step.step_id)
+    if step.reason_code == REMEDIATIONS_USED_UP:
+        await Transitions(session).accept_last_attempt(row.id, step.step_id)
+    else:
+        await Steps(session).update(row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None)
 
 
 def _words(text: str | None, message: str) -> str:

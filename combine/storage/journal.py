@@ -156,7 +156,7 @@ WITH reply AS (
 _SAVE_DOCUMENT = sa.text(f"""
 WITH step AS (
   UPDATE steps SET
-    status = :step_status, document_id = :id, attempt = :attempt, reason = :reason,
+    status = :step_status, document_id = :id, attempt = :attempt, reason = :reason, reason_code = NULL,
     finished_at = CASE WHEN :step_status = 'done' THEN clock_timestamp() END
   WHERE execution_id = :execution_id AND step_id = :step_id AND document_id IS DISTINCT FROM :id
   RETURNING step_id
