@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import combine.seed
 from combine.errors import DefinitionInvalid, NotFound
 from combine.workflows.catalog_folder import CatalogFolder, FileFault, SchemaAsset, TextAsset, read_folder
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.definitions import Fault, WorkflowDefinition
+from combine.workflows.provider_schema import reply_schema
 from combine.workflows.schema_validity import schema_faults
 from combine.workflows.validation import RESERVED_TYPE, check_definition
 
@@ -49,6 +50,7 @@ class Catalog:
 
     def __init__(self, content: _Content) -> None:
         self._content = content
+        self._envelopes: dict[tuple[str, bool], dict[str, Any]] = {}
 
     def workflow_ids(self) -> tuple[str, ...]:
         """Ids of all workflows, sorted."""
@@ -65,6 +67,13 @@ class Catalog:
     def schema(self, document_type: str) -> SchemaAsset:
         """The schema of a document type; NotFound names the known ones."""
         return _known("document type", document_type, self._content.schemas)
+
+    def reply_schema(self, document_type: str, *, ask: bool) -> dict[str, Any]:
+        """``provider_schema.reply_schema`` of a document type, made once: not to be changed. NotFound as ``schema``."""
+        key = (document_type, ask)
+        if key not in self._envelopes:
+            self._envelopes[key] = reply_schema(self.schema(document_type).schema, ask=ask)
+        return self._envelopes[key]
 
     def document_types(self) -> tuple[str, ...]:
         """All document types that have a schema, sorted."""

@@ -148,7 +148,9 @@ def _sent(root: JsonObject, node: JsonObject, *, depth: int, optional: bool = Fa
     node = _merged(root, node)
     choices = node.get("anyOf") or node.get("oneOf")
     if isinstance(choices, list):
-        sent: dict[str, Any] = {"anyOf": [_sent(root, c, depth=depth + 1) for c in choices]}
+        sent: dict[str, Any] = {
+            "anyOf": [_sent(root, c if isinstance(c, Mapping) else {}, depth=depth + 1) for c in choices]
+        }
         optional = optional and {"type": "null"} not in sent["anyOf"]
     else:
         sent = _of_type(root, node, depth, _type(node))

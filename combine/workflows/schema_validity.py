@@ -6,13 +6,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from combine.errors import Invalid
 from combine.workflows.definitions import Fault
+from combine.workflows.provider_schema import reply_schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema_faults(schema: Mapping[str, Any]) -> list[Fault]:
-    """Every reason why this schema cannot be used, code ``invalid_schema``, with the JSON path of the place."""
+    """Every reason why this schema cannot be used, each with the JSON path of the place.
+
+    Codes: ``invalid_schema``; ``schema_unsupported`` for a sound schema that no provider can be given.
+    """
     # Slow to import and to run; the schemas that ship with the package are proved valid by a test instead.
     from jsonschema import Draft202012Validator  # noqa: PLC0415
 
@@ -20,7 +25,15 @@ def schema_faults(schema: Mapping[str, Any]) -> list[Fault]:
     faults = [_fault(e.json_path, f"{e.message}; correct this keyword") for e in checker.iter_errors(schema)]
     if faults:
         return faults
-    return [*_top_faults(schema), *_deep_faults(schema)]
+    return [*_top_faults(schema), *_deep_faults(schema)] or list(_unsupported(schema))
+
+
+def _unsupported(schema: Mapping[str, Any]) -> Iterable[Fault]:
+    """Why no provider can be given this schema; ``ask`` gives the larger envelope."""
+    try:
+        reply_schema(schema, ask=True)
+    except Invalid as refused:
+        yield Fault("schema_unsupported", "$", f"{refused.message} {refused.hint or ''}".strip())
 
 
 def _top_faults(schema: Mapping[str, Any]) -> Iterable[Fault]:

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from combine.errors import DefinitionInvalid, NotFound
 from combine.workflows.catalog import SEED_DIR, inspect_catalog, load_catalog
 from combine.workflows.definition_shape import definition_schema
+from combine.workflows.provider_schema import reply_schema
 from combine.workflows.schema_validity import schema_faults
 
 
@@ -140,6 +141,34 @@ def test_each_fault_of_a_file_is_named(folder, name, content, expected):
 def test_a_schema_is_usable_as_it_stands(part, path):
     (fault,) = schema_faults({"type": "object", "properties": {"a": part}})
     assert (fault.code, fault.path) == ("invalid_schema", path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"child": {"$ref": "#"}}, "recursive"),
+        ({f"n{n}": {"type": "number"} for n in range(17)}, "null"),
+    ],
+)
+def test_a_schema_that_no_provider_takes_is_a_fault_at_load(folder, fields, said):
+    write(folder, "schemas/law/extra.json", {"type": "object", "properties": fields})
+    assert faults_in(folder) == [("extra.json", "schema_unsupported", "$")]
+    (fault,) = schema_faults({"type": "object", "properties": fields})
+    assert said in fault.message
+
+
+def test_a_choice_of_anything_is_no_fault():
+    assert schema_faults({"type": "object", "properties": {"a": {"anyOf": [True, {"type": "null"}]}}}) == []
+
+
+def test_the_envelope_of_a_type_is_made_once():
+    catalog = load_catalog(None)
+    asked = catalog.reply_schema("requirements-doc", ask=True)
+    assert asked == reply_schema(catalog.schema("requirements-doc").schema, ask=True)
+    assert catalog.reply_schema("requirements-doc", ask=True) is asked
+    assert "questions" not in catalog.reply_schema("requirements-doc", ask=False)["properties"]
+    with pytest.raises(NotFound):
+        catalog.reply_schema("nope", ask=False)
 
 
 def test_a_schema_may_have_fields_named_like_keywords():
