@@ -21,7 +21,7 @@ from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.findings import Finding, Hint
 from combine.workflows.questions import Answer
-from combine.workflows.schema_walk import in_schema_order
+from combine.workflows.schema_walk import LISTS, SCALARS, as_object, in_schema_order
 
 MAX_FINDINGS = 30
 """Findings shown in one repair prompt; the rest is counted."""
@@ -43,6 +43,9 @@ that is asked for, and keep the ids it had."""
 GUIDANCE = """\
 The guidance is a person's word about this document: change what it asks for, leave the rest of a draft byte for byte,
 keep the id of everything that stays. Where it and the draft disagree, it decides. Return the whole document."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 JsonObject = Mapping[str, Any]
 
@@ -225,17 +228,21 @@ def shown_document(content: JsonObject, *, with_sources: bool) -> dict[str, Any]
 
 
 def _without_sources(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _without_sources(v) for k, v in value.items() if not (k == "sources" and "id" in value)}
-    if isinstance(value, list | tuple):
+    if isinstance(value, SCALARS):
+        return value
+    if isinstance(value, LISTS):
         return [_without_sources(v) for v in value]
-    return value
+    members = as_object(value)
+    if members is None:
+        return value
+    is_item = "id" in members
+    return {k: _without_sources(v) for k, v in members.items() if not (is_item and k == "sources")}
 
 
 def _json(value: Any) -> str:
     """One line of JSON that no tag can end and that UTF-8 can carry (a lone surrogate cannot)."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m.group()):04x}", text)
+    text = _ENCODER.encode(value).replace("<", "\\u003c")
+    return _SURROGATE.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
 
 
 def _section(tag: str, lines: Iterable[Any], **attributes: object) -> str:
