@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dbos import DBOS
+from dbos import DBOS, _dbos
 from dbos._context import get_local_dbos_context
 from dbos._dbos import _get_dbos_instance
 from dbos._serialization import Serializer
@@ -93,7 +93,8 @@ def current_claim() -> tuple[str, str]:
 
 def running_here() -> frozenset[str]:
     """Ids of the segments that run in this process now."""
-    return frozenset(_get_dbos_instance()._active_workflows_set.activeList())
+    instance = _instance()
+    return frozenset(instance._active_workflows_set.activeList() if instance else ())
 
 
 def hand_back_own(workflow_ids: Sequence[str], executor_id: str, queue: str) -> None:
@@ -105,13 +106,20 @@ def hand_back_own(workflow_ids: Sequence[str], executor_id: str, queue: str) -> 
 
 def stop_claiming() -> None:
     """Let the queue threads end at once; what runs goes on. There is no public "stop this queue here"."""
-    for event in _get_dbos_instance().background_thread_stop_events:
+    instance = _instance()
+    for event in instance.background_thread_stop_events if instance else ():
         event.set()
 
 
 def workflow_tasks() -> frozenset[Any]:
     """The asyncio tasks of the segments that run in this process."""
-    return frozenset(_get_dbos_instance()._workflow_tasks)
+    instance = _instance()
+    return frozenset(instance._workflow_tasks if instance else ())
+
+
+def _instance() -> DBOS | None:
+    """DBOS of this process; None before it is made."""
+    return _dbos._dbos_global_instance
 
 
 def reset_registry() -> None:

@@ -21,15 +21,17 @@ from dbos._error import DBOSWorkflowConflictIDError
 from combine.engine import dbos_private
 from combine.engine.heartbeat import Heartbeat
 from combine.engine.recovery import SEGMENT_NAME, SHARED_QUEUE, Recovery, read_executors
-from combine.errors import OwnershipLost
+from combine.errors import DatabaseUnavailable, OwnershipLost
 from combine.execution.segment import SegmentRunner
 from combine.storage.beat import BeatConnection
 from combine.storage.database import Database, WriteSession
+from combine.storage.faults import mark_disconnects
 from combine.storage.listener import CONTROL_CHANNEL, EventListener
 
 APP_NAME = "combine"
 APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
 POLL_S = 0.1
+_UNWIND_S = 5.0
 _LAUNCH_LOCK = 7_261_002  # DBOS migrates at launch; one process at a time
 
 log = logging.getLogger("combine.engine")
@@ -110,14 +112,18 @@ class Engine:
             lazy=True,
         )
         self._heartbeat = Heartbeat(BeatConnection(database.url, self.executor_id))
-        self._segments: dict[str, _Segment] = {}
+        self._segments: set[_Segment] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._recovery_task: asyncio.Task[None] | None = None
+        self._begun = False
 
     async def start(self) -> None:
         """Beat, launch DBOS in this loop, and begin to take segments. Raises Unavailable without a database."""
         await self._database.ping()
+        # DBOS's own engines too: it tells a lost connection by the text of the message, and does not know them all.
+        mark_disconnects(sa.Engine)
+        self._begun = True
         self._heartbeat.start(kind=self._kind, queue=self.queue, version=self._version)
         DBOS(config=self._config())
         self._register_segment()
@@ -132,21 +138,31 @@ class Engine:
         self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")
 
     async def drain(self) -> None:
-        """Stop claiming, let steps in flight end within the grace time, hand back the rest, sign off. Final."""
+        """Stop claiming, let steps in flight end within the grace time, hand back the rest, sign off. Final.
+
+        Also ends what a start that failed or was cancelled has left.
+        """
         self.draining = True
+        if not self._begun:
+            return
         dbos_private.stop_claiming()
-        for segment in self._segments.values():
+        for segment in self._segments:
             segment.wake.set()
         try:
             await asyncio.wait_for(self._idle.wait(), self._drain_grace_s)
         except TimeoutError:
-            for task in dbos_private.workflow_tasks():
+            tasks = dbos_private.workflow_tasks()
+            for task in tasks:
                 task.cancel()  # the row stays PENDING; without our executors row it is free at once
+            if tasks:
+                await asyncio.wait(tasks, timeout=_UNWIND_S)  # a reply that has just come is still stored
         if self._recovery_task is not None:
             self._recovery_task.cancel()
             await asyncio.gather(self._recovery_task, return_exceptions=True)
-        await self._forget_queue()
-        await self._stop_dbos()
+        try:
+            await self._forget_queue()
+        finally:
+            await self._stop_dbos()
 
     async def enqueue(self, session: WriteSession, execution_id: UUID, round_: int, *, shared: bool = False) -> None:
         """Put one segment in the queue, in the caller's transaction. The same round twice is one row."""
@@ -163,6 +179,8 @@ class Engine:
     async def adopt(self, session: WriteSession, execution_id: UUID, round_: int) -> Adoption:
         """Take over the segment of an execution whose process is gone, or that nobody has claimed yet."""
         key = workflow_id(execution_id, round_)
+        if key in dbos_private.running_here():
+            return Adoption.BUSY
         executors = await read_executors(session)
         others = [name for name in executors.alive if name != self.executor_id]
         moved = await session.connection.execute(
@@ -188,7 +206,13 @@ class Engine:
     async def _launch(self, session: WriteSession) -> None:
         await session.connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK})
         await self._register_queue_if_possible(session)
-        DBOS.launch()
+        try:
+            DBOS.launch()
+        except sa.exc.SQLAlchemyError as error:
+            # Not to be tried again by the transaction: a second launch of the same instance does nothing.
+            raise DatabaseUnavailable(
+                f"The engine could not start on this database: {error}", hint="`combine doctor` looks at the database."
+            ) from error
         await DBOS.register_queue_async(
             self.queue, worker_concurrency=self._concurrency, polling_interval_sec=self._poll_s
         )
@@ -215,7 +239,7 @@ class Engine:
         key, owner = dbos_private.current_claim()
         control = self._listener.subscribe(execution_id, CONTROL_CHANNEL)
         segment = _Segment(self, execution_id, round_, key, owner, control.woken)
-        self._segments[key] = segment
+        self._segments.add(segment)
         self._idle.clear()
         try:
             await self._runner(segment)
@@ -224,7 +248,7 @@ class Engine:
             raise DBOSWorkflowConflictIDError(key) from None
         finally:
             control.close()
-            del self._segments[key]
+            self._segments.discard(segment)
             if not self._segments:
                 self._idle.set()
         return "over"
@@ -234,6 +258,8 @@ class Engine:
             return
 
         async def forget(session: WriteSession) -> None:
+            if (await session.connection.execute(sa.text("SELECT to_regclass('dbos.queues')"))).scalar() is None:
+                return  # the start came not so far
             await session.connection.execute(sa.text(dbos_private.MOVE_QUEUED), {"to": SHARED_QUEUE, "of": self.queue})
             await session.connection.execute(
                 sa.text("DELETE FROM dbos.queues WHERE name = :name"), {"name": self.queue}

@@ -6,12 +6,15 @@ for is paid twice. So it exits before the others' patience ends (``FENCE_S`` < `
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 
@@ -23,9 +26,20 @@ DEAD_AFTER_S = 30.0
 EXIT_FENCED = 70
 
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_PIDS = Path("/proc/self/ns/pid")
+
+
 def host_name() -> str:
-    """The name under which this machine's processes recognise each other's pids."""
-    return socket.gethostname()
+    """The name under which processes recognise each other's pids: this machine, and on it this space of pids.
+
+    Containers and cloned machines may share a name, and then a pid says nothing about the other's processes.
+    """
+    try:
+        place = f"{_BOOT.read_text().strip()} {_PIDS.readlink()}"
+    except OSError:  # no Linux
+        place = f"{uuid.getnode():x}"
+    return f"{socket.gethostname()}/{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
 def _exit_fenced() -> None:
@@ -38,7 +52,7 @@ def _exit_fenced() -> None:
 
 
 class Heartbeat:
-    """A thread with a connection of its own."""
+    """A thread with a connection of its own, and one that watches it: a beat may hang in a database that hangs."""
 
     def __init__(
         self,
@@ -53,19 +67,28 @@ class Heartbeat:
         self._fence_s = fence_s
         self._on_fenced = on_fenced
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="combine-heartbeat", daemon=True)
+        self._beating = threading.Thread(target=self._beat, name="combine-heartbeat", daemon=True)
+        self._watching = threading.Thread(target=self._watch, name="combine-fence", daemon=True)
         self._last = 0.0
 
     def start(self, *, kind: str, queue: str, version: str) -> None:
         """Commit the first beat, then go on in the background. Raises psycopg.Error if the first one fails."""
         self._connection.register(kind=kind, queue=queue, host=host_name(), pid=os.getpid(), version=version)
         self._last = time.monotonic()
-        self._thread.start()
+        self._beating.start()
+        self._watching.start()
 
     def stop(self) -> None:
-        """End the thread and remove this process's row; what it still holds is free for others at once."""
+        """End the threads and remove this process's row; what it still holds is free for others at once.
+
+        Without effect if it was never started.
+        """
         self._stop.set()
-        self._thread.join(timeout=2 * self._beat_every_s)
+        if self._beating.ident is None:
+            return
+        self._beating.join(timeout=2 * self._beat_every_s)
+        if self._beating.is_alive():
+            return  # it hangs in the database; the row grows old by itself
         try:
             self._connection.remove()
         except psycopg.Error:
@@ -73,19 +96,33 @@ class Heartbeat:
         finally:
             self._connection.close()
 
-    def _run(self) -> None:
+    def _beat(self) -> None:
         while not self._stop.wait(self._beat_every_s if self._fresh() else 0.5):
             # Checked before the beat: a process that slept (SIGSTOP) must not beat its way back to life.
-            if time.monotonic() - self._last > self._fence_s:
-                self._on_fenced()
+            if self._late():
+                self._fence()
                 return
+            began = time.monotonic()
             try:
                 if not self._connection.beat():
-                    self._on_fenced()
+                    self._fence()
                     return
-                self._last = time.monotonic()
             except psycopg.Error:
                 continue
+            self._last = began
+
+    def _watch(self) -> None:
+        while not self._stop.wait(min(0.5, self._fence_s / 4)):
+            if self._late():
+                self._fence()
+                return
+
+    def _fence(self) -> None:
+        if not self._stop.is_set():
+            self._on_fenced()
+
+    def _late(self) -> bool:
+        return time.monotonic() - self._last > self._fence_s
 
     def _fresh(self) -> bool:
         return time.monotonic() - self._last < self._beat_every_s * 1.5

@@ -7,6 +7,7 @@ has not beaten for ``DEAD_AFTER_S``, that has no row, or whose pid is gone on th
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _UNKNOWN = """
 SELECT DISTINCT executor_id FROM dbos.workflow_status
 WHERE name = :workflow AND status = 'PENDING' AND NOT EXISTS (SELECT 1 FROM executors e WHERE e.id = executor_id)
 """
+
+log = logging.getLogger("combine.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,19 @@ class Recovery:
         self._suspects: frozenset[str] = frozenset()
 
     async def run(self) -> None:
-        """For ever, until cancelled."""
+        """For ever, until cancelled. What fails once, an outage above all, is tried again the next time."""
         while True:
-            returned = await self._database.transact(recover)
-            if returned:
-                self._on_recovered(returned)
-            await self._sweep_own()
+            try:
+                await self._once()
+            except Exception as error:  # noqa: BLE001 - whatever it is, this must go on
+                log.warning("looking for the work of stopped processes failed: %s", error)
             await asyncio.sleep(self._every_s)
+
+    async def _once(self) -> None:
+        returned = await self._database.transact(recover)
+        if returned:
+            self._on_recovered(returned)
+        await self._sweep_own()
 
     async def _sweep_own(self) -> None:
         """Rows claimed by this process that nothing here runs, seen twice: their dispatch was lost."""

@@ -243,7 +243,7 @@ def executor_view(row: ExecutorRow) -> ExecutorView:
     return ExecutorView(
         id=row.id,
         kind=row.kind,
-        host=row.host,
+        host=row.host.partition("/")[0],
         pid=row.pid,
         version=row.version,
         started_at=row.started_at,

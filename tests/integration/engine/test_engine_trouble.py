@@ -1,0 +1,111 @@
+"""The engine when its start is cut short, its database is away for a moment, or it is asked for what it does already."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from test_engine import engine_on, enqueue, state_of, until
+
+from combine.engine import dbos_private
+from combine.engine.engine import _LAUNCH_LOCK, Adoption, Engine
+from combine.engine.recovery import Recovery
+from combine.errors import DatabaseUnavailable
+from combine.storage.database import Database
+from combine.storage.listener import EventListener
+
+
+async def idle(_): ...
+
+
+def engine(database: Database) -> Engine:
+    return Engine(database, EventListener(database.url), idle, kind="cli", shared=False, version="test", poll_s=0.02)
+
+
+async def rows(database: Database, table: str) -> int:
+    async with database.read() as session:
+        return (await session.connection.execute(sa.text(f"SELECT count(*) FROM {table}"))).scalar_one()
+
+
+async def test_a_start_without_a_database_can_be_drained():
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    stillborn = engine(nowhere)
+    with pytest.raises(DatabaseUnavailable):
+        await stillborn.start()
+    await stillborn.drain()
+    await nowhere.close()
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_behind(database):
+    cut = engine(database)
+    async with database.engine.begin() as other:
+        await other.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK})
+        starting = asyncio.create_task(cut.start())
+
+        async def waits_for_the_lock() -> bool:
+            return await rows(database, "pg_locks WHERE locktype = 'advisory' AND NOT granted") == 1
+
+        await until(waits_for_the_lock)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        await cut.drain()
+    assert await rows(database, "executors") == 0
+    done = asyncio.Event()
+
+    async def runner(_):
+        done.set()
+
+    async with engine_on(database, runner) as later:
+        await enqueue(database, later, uuid4())
+        await asyncio.wait_for(done.wait(), 20)
+
+
+async def test_an_execution_that_runs_here_is_not_taken_from_ourselves(database):
+    started, release = asyncio.Event(), asyncio.Event()
+
+    async def runner(_):
+        started.set()
+        await release.wait()
+
+    execution_id = uuid4()
+    async with engine_on(database, runner) as running:
+        await enqueue(database, running, execution_id)
+        await asyncio.wait_for(started.wait(), 20)
+        assert await database.transact(lambda session: running.adopt(session, execution_id, 1)) is Adoption.BUSY
+        assert (await state_of(database, execution_id)).status == "PENDING"
+        release.set()
+
+
+async def test_recovery_outlives_an_outage(database, monkeypatch):
+    swept = asyncio.Event()
+    outages = iter([True, True, False])
+
+    class Flaky(Database):
+        async def transact(self, work, **options):
+            if next(outages, False):
+                raise DatabaseUnavailable("away")
+            return await super().transact(work, **options)
+
+    def seen() -> frozenset[str]:
+        swept.set()
+        return frozenset()
+
+    monkeypatch.setattr(dbos_private, "running_here", seen)
+    async with engine_on(database, idle):
+        flaky = Flaky(database.url)
+        swept.clear()
+        task = asyncio.create_task(Recovery(flaky, "nobody", "q", every_s=0.01, on_recovered=print).run())
+        await asyncio.wait_for(swept.wait(), 20)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await flaky.close()
+
+
+async def test_every_failure_to_connect_counts_as_a_lost_connection_also_for_dbos(database):
+    async with engine_on(database, idle):
+        elsewhere = sa.create_engine("postgresql+psycopg://nobody@/nothing?host=/no/such/folder")
+        with pytest.raises(sa.exc.OperationalError) as caught:
+            elsewhere.connect()
+        assert caught.value.connection_invalidated
+        elsewhere.dispose()
