@@ -167,6 +167,9 @@ def _spans(one: Statement, other: Statement, cues: Cues) -> bool:
     ]
     if len(pairs[0]) != 1 or len(pairs[1]) != 1 or one.is_a("law") or other.is_a("law"):
         return False
+    others = [set(re.findall(r"\d+", _SPAN[cues.language].sub("", s.text))) for s in (one, other)]
+    if all(others) and others[0] != others[1]:
+        return False
     (first,), (second,) = pairs
     return first[0] == second[0] and first[1] != second[1]
 

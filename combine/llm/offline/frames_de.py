@@ -221,9 +221,9 @@ GERMAN_FRAMES = Frames(
             "eines angenommen."
         ),
     ),
-    limit_held="Das System selbst hält die Grenze „{text}“ ein.",
+    limit_held="Das System selbst hält die Grenzen ein, die der Auftrag für die Annahme nennt.",
     limit_held_reason=(
-        "Der Auftrag nennt die Grenze, aber nicht, wer darauf achtet; tun es Menschen, entfällt die Anforderung."
+        "Der Auftrag nennt Grenzen, aber nicht, wer darauf achtet; tun es Menschen, entfällt die Anforderung."
     ),
     remedy="Das System muss so eingerichtet sein, dass dieses Problem endet: „{text}“.",
     remedy_title="Das Problem aus {ref} beenden",

@@ -218,8 +218,8 @@ ENGLISH_FRAMES = Frames(
             "one is accepted."
         ),
     ),
-    limit_held="The system itself holds the limit \u201c{text}\u201d.",
-    limit_held_reason="The brief states the limit but not who watches it; if people do, the requirement goes.",
+    limit_held="The system itself holds the limits that the brief states on what may be taken on.",
+    limit_held_reason="The brief states limits but not who watches them; where people do, the requirement goes.",
     remedy="The system shall be arranged so that this problem ends: \u201c{text}\u201d.",
     remedy_title="End the problem in {ref}",
     remedy_criteria=(

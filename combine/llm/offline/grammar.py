@@ -157,9 +157,7 @@ def subject_of(wish: Wish | None, statement: Statement, cues: Cues) -> str:
 
 def person_at_start(text: str, cues: Cues) -> str:
     """The people a sentence begins with, article included, or nothing."""
-    nouns = "|".join(cues.words.people.values())
-    article = r"(?:the |our |a |an |each |every |all |die |der |das |unsere |alle )?"
-    found = re.match(rf"{article}(?:(?:{cues.words.modifiers}) )?(?:{nouns})(?!\w)", text, re.IGNORECASE)
+    found = cues.patterns["person_first"].match(text)
     return found.group() if found else ""
 
 

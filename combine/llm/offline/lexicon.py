@@ -60,6 +60,8 @@ def _compiled(language: str) -> Cues:
     }
     nouns = "|".join(words.people.values())
     patterns["anybody"] = re.compile(rf"(?<!\w)(?:{nouns})(?!\w)", re.IGNORECASE)
+    article = r"(?:the |our |a |an |each |every |all |die |der |das |unsere |alle )?"
+    patterns["person_first"] = re.compile(rf"{article}(?:(?:{words.modifiers}) )?(?:{nouns})(?!\w)", re.IGNORECASE)
     return Cues(
         words.language,
         words,

@@ -146,7 +146,7 @@ GERMAN = Lexicon(
     r"verschieben|absagen|speichern|importieren|aktualisieren|anfragen|bestätigen|melden|eingeben|verwalten|"
     r"planen|vereinbaren)(?: können)?$",
     send_verbs=r"\b(?:senden|schicken|verschicken|benachrichtigen|erinnern|informieren|warnen|melden)(?: können)?$",
-    heading=r"^(?:was|wie|warum|wer|wann|wo)\b",
+    head_start=r"^(?:was|wie|warum|wer|wann|wo)\b",
     cap=r"\b(?:nie|niemals|nicht|keinesfalls) (?:\w+ ){0,3}?(?:mehr als|über)\b|\bnicht überschreiten\b",
     section_today=r"\b(?:heute|Ausgangslage|Ist-?Zustand|Situation|Hintergrund|Problem\w*|bisher|Über uns|Kontext)\b",
     section_want=r"(?:\b(?:wünschen|wollen|Ziele?|Funktionen|Wunsch|Wünsche|Bedarf|Soll-?Zustand|vereinbart|"

@@ -180,7 +180,7 @@ ENGLISH = Lexicon(
         r"^(?:(?:get|receive|have) (?:[\w-]+ ){0,3}?(?:confirmation|message|e-?mail|reminder|notification|sms)|"
         r"send|notify|e-?mail|remind|inform|alert|warn|call|message|tell)\b"
     ),
-    heading=r"^(?:what|how|why|who|when|where)\b",
+    head_start=r"^(?:what|how|why|who|when|where)\b",
     cap=r"\b(?:never|must not|not) (?:\w+ ){1,3}?(?:more than|over|exceed)\b|\bnot exceed\b",
     section_today=(
         r"\b(?:today|current(?:ly)?|situation|background|problems?|as is|how it works|status quo|about us|"

@@ -13,17 +13,25 @@ from combine.llm.offline.reading import Reading, Section, Statement
 from combine.llm.offline.text import bare, shorten
 from combine.workflows.questions import MAX_QUESTIONS
 from combine.workflows.quotes import fold
+from combine.workflows.words import overlap, tokens
 
 MAX_CONFLICT_QUESTIONS = 5
 MAX_CHOICES = 4
 FEW_WISHES = 2
+NEAR_COPY = 0.75
+"""Share of common words from which a question is left out as a copy of an earlier one."""
 
 
 def questions(reading: Reading) -> list[Json]:
     """At most five questions, those first whose answers change most; none if anything was answered already."""
     if reading.answers or not any(s.usable for s in reading.brief):
         return []
-    return list(_ranked(reading))[:MAX_QUESTIONS]
+    asked: list[Json] = []
+    for question in _ranked(reading):
+        own = tokens(question["text"])
+        if all(overlap(own, tokens(other["text"])) < NEAR_COPY for other in asked):
+            asked.append(question)
+    return asked[:MAX_QUESTIONS]
 
 
 def topic_of(answer: Statement, reading: Reading) -> str:
@@ -34,6 +42,8 @@ def topic_of(answer: Statement, reading: Reading) -> str:
 
 def is_default(answer: Statement, reading: Reading) -> bool:
     """Whether the answer leaves things as open as they were."""
+    if not answer.topic:
+        return False
     topic = topic_of(answer, reading)
     if any(limit_answer(what, reading) is answer for what in limits_in(reading)):
         return True  # it shapes the requirement that holds the limit and needs no item of its own

@@ -13,7 +13,7 @@ from combine.llm.offline.frames import Frames, frames_for
 from combine.llm.offline.lexicon import Cues, cues_for
 from combine.llm.offline.text import bare, clean, quote
 from combine.workflows.prompts import PromptSections
-from combine.workflows.quotes import contains_quote, fold
+from combine.workflows.quotes import contains_quote, fold, long_enough
 from combine.workflows.words import word_count
 
 HEADING_WORDS = 8
@@ -24,6 +24,8 @@ _CODE = re.compile(
 )
 _STOP = re.compile(r"[.!?;\u3002\u061f\uff01\uff1f]\W*$")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-ZÄÖÜ])|\n+")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
+"""Characters no document can hold; a quote stands between them."""
 _RULE = re.compile(r"^[\W_]*$")
 
 
@@ -44,7 +46,7 @@ class Statement:
 
     ref: str
     raw: str
-    """The whole text that ``ref`` names."""
+    """The text that ``ref`` names, as far as it can be quoted."""
     text: str
     """Its words, without markup."""
     section: Section
@@ -110,12 +112,15 @@ def read(sections: PromptSections) -> Reading:
 
 def _brief(sections: PromptSections, cues: Cues) -> Iterator[Statement]:
     section = Section.NONE
-    for number, (ref, raw) in enumerate(sections.sentences):
+    for number, (ref, whole) in enumerate(sections.sentences):
+        raw = max(_CONTROL.split(whole), key=len)
         text = clean(raw)
         head = _heading(raw, text, cues, first=number == 0)
         if head:
             section = _section(text, cues) if head == "section" else section
         signs = _signs(text, raw, cues) | ({"heading"} if head else set())
+        if not long_enough(raw, whole):
+            signs.add("empty")
         yield Statement(ref, raw, text, section, frozenset(signs))
 
 
@@ -128,7 +133,7 @@ def _heading(raw: str, text: str, cues: Cues, *, first: bool) -> str:
         return "section"
     if _STOP.search(text) or words > 2 * HEADING_WORDS:
         return ""
-    asked = cues.has("heading", text) or not cues.has("strong", text)
+    asked = cues.has("head_start", text) or not cues.has("strong", text)
     if words <= HEADING_WORDS and asked and _section(text, cues) is not Section.NONE:
         return "section"
     return "title" if first and words > 0 and not cues.has("need", text) else ""

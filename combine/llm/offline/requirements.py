@@ -131,7 +131,7 @@ def _limits(given: _Sources) -> Iterator[Json]:
         answer = limit_answer(what, given.reading)
         decided = shorten(bare(answer.text), 30) if answer else ""
         text = frames.limit_decided.format(text=what, answer=decided) if answer else frames.limit.format(text=what)
-        number = given.assumptions.declare(frames.limit_held.format(text=what), frames.limit_held_reason)
+        number = given.assumptions.declare(frames.limit_held, frames.limit_held_reason)
         yield {
             "sources": merged(
                 [statement.source(what)], [answer.source()] if answer else [], [given.assumptions.source(number)]

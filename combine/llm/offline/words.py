@@ -63,7 +63,7 @@ class Lexicon:
     read_verbs: str
     write_verbs: str
     send_verbs: str
-    heading: str
+    head_start: str
     """How a heading begins that has a verb of its own."""
     cap: str
     """A limit that the system itself must not pass."""

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from combine.errors import PermanentLLMError
+from combine.errors import Invalid, PermanentLLMError
 from combine.llm.offline import OfflineProvider
 from combine.llm.protocol import LLMRequest, StopReason, Usage
-from combine.workflows.brief import split_brief
+from combine.workflows.brief import decode_brief, split_brief
 from combine.workflows.catalog import load_catalog
 from combine.workflows.checks import CheckContext, check_document, next_ids, unused_sentences
 from combine.workflows.findings import Finding, FindingKind, Severity
@@ -64,8 +64,7 @@ ODD = {
     "code": "```python\ndef main():\n    return {'a': 1}\n```\n",
     "code in prose": "The function `total()` must return the sum of all items; today it returns `None;`.",
     "emoji": "🎂🎂🎂\n\n🚀 We need 🎂 orders online! 👩‍🍳",
-    "only emoji": "🎂",
-    "punctuation": "...\n\n---\n\n!!!",
+    "punctuation": "...\n\n---\n\n!!! ok ???",
     "japanese": "私たちは小さなパン屋です。電話での注文をなくしたいです。お客様がウェブで注文できるようにしてください。2027年3月までに必要です。",
     "short japanese": "注文",
     "arabic": "نحن مخبز صغير. نريد أن يطلب الزبائن الكعك عبر الإنترنت. يجب حذف البيانات بعد 90 يوما.",
@@ -98,6 +97,7 @@ ODD = {
     "html": "<h1>Shop</h1><p>Customers must be able to pay &amp; leave.</p>",
     "german, one line": "Wir brauchen eine neue Website.",
     "german, doubts": "Vielleicht wollen wir später einen Shop. Es ist unklar, wer ihn betreibt. Kein Newsletter.",
+    "control characters": "We need a page\x1b[0m for our members. \x1bx\x1b",
     "numbers": "1 2 3. 4.5 6,7 8/9. 100%.",
     "spec": "The system shall, when a user logs in, show the dashboard. The system shall not store passwords in plain text.",
 }
@@ -202,12 +202,14 @@ async def test_every_brief_gives_four_documents_without_a_finding(name, ask):
     assert done.documents["strategy-review"]["recommendation"]["action"] == "proceed"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.one_of(
-            st.sampled_from([line for text in (BAKERY, PRACTICE, *ODD.values()) for line in text.splitlines()][:90]),
-            st.text(min_size=1, max_size=80),
+            st.sampled_from(
+                [line for text in (BAKERY, PRACTICE, *ODD.values()) for line in text.splitlines() if len(line) < 300]
+            ),
+            st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=80),
             st.lists(
                 st.sampled_from(
                     "we customers the system must should not can see order want at most 25 a day within two hours "
@@ -224,8 +226,11 @@ async def test_every_brief_gives_four_documents_without_a_finding(name, ask):
 )
 async def test_any_text_gives_four_documents_without_a_finding(lines):
     text = "\n".join(lines)
-    if not any(c.isalnum() for c in text):
-        text += " x"
+    try:
+        decode_brief(text.encode())
+        split_brief(text)
+    except Invalid:
+        assume(False)
     done = await chain(text)
     assert done.findings == []
     assert len(done.documents) == 4
@@ -274,7 +279,7 @@ async def test_german_briefs_get_german_documents():
     done = await chain(PRACTICE)
     discovery, needs = done.documents["project-discovery"], done.documents["requirements-doc"]
     assert [c["type"] for c in discovery["constraints"]] == ["resource", "time", "budget", "regulatory"]
-    assert discovery["scope_summary"]["out"] == ["Rezepte (B-14)"]
+    assert discovery["scope_summary"]["out"] == ["Rezepte (B-13)"]
     assert "Patienten sollen online einen Termin buchen können." in texts(needs, "functional_requirements")
     assert all(c.startswith("Gegeben") for f in needs["functional_requirements"] for c in f["acceptance_criteria"])
     assert "ohne Sprachmodell" in done.documents["strategy-review"]["overall_assessment"]["summary"]
