@@ -73,7 +73,8 @@ def _parts(needs: Item, reading: Reading) -> _Parts:
         for f in functional
         if f not in [*limited, *messages] and re.search(frames.report_cue, _text(f), re.IGNORECASE)
     ]
-    special = [*messages, *reports]
+    # A message that people ask for or look at needs pages, too; one the system sends by itself does not.
+    special = [f for f in (*messages, *reports) if not re.search(frames.person_cue, _text(f), re.IGNORECASE)]
     pages = [f for f in functional if f not in special]
     guarded = [q for q in qualities if q.get("category") == "security"]
     seen = [q for q in qualities if q.get("category") in ("usability", "compatibility")]

@@ -11,7 +11,7 @@ from combine.llm.offline.grammar import Party, Wish, subject_of, title, wish_of,
 from combine.llm.offline.ids import Ids
 from combine.llm.offline.limits import constraint_type, quality_of
 from combine.llm.offline.people import stakeholders
-from combine.llm.offline.questions import is_default, topic_of
+from combine.llm.offline.questions import is_default, limit_type, topic_of
 from combine.llm.offline.reading import Reading, Section, Statement
 from combine.llm.offline.text import bare, capital, headline, quote, sentence, shorten
 
@@ -76,7 +76,7 @@ def wishes_of(reading: Reading, standing: Sequence[Statement], ruled: Sequence[R
             continue
         if statement.is_a("success", "no_money") or (statement.is_a("out") and not wish.action):
             continue
-        if quality_of(statement, reading.cues, wish) is not None:
+        if limit_type(statement, reading) or quality_of(statement, reading.cues, wish) is not None:
             continue
         if constraint_type(statement, reading.cues, wish) is None and not is_default(statement, reading):
             yield from wishes
@@ -183,7 +183,7 @@ def _constraints(reading: Reading, standing: Sequence[Statement], ruled: Sequenc
     frames, given, seen = reading.frames, 0, set()
     settled = {r.answer.ref: r for r in ruled if r.answer}
     for statement in standing:
-        kind = _answered_type(statement, reading) if statement.topic else None
+        kind = limit_type(statement, reading)
         if statement.ref in settled or (statement.topic and is_default(statement, reading)):
             continue
         wish = wish_of(statement, reading.cues)
@@ -201,12 +201,6 @@ def _constraints(reading: Reading, standing: Sequence[Statement], ruled: Sequenc
             **({"impact": frames.impact[kind]} if kind not in seen else {}),
         }
         seen.add(kind)
-
-
-def _answered_type(statement: Statement, reading: Reading) -> str | None:
-    return {"deadline": "time", "budget": "budget", "data": "regulatory", "volume": "technical"}.get(
-        topic_of(statement, reading)
-    )
 
 
 def _risks(

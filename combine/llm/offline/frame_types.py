@@ -120,6 +120,7 @@ class Frames:
     summary: str
     summary_outside: str
     message_cue: str
+    person_cue: str
     report_cue: str
     web_cue: str
     area_application: str

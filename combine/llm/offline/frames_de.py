@@ -282,6 +282,7 @@ GERMAN_FRAMES = Frames(
         "nichtfunktionale Anforderungen; nichts Zitiertes braucht mehr."
     ),
     summary_outside="Außerhalb unserer Hand: {systems}.",
+    person_cue=r"\b(?:können|ermöglichen|bereitstellen)\b",
     message_cue=r"\b(?:senden|sendet|schick\w+|Nachricht\w*|benachrichtig\w+|erinner\w+|E-?Mail\w*|informier\w+|SMS)\b",
     report_cue=r"\b(?:Bericht\w*|Auswertung\w*|auswerten|Statistik\w*|Export\w*|druck\w+)\b",
     web_cue=r"\b(?:online|Web\w*|Browser|Internet|Portal|E-?Mail)\b",

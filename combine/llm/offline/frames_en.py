@@ -266,6 +266,7 @@ ENGLISH_FRAMES = Frames(
     summary="One application with one database, divided into: {parts}. It carries {functional} functional and {other} "
     "non-functional requirements; nothing cited needs more.",
     summary_outside="Outside our control: {systems}.",
+    person_cue=r"\bsystem shall (?:let|require|provide)\b",
     message_cue=r"\b(?:send|sends|messages?|notif\w+|remind\w*|e-?mail|inform\w*|alert\w*|sms)\b",
     report_cue=r"\b(?:reports?|figures|statistics|export\w*|print\w*|evaluat\w+)\b",
     web_cue=r"\b(?:online|web\w*|browser|internet|portal|e-?mail)\b",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -64,7 +65,7 @@ _CLAUSES = re.compile(
     r"may|can)\b|(?:wir|sie|er|es|die \w+|der \w+|das \w+) (?:muss|müssen|soll|sollen|wollen|möchten)\b)",
     re.IGNORECASE,
 )
-_POINTS_BACK = re.compile(r"\b(?:that|this|it|them|das|dies)$", re.IGNORECASE)
+_POINTS_BACK = re.compile(r"\b(?:that|this|it|das|dies)$", re.IGNORECASE)
 _CONDITION = re.compile(
     r"^(?:if|when|whenever|once|as soon as|while|wenn|falls|sobald)\b[^,]+,\s*(?:then |dann )?(?P<rest>.+)$",
     re.IGNORECASE,
@@ -213,9 +214,19 @@ def _present(statement: Statement, text: str, cues: Cues, before: str) -> Wish |
     verb, _, tail = rest[len(adverb) :].partition(" ")
     for base in (verb, _base(verb)):
         if any(v.match(base) for v in verbs) or base == "choose":
-            party = Party.PEOPLE
-            return Wish(statement, party, before if pronoun else subject, f"{adverb}{base} {tail}".strip(), "")
+            action = f"{adverb}{base} {tail if base == verb else _base_forms(tail, verbs)}".strip()
+            return Wish(statement, Party.PEOPLE, before if pronoun else subject, action)
     return None
+
+
+def _base_forms(text: str, verbs: Sequence[re.Pattern[str]]) -> str:
+    """The text with the verbs after "and" in the form that fits "let somebody ..."."""
+
+    def plain(found: re.Match[str]) -> str:
+        base = _base(found.group(2))
+        return found.group(1) + base if any(v.match(base) for v in verbs) else found.group()
+
+    return re.sub(r"(\b(?:and|or) )(\w+s)\b", plain, text)
 
 
 def _base(verb: str) -> str:

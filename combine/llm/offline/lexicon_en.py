@@ -122,7 +122,9 @@ ENGLISH = Lexicon(
         r"supposed to|are to|is to)\b"
     ),
     strong=r"\b(?:must|shall|ha(?:s|ve) to|needs?|required|essential|critical|mandatory|never|vital)\b",
-    weak=r"\b(?:could|nice to have|optional(?:ly)?|ideally|if possible|eventually|one day|would be nice|bonus)\b",
+    weak=(
+        r"\b(?:could also|nice to have|optional(?:ly)?|ideally|if possible|eventually|one day|would be nice|bonus)\b"
+    ),
     problem=(
         r"\b(?:los(?:e|es|ing|t)|forg[eo]t\w*|problems?|too (?:slow|long|many|much|late|often|expensive)|far too|"
         r"errors?|"
@@ -172,7 +174,7 @@ ENGLISH = Lexicon(
     ),
     write_verbs=(
         r"^(?:order|book|enter|add|create|register|choose|upload|submit|record|cancel|change|edit|reserve|apply|sign|"
-        r"approve|assign|delete|move|describe|save|store|fill|import|update|pick|select|request|return|confirm|pay|"
+        r"approve|decide|offer|assign|delete|move|describe|save|store|fill|import|update|pick|select|request|return|confirm|pay|"
         r"mark|"
         r"report|ask|post|write|note|plan|schedule|manage|keep)\b"
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
 from combine.llm.offline.conflicts import conflicts
 from combine.llm.offline.draft import Json
@@ -18,6 +19,7 @@ from combine.workflows.words import overlap, tokens
 MAX_CONFLICT_QUESTIONS = 5
 MAX_CHOICES = 4
 FEW_WISHES = 2
+_LIMIT_TYPES = MappingProxyType({"deadline": "time", "budget": "budget", "data": "regulatory", "volume": "technical"})
 NEAR_COPY = 0.75
 """Share of common words from which a question is left out as a copy of an earlier one."""
 
@@ -32,6 +34,11 @@ def questions(reading: Reading) -> list[Json]:
         if all(overlap(own, tokens(other["text"])) < NEAR_COPY for other in asked):
             asked.append(question)
     return asked[:MAX_QUESTIONS]
+
+
+def limit_type(answer: Statement, reading: Reading) -> str | None:
+    """Which type of constraint the answer to a fixed question is; None for every other statement."""
+    return _LIMIT_TYPES.get(topic_of(answer, reading)) if answer.topic else None
 
 
 def topic_of(answer: Statement, reading: Reading) -> str:

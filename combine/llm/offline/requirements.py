@@ -17,7 +17,8 @@ from combine.llm.offline.limits import constraint_type, quality_of
 from combine.llm.offline.phrasing import criteria, requirement_text, whole_text
 from combine.llm.offline.questions import is_default, limit_answer, topic_of
 from combine.llm.offline.reading import Reading, Section, Statement
-from combine.llm.offline.text import bare, capital, headline, sentence, shorten
+from combine.llm.offline.text import bare, capital, headline, lower_first, sentence, shorten
+from combine.workflows.quotes import fold
 from combine.workflows.words import tokens, word_count
 
 MAX_FUNCTIONAL, MAX_QUALITIES, MAX_ENTITIES, MAX_SYSTEMS = 26, 10, 8, 8
@@ -101,7 +102,7 @@ def _of_wish(wish: Wish, goals: Sequence[Mapping[str, Any]], given: _Sources) ->
         "sources": merged([statement.source()], rulings_of, (cite(g, "description") for g in goals)),
         "title": headline(title(wish, statement), TITLE_WORDS),
         "description": shorten(description, TEXT_WORDS),
-        "priority": "must" if high else _priority(statement),
+        "priority": "must" if high else _wish_priority(wish),
         "acceptance_criteria": criteria(wish, given.reading),
         "depends_on": [],
     }
@@ -172,6 +173,10 @@ def _priority(statement: Statement) -> str:
     return "must" if statement.is_a("strong") else "should"
 
 
+def _wish_priority(wish: Wish) -> str:
+    return "could" if wish.modal == "could" else _priority(wish.statement)
+
+
 def _is_from(text: str, statement: Statement, reading: Reading) -> bool:
     """Whether an objective's text is made of the statement's words."""
     content = tokens(text) - tokens(reading.frames.end_problem) - reading.cues.words.common
@@ -189,13 +194,14 @@ def _qualities(given: _Sources) -> Iterator[Json]:
         wish = wish_of(statement, reading.cues)
         category = quality_of(statement, reading.cues, wish)
         if category is not None and statement.ref not in functional:
-            limit = next(
-                (c for c in given.items("constraints") if _is_from(str(c.get("description", "")), statement, reading)),
-                None,
-            )
-            yield _quality(
-                statement, category, merged([statement.source()], [cite(limit, "description")] if limit else []), given
-            )
+            yield _quality(statement, category, merged([statement.source()], _limits_of(statement, given)), given)
+
+
+def _limits_of(statement: Statement, given: _Sources) -> list[Source]:
+    """A source for the constraint that says what the statement says."""
+    told = fold(shorten(bare(statement.text), 20)).removesuffix(" …")
+    found = [c for c in given.items("constraints") if told in fold(str(c.get("description", "")))]
+    return [cite(c, "description") for c in found[:1]]
 
 
 def _quality(statement: Statement, category: str, sources: list[Source], given: _Sources) -> Json:
@@ -225,9 +231,9 @@ def _answered(answer: Statement, given: _Sources) -> Iterator[Json]:
     topic, frames = topic_of(answer, given.reading), given.reading.frames
     if topic in ("volume", "data") and not (topic == "data" and is_default(answer, given.reading)):
         yield {
-            "sources": [answer.source()],
+            "sources": merged([answer.source()], _limits_of(answer, given)),
             "category": "performance" if topic == "volume" else "security",
-            "description": frames.answered_quality[topic].format(text=bare(answer.text)),
+            "description": frames.answered_quality[topic].format(text=lower_first(bare(answer.text))),
             "metric": frames.metrics[topic],
             "target": bare(answer.text),
         }

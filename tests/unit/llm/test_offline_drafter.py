@@ -60,16 +60,25 @@ ODD = {
     "a question": "Could you build us something?",
     "headings only": "# Shop\n\n## Goals\n\n## Limits\n\n## Out of scope\n",
     "list": "- login\n- show orders\n- pay by card\n- no newsletter\n- maybe a forum",
-    "table": "| who | wants |\n|---|---|\n| customers | order cakes |\n| bakers | see a list |\n| owner | 5,000 euros at most |",
+    "table": (
+        "| who | wants |\n|---|---|\n| customers | order cakes |\n| bakers | see a list |\n| owner | 5,000 euros "
+        "at most |"
+    ),
     "code": "```python\ndef main():\n    return {'a': 1}\n```\n",
     "code in prose": "The function `total()` must return the sum of all items; today it returns `None;`.",
     "emoji": "🎂🎂🎂\n\n🚀 We need 🎂 orders online! 👩‍🍳",
     "punctuation": "...\n\n---\n\n!!! ok ???",
-    "japanese": "私たちは小さなパン屋です。電話での注文をなくしたいです。お客様がウェブで注文できるようにしてください。2027年3月までに必要です。",
+    "japanese": (
+        "私たちは小さなパン屋です。電話での注文をなくしたいです。"
+        "お客様がウェブで注文できるようにしてください。2027年3月までに必要です。"
+    ),
     "short japanese": "注文",
     "arabic": "نحن مخبز صغير. نريد أن يطلب الزبائن الكعك عبر الإنترنت. يجب حذف البيانات بعد 90 يوما.",
     "thai": "ร้านของเราต้องการระบบจองออนไลน์ ลูกค้าต้องเลือกเวลาได้",
-    "french": "Notre club veut que les membres réservent un court en ligne. Le budget est de 3 000 euros. Pas de paiement en ligne.",
+    "french": (
+        "Notre club veut que les membres réservent un court en ligne. Le budget est de 3 000 euros. Pas de "
+        "paiement en ligne."
+    ),
     "shouting": "WE NEED THIS NOW!!! EVERYTHING MUST BE FAST AND SECURE AND CHEAP!!!",
     "contradiction": (
         "The app must be ready by 1 May 2027. The app must be ready by 1 September 2027. "
@@ -91,7 +100,9 @@ ODD = {
     "same sentence": "Members must book a court. " * 40,
     "goals": "\n".join(f"- We want to reduce cost number {n} by {n} %." for n in range(1, 40)),
     "limits": "\n".join(f"At most {n} boats a day may leave pier {n}. We have {n} staff there." for n in range(2, 40)),
-    "people": "Customers, drivers, nurses, teachers, managers, suppliers, the city, the bank and the IT department use it.",
+    "people": (
+        "Customers, drivers, nurses, teachers, managers, suppliers, the city, the bank and the IT department use it."
+    ),
     "quotes": "“Make it simple”, said the boss. It's 'simple' if \"anyone\" can use it within 10 seconds.",
     "crlf": "We run a gym.\r\nMembers must book a class.\r\n\r\n* no app\r\n",
     "html": "<h1>Shop</h1><p>Customers must be able to pay &amp; leave.</p>",
@@ -99,8 +110,16 @@ ODD = {
     "german, doubts": "Vielleicht wollen wir später einen Shop. Es ist unklar, wer ihn betreibt. Kein Newsletter.",
     "control characters": "We need a page\x1b[0m for our members. \x1bx\x1b",
     "numbers": "1 2 3. 4.5 6,7 8/9. 100%.",
-    "spec": "The system shall, when a user logs in, show the dashboard. The system shall not store passwords in plain text.",
+    "spec": (
+        "The system shall, when a user logs in, show the dashboard. The system shall not store passwords in plain text."
+    ),
 }
+
+WORDS = (
+    "we customers the system must should not can see order want at most 25 a day within two hours by 1 "
+    "May 2027 never delete names if when no payment euros budget 500 , ; : - ( ) “ ” maybe it that wir "
+    "Kunden sollen müssen nicht höchstens Termine buchen können bis Ende März "
+)
 
 
 @cache
@@ -211,11 +230,7 @@ async def test_every_brief_gives_four_documents_without_a_finding(name, ask):
             ),
             st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=80),
             st.lists(
-                st.sampled_from(
-                    "we customers the system must should not can see order want at most 25 a day within two hours "
-                    "by 1 May 2027 never delete names if when no payment euros budget 500 , ; : - ( ) “ ” maybe it that "
-                    "wir Kunden sollen müssen nicht höchstens Termine buchen können bis Ende März".split()
-                ),
+                st.sampled_from(WORDS.split()),
                 min_size=1,
                 max_size=25,
             ).map(" ".join),
