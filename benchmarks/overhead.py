@@ -61,47 +61,43 @@ async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, fl
     listener = EventListener(url)
     await listener.start()
     runner = ExecutionRunner(database, catalog, Providers(), pricing, Telemetry(database), 32_000)
-    finished = asyncio.Event()
-    left = executions
+    ends: asyncio.Queue[None] = asyncio.Queue()
 
     async def segment(claimed: Any) -> None:
-        nonlocal left
         await runner.run(claimed)
-        left -= 1
-        if left == 0:
-            finished.set()
+        ends.put_nowait(None)
 
     engine = Engine(database, listener, segment, kind="bench", shared=True, version=__version__, concurrency=100)
     await engine.start()
     service = ExecutionService(database, catalog, engine, pricing)
     brief = split_brief(bakery.BRIEF)
-    warm = left
-    left += 1
-    await service.start(StartExecution(brief, "strategy-document", "warm", "scripted"))
-    while left > warm:  # noqa: ASYNC110 - one warm-up execution, not measured
-        await asyncio.sleep(0.01)
-    cpu, begin = _cpu(), time.perf_counter()
-    await asyncio.gather(
-        *(
-            service.start(StartExecution(brief, "strategy-document", f"bench-{n}", "scripted"))
-            for n in range(executions)
-        )
-    )
-    await finished.wait()
-    wall, used = time.perf_counter() - begin, _cpu() - cpu
-    async with database.read() as session:
-        import sqlalchemy as sa
 
-        counted = await session.connection.execute(
-            sa.text("SELECT count(*) FILTER (WHERE status = 'completed'), count(*) FROM executions")
-        )
-        completed, all_ = counted.one()
+    async def start(*names: str) -> None:
+        started = [StartExecution(brief, "strategy-document", name, "scripted") for name in names]
+        await asyncio.gather(*(service.start(one) for one in started))
+        for _ in names:
+            await ends.get()
+
+    await start("warm-up")
+    cpu, begin = _cpu(), time.perf_counter()
+    await start(*(f"bench-{n}" for n in range(executions)))
+    wall, used = time.perf_counter() - begin, _cpu() - cpu
+    await must_have_completed(database)
     await engine.drain()
     await listener.close()
     await database.close()
-    if completed != all_:
-        sys.exit(f"only {completed} of {all_} executions completed")
     return _figures(executions, wall, used)
+
+
+async def must_have_completed(database: Any) -> None:
+    """A figure counts only if every execution has run to its end."""
+    import sqlalchemy as sa
+
+    async with database.read() as session:
+        query = "SELECT status, reason, count(*) FROM executions WHERE status <> 'completed' GROUP BY 1, 2"
+        stopped = (await session.connection.execute(sa.text(query))).all()
+    if stopped:
+        sys.exit(f"not all executions completed: {stopped}")
 
 
 async def run_langgraph(url: str, executions: int, delay_s: float) -> dict[str, float]:
@@ -113,7 +109,7 @@ async def run_langgraph(url: str, executions: int, delay_s: float) -> dict[str, 
     from psycopg.rows import dict_row
     from psycopg_pool import AsyncConnectionPool
 
-    State = TypedDict("State", {type_.replace("-", "_"): dict for type_ in bakery.TYPES})  # noqa: UP013
+    State = TypedDict("State", {type_.replace("-", "_"): dict for type_ in bakery.TYPES})
 
     def node(type_: str) -> Any:
         async def draft(_: State) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import bakery
 import pytest
-from conftest import HandSegment
+from house import HandSegment
 
 from combine.errors import Conflict, Invalid
 from combine.llm.protocol import StopReason

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import bakery
 import pytest
-from conftest import HandSegment
+from house import HandSegment
 
 from combine.engine.engine import Adoption
 from combine.errors import Conflict, Invalid, OwnershipLost, PermanentLLMError, TransientLLMError

@@ -1,0 +1,152 @@
+"""Executions without a queue: the runner and the services on real PostgreSQL, segments driven by hand."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import bakery
+
+from combine.engine.engine import Adoption
+from combine.errors import OwnershipLost
+from combine.execution.runner import ExecutionRunner
+from combine.execution.telemetry import Telemetry
+from combine.llm.pricing import Pricing
+from combine.llm.scripted import ScriptedProvider
+from combine.services.executions import ExecutionService, StartExecution
+from combine.storage.calls import Calls
+from combine.storage.database import Database
+from combine.storage.documents import Documents
+from combine.storage.events import Events
+from combine.storage.executions import ExecutionRow, Executions
+from combine.storage.findings import Findings
+from combine.storage.questions import Questions
+from combine.storage.steps import Steps
+from combine.workflows.brief import split_brief
+from combine.workflows.catalog import Catalog
+
+
+@dataclass
+class HandSegment:
+    """A segment that a test claims and may take away."""
+
+    house: "House"
+    execution_id: UUID
+    round: int
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    draining: bool = False
+    lost: bool = False
+
+    async def fence(self, session):
+        if self.lost:
+            raise OwnershipLost
+
+    async def enqueue_next(self, session):
+        self.house.queue.append((self.execution_id, self.round + 1))
+
+
+class Requests:
+    """A provider that keeps what it was asked."""
+
+    name = "scripted"
+
+    def __init__(self, script):
+        self.script = ScriptedProvider(script)
+        self.seen = []
+
+    def provider(self, ref):
+        return self
+
+    async def complete(self, request, on_progress=None):
+        self.seen.append(request)
+        return await self.script.complete(request, on_progress)
+
+
+@dataclass
+class House:
+    """Everything an execution needs, but for the queue."""
+
+    database: Database
+    catalog: Catalog
+    queue: list[tuple[UUID, int]] = field(default_factory=list)
+    pricing: Pricing = field(default_factory=lambda: Pricing({}))
+    llm: Requests = field(default_factory=lambda: Requests(bakery.script()))
+    adoption: Adoption = Adoption.ENDED
+
+    # What the service knows of the engine.
+    async def enqueue(self, session, execution_id, round_, *, shared=False):
+        self.queue.append((execution_id, round_))
+
+    async def adopt(self, session, execution_id, round_):
+        return self.adoption
+
+    @property
+    def service(self) -> ExecutionService:
+        return ExecutionService(self.database, self.catalog, self, self.pricing)
+
+    @property
+    def runner(self) -> ExecutionRunner:
+        return ExecutionRunner(
+            self.database, self.catalog, self.llm, self.pricing, Telemetry(self.database), max_output_tokens=1000
+        )
+
+    def says(self, script: Mapping[str, Any] | Any) -> None:
+        self.llm = Requests(script)
+
+    async def start(self, **changes) -> str:
+        given = {
+            "brief": split_brief(bakery.BRIEF),
+            "workflow_id": "strategy-document",
+            "project": "bakery",
+            "model": "scripted",
+        }
+        return str(await self.service.start(StartExecution(**(given | changes))))
+
+    async def run(self) -> ExecutionRow:
+        """Work the queue off; the last execution as it then stands."""
+        execution_id = None
+        while self.queue:
+            execution_id, round_ = self.queue.pop(0)
+            await asyncio.wait_for(self.runner.run(HandSegment(self, execution_id, round_)), 30)
+        assert execution_id is not None
+        return await self.row(execution_id)
+
+    async def row(self, execution_id) -> ExecutionRow:
+        async with self.database.read() as session:
+            return await Executions(session).get(UUID(str(execution_id)))
+
+    async def steps(self, execution_id):
+        async with self.database.read() as session:
+            return {step.step_id: step for step in await Steps(session).list(UUID(str(execution_id)))}
+
+    async def calls(self, execution_id):
+        async with self.database.read() as session:
+            return await Calls(session).list(UUID(str(execution_id)))
+
+    async def questions(self, execution_id):
+        async with self.database.read() as session:
+            return await Questions(session).list(UUID(str(execution_id)))
+
+    async def findings(self, execution_id):
+        async with self.database.read() as session:
+            return await Findings(session).list(UUID(str(execution_id)))
+
+    async def findings_of(self, execution_id, step_id):
+        return [row for row in await self.findings(execution_id) if row.step_id == step_id]
+
+    async def events(self, execution_id):
+        async with self.database.read() as session:
+            return await Events(session).after(UUID(str(execution_id)))
+
+    async def versions(self, execution_id):
+        """(type, version, status), oldest first, the brief left out."""
+        async with self.database.read() as session:
+            rows = await Documents(session).list(execution_id=UUID(str(execution_id)))
+        return sorted((row.type, row.version, row.status) for row in rows)
+
+    async def content(self, execution_id, type_):
+        """The content of the newest version of that type."""
+        async with self.database.read() as session:
+            rows = await Documents(session).list(execution_id=UUID(str(execution_id)), type_=type_)
+            return (await Documents(session).get(rows[0].id)).content
