@@ -100,4 +100,9 @@ class BudgetReached:
     """The next call could pass the cap."""
 
 
-StepResult = DocumentSaved | QuestionsAsked | LimitReached | BudgetReached
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """The step was sent back while it ran, so that what it made counts for nothing."""
+
+
+StepResult = DocumentSaved | QuestionsAsked | LimitReached | BudgetReached | SentBack

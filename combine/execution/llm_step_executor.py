@@ -16,6 +16,7 @@ from combine.execution.context import (
     DocumentSaved,
     LimitReached,
     QuestionsAsked,
+    SentBack,
     StepContext,
     StepResult,
     StoredReply,
@@ -283,7 +284,7 @@ class LLMStepExecutor:
         context: StepContext,
         state: _Progress,
         document: Mapping[str, Any],
-    ) -> DocumentSaved:
+    ) -> DocumentSaved | SentBack:
         version = NewVersion(
             id=uuid4(),
             project_id=context.project_id,
@@ -303,6 +304,8 @@ class LLMStepExecutor:
             replaces=context.document_id,
         )
         saved = await self._journal.save_document(step, context, version)
+        if isinstance(saved, SentBack):
+            return saved
         asked = state.rounds > context.question_rounds
         return replace(saved, read_again=saved.read_again or asked)
 

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 
 from combine.errors import CombineError, LLMError, OwnershipLost, TransientLLMError
-from combine.execution.context import DocumentSaved, StepResult
+from combine.execution.context import DocumentSaved, SentBack, StepResult
 from combine.execution.llm_step_executor import LLMStepExecutor, Providers
 from combine.execution.output_parser import OutputParser
 from combine.execution.segment import Segment
@@ -79,6 +79,8 @@ class _Work:
         self._brief = brief_from_json(state.execution.brief)
         self._executor = runner.executor(segment)
         self._tasks: dict[str, asyncio.Task[StepResult]] = {}
+        self._revisions: dict[str, int] = {}
+        """The revision in which each step was begun last."""
         self._resting: set[str] = set()
         """Steps that have come to rest in this segment, so that only a change from outside makes them ready."""
 
@@ -106,6 +108,7 @@ class _Work:
         for step in runnable_steps(self._workflow, statuses):
             if step.step_id not in self._tasks and step.step_id not in self._resting:
                 context = context_of(self._state, self._workflow, self._brief, step)
+                self._revisions[step.step_id] = context.revision
                 self._tasks[step.step_id] = asyncio.create_task(self._executor.execute(step, context))
 
     async def _wait(self) -> None:
@@ -125,6 +128,23 @@ class _Work:
     async def _read_again(self) -> None:
         self._state = await self._journal.read()
         self._resting.clear()
+        await self._stop(
+            [
+                step.step_id
+                for step in self._state.steps
+                if step.step_id in self._tasks and self._revisions[step.step_id] != step.revision
+            ]
+        )
+
+    async def _stop(self, sent_back: list[str]) -> None:
+        """Steps that were sent back while they ran: what they would make rests on what no longer counts."""
+        if not sent_back:
+            return
+        tasks = [self._tasks.pop(step_id) for step_id in sent_back]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._journal.forget_open_calls(sent_back)
 
     async def _settle(self, step_id: str, task: asyncio.Task[StepResult]) -> bool:
         """Results are in the journal already, except what stopped a step from outside. True: read the tables again."""
@@ -138,8 +158,11 @@ class _Work:
             if isinstance(result, DocumentSaved):
                 self._state = with_document(self._state, self._workflow.step(step_id), result)
                 return result.read_again
+            if isinstance(result, SentBack):
+                return True
         self._resting.add(step_id)
-        return False
+        # A person may have released it between its last commit and now; with no other step in flight, the end sees it.
+        return bool(self._tasks)
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -102,11 +103,11 @@ class SegmentJournal:
 
         await self.database.transact(work, give_up_after=None)
 
-    async def forget_open_calls(self) -> None:
-        """After a cancel: calls in flight were cut, their outcome is unknown."""
+    async def forget_open_calls(self, step_ids: Sequence[str] | None = None) -> None:
+        """Calls in flight, or those of these steps, were cut: their outcome is unknown."""
 
         async def work(session: WriteSession) -> None:
-            await Journal(session).forget_open_calls(self.segment.execution_id)
+            await Journal(session).forget_open_calls(self.segment.execution_id, step_ids)
 
         await self.database.transact(work, give_up_after=None)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from combine.execution.clarification import settle
-from combine.execution.context import DocumentSaved, StepContext
+from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
 from combine.storage.database import Database, WriteSession
@@ -66,12 +67,17 @@ class StepJournal:
         return await self.database.transact(work, give_up_after=None)
 
     async def close_call(self, reply: CallReply) -> None:
-        """Store what was paid for, also when this process has lost the segment meanwhile."""
+        """Store what was paid for, also when this process has lost the segment meanwhile, or the step is cancelled."""
 
         async def work(session: WriteSession) -> None:
             await Journal(session).close_call(reply)
 
-        await self.database.transact(work, give_up_after=None)
+        storing = asyncio.create_task(self.database.transact(work, give_up_after=None))
+        try:
+            await asyncio.shield(storing)
+        except asyncio.CancelledError:
+            await storing  # a second cancel ends this wait, too
+            raise
 
     async def record_findings(
         self,
@@ -147,7 +153,9 @@ class StepJournal:
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def save_document(self, step: StepDefinition, context: StepContext, version: NewVersion) -> DocumentSaved:
+    async def save_document(
+        self, step: StepDefinition, context: StepContext, version: NewVersion
+    ) -> DocumentSaved | SentBack:
         """Document, version, event, step and, for the final step, what its verdict leads to: one commit."""
         plan = (
             plan_after_review(version.content, context.workflow, step.step_id, revisions_done=context.revisions_done)
@@ -157,14 +165,20 @@ class StepJournal:
 
         status = _status_after(step, plan)
 
-        async def work(session: WriteSession) -> int:
+        async def work(session: WriteSession) -> int | None:
             await self.segment.fence(session)
-            number = await Journal(session).save_document(version, step_status=status.value, reason=plan.reason)
+            journal = Journal(session)
+            before = await journal.saved_version(version.id) if step.is_final else None
+            if before is not None:
+                return before  # by a commit whose answer was lost, and what follows from it too
+            number = await journal.save_document(version, step_status=status.value, reason=plan.reason)
             if number is not None and step.is_final:
                 await _follow(session, step, context, version, plan)
-            return number or 0
+            return number
 
         number = await self.database.transact(work, give_up_after=None)
+        if number is None:
+            return SentBack()
         revised = plan.after is AfterReview.REVISE
         return DocumentSaved(version.id, number, version.content, status, revised)
 

@@ -103,6 +103,11 @@ UPDATE documents SET status = 'active' FROM mine WHERE documents.id = mine.id
 RETURNING documents.id
 """)
 
+_LOCK_PROJECT = sa.text("""
+SELECT projects.id FROM projects JOIN executions ON executions.project_id = projects.id
+WHERE executions.id = :execution_id FOR NO KEY UPDATE OF projects
+""")
+
 
 class Documents:
     """Every query about documents."""
@@ -208,6 +213,8 @@ class Documents:
 
     async def activate_execution_versions(self, execution_id: UUID) -> tuple[UUID, ...]:
         """What the execution's steps made last becomes what counts; everything it replaces is superseded."""
+        # One execution of a project at a time, or each would leave the other's versions active.
+        await self._connection.execute(_LOCK_PROJECT, {"execution_id": execution_id})
         rows = await self._connection.execute(_ACTIVATE, {"execution_id": execution_id})
         return tuple(row.id for row in rows)
 

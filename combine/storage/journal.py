@@ -158,7 +158,8 @@ WITH step AS (
   UPDATE steps SET
     status = :step_status, document_id = :id, attempt = :attempt, reason = :reason, reason_code = NULL,
     finished_at = CASE WHEN :step_status = 'done' THEN clock_timestamp() END
-  WHERE execution_id = :execution_id AND step_id = :step_id AND document_id IS DISTINCT FROM :id
+  WHERE execution_id = :execution_id AND step_id = :step_id AND revision = :revision
+    AND document_id IS DISTINCT FROM :id
   RETURNING step_id
 ), document AS (
   INSERT INTO documents
@@ -191,6 +192,8 @@ FROM event, document
     sa.bindparam("replaces", type_=sa.Uuid()),
     sa.bindparam("id", type_=sa.Uuid()),
 )
+
+_VERSION = sa.text("SELECT version FROM documents WHERE id = :id")
 
 
 class Journal:
@@ -243,7 +246,10 @@ class Journal:
         await self._connection.execute(_CLOSE_CALL, values)
 
     async def save_document(self, version: NewVersion, *, step_status: str, reason: str | None = None) -> int | None:
-        """Document, version, event and the step's new status in one. None: a previous try had succeeded."""
+        """Document, version, event and the step's new status in one; the version's number.
+
+        A previous try may have succeeded already. None: the step has been sent back meanwhile, nothing is saved.
+        """
         values: dict[str, Any] = {name: getattr(version, name) for name in NewVersion.__slots__}
         values["call_ids"] = list(version.call_ids)
         values["input_ids"] = list(version.input_ids)
@@ -251,15 +257,25 @@ class Journal:
         values["reason"] = reason
         values["data"] = {"document": version.type, "document_id": str(version.id), "revision": version.revision}
         row = (await self._connection.execute(_SAVE_DOCUMENT, values)).first()
-        return None if row is None else int(row.version)
+        if row is not None:
+            return int(row.version)
+        return await self.saved_version(version.id)
 
-    async def forget_open_calls(self, execution_id: UUID) -> int:
-        """Calls whose process ended before their reply: the outcome is unknown and stays reserved. How many."""
+    async def saved_version(self, document_id: UUID) -> int | None:
+        """The number of a document that has been saved; None if it has not."""
+        return (await self._connection.execute(_VERSION, {"id": document_id})).scalar_one_or_none()
+
+    async def forget_open_calls(self, execution_id: UUID, step_ids: Sequence[str] | None = None) -> int:
+        """Calls whose process ended before their reply: the outcome is unknown and stays reserved. How many.
+
+        ``step_ids``: only those of these steps.
+        """
         result = await self._connection.execute(
             sa.text(
                 "UPDATE llm_calls SET state = 'outcome_unknown', finished_at = clock_timestamp() "
-                "WHERE execution_id = :execution_id AND state = 'intent'"
+                "WHERE execution_id = :execution_id AND state = 'intent' "
+                "AND (cast(:step_ids AS text[]) IS NULL OR step_id = ANY(:step_ids))"
             ),
-            {"execution_id": execution_id},
+            {"execution_id": execution_id, "step_ids": None if step_ids is None else list(step_ids)},
         )
         return result.rowcount

@@ -1,4 +1,4 @@
-"""The engine when its start is cut short, its database is away for a moment, or it is asked for what it does already."""
+"""The engine when its start is cut short, its database is away for a moment, or it is asked for what it does."""
 
 import asyncio
 from uuid import uuid4
