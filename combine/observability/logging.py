@@ -91,6 +91,8 @@ def configure_logging(log_format: str, level: str, *, tracebacks: bool, secrets:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     noisy = logging.getLogger(_NOISY_LOGGER)
+    if level != "debug":
+        noisy.setLevel(logging.WARNING)  # what it does between is of no use to who runs it
     noisy.handlers, noisy.filters, noisy.propagate = [handler], [_OncePerPlace()], False
 
 

@@ -134,25 +134,24 @@ class DocumentService:
         self, session: ReadSession, wanted: str, project: str | None, version: int | None
     ) -> tuple[DocumentRow, str]:
         documents = Documents(session)
-        row: DocumentRow | None
-        if wanted in (*self._catalog.document_types(), BRIEF_TYPE) or project is not None or version is not None:
-            project_id, name = await _project_with(session, wanted, project)
-            if version is not None:
-                row = await documents.version(project_id, wanted, version)
-            else:
-                row = await documents.active(project_id, wanted) or await documents.newest(project_id, wanted)
-            if row is None:
-                raise _no_document(wanted, name)
-            return row, name
-        row = await documents.find_by_prefix(wanted)
+        types = (*self._catalog.document_types(), BRIEF_TYPE)
+        if wanted not in types and version is None:
+            found = await documents.find_by_prefix(wanted)
+            if found is not None:
+                return found, (await Projects(session).get(found.project_id)).name
+            if project is None:
+                raise NotFound(
+                    f"There is no document {wanted!r}.",
+                    code="document_not_found",
+                    hint=f"Give its id (`combine docs list` shows them) or its type: {', '.join(types)}.",
+                )
+        project_id, name = await _project_with(session, wanted, project)
+        if version is not None:
+            return await documents.version(project_id, wanted, version), name
+        row = await documents.active(project_id, wanted) or await documents.newest(project_id, wanted)
         if row is None:
-            types = ", ".join((*self._catalog.document_types(), BRIEF_TYPE))
-            raise NotFound(
-                f"There is no document {wanted!r}.",
-                code="document_not_found",
-                hint=f"Give its id (`combine docs list` shows them) or its type: {types}.",
-            )
-        return row, (await Projects(session).get(row.project_id)).name
+            raise _no_document(wanted, name)
+        return row, name
 
     def _detail(self, row: DocumentRow, project: str) -> DocumentDetail:
         return DocumentDetail(

@@ -354,7 +354,7 @@ def _words(text: str | None, message: str) -> str:
 
 
 def _see(row: ExecutionRow) -> str:
-    return f"What it waits for, and the next step: combine show {row.id}"
+    return f"See where it stands: combine show {row.id}"
 
 
 def _cannot_resume(row: ExecutionRow) -> Conflict:

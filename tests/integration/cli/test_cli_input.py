@@ -1,0 +1,108 @@
+"""Odd input: a clear sentence, the right exit code, never a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+BRIEFS = {
+    "missing.txt": (None, "There is no brief"),
+    "folder": (..., "is a folder"),
+    "empty.txt": (b" \n", "holds no words"),
+    "binary.txt": (b"\x89PNG\r\n\x1a\n\0\0", "PNG image"),
+    "utf16.txt": ("Ein Laden.".encode("utf-16"), "UTF-16"),
+    "latin.txt": ("Ein Café braucht Plätze.".encode("latin-1"), "not UTF-8"),
+    "huge.txt": (b"A sentence about a shop. " * 9000, "at most 204,800"),
+}
+
+
+@pytest.mark.parametrize("name", BRIEFS)
+def test_brief(cli, name):
+    content, words = BRIEFS[name]
+    if content is ...:
+        (cli.folder / name).mkdir()
+    elif content is not None:
+        cli.write(name, content)
+    refused = cli.here("run", str(cli.folder / name))
+    assert refused.code == 2
+    assert words in refused.err
+    assert "Traceback" not in refused.err
+    assert refused.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("run", "{brief}", "--answers", "{folder}/none.yaml"), 2, "There is no answers file"),
+        (("run", "{brief}", "--answers", "{folder}/bad.yaml"), 2, "not YAML"),
+        (("run", "{brief}", "--workflow", "nothing"), 2, "Known: strategy-document"),
+        (("run", "{brief}", "--model", "acme:x"), 2, "'acme' is not a provider"),
+        (("run", "{brief}", "--out", "{folder}/bad.yaml/x"), 2, "cannot be written to"),
+        (("run", "{brief}", "--budget", "-1"), 2, "no amount above 0"),
+        (("run",), 2, "BRIEF"),
+        (("rum",), 2, "rum"),
+        (("show", "0000"), 2, "There is no execution 0000"),
+        (("show", "00"), 2, "too short"),
+        (("watch", "not-an-id"), 2, "There is no execution not-an-id"),
+        (("docs", "show", "poem"), 2, "There is no document 'poem'"),
+        (("docs", "diff", "requirements-doc"), 2, "There is no document 'requirements-doc'"),
+        (("docs", "export"), 2, "give --out"),
+        (("costs", "--project", "none"), 2, "There is no project 'none'"),
+        (("workflows", "show", "nothing"), 2, "There is no workflow 'nothing'"),
+        (("workflows", "validate", "{folder}/bad.yaml"), 2, "This is not JSON"),
+        (("db", "stop"), 2, "a server of yours"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_arguments(module_cli, arguments, code, words):
+    module_cli.write("bad.yaml", "Q-1: [unclosed\n")
+    filled = [word.format(brief=module_cli.brief, folder=module_cli.folder) for word in arguments]
+    refused = module_cli.here(*filled)
+    assert refused.code == code
+    assert words in refused.err + refused.out
+    assert "Traceback" not in refused.err
+
+
+def test_the_brief_may_come_from_standard_input(cli):
+    text = "Our bakery takes about 120 cake orders a week by phone and loses some of them.\n"
+    done = cli("run", "-", "--model", "offline", "--no-questions", "--json", given=text)
+    assert (done.code, done.json["project"], done.json["cost_usd"]) == (0, "default", 0), done.err
+    assert "Drafted offline, no language model" in done.err
+
+
+def test_a_database_that_is_away(cli):
+    away = {"COMBINE_DATABASE_URL": "postgresql://u:secret@127.0.0.1:9/x"}
+    for command in (("list",), ("doctor",), ("run", cli.brief)):
+        refused = cli.here(*command, **away)
+        assert refused.code == 1
+        assert "127.0.0.1:9/x cannot be reached" in refused.err + refused.out
+        assert "secret" not in refused.err + refused.out
+
+
+def test_settings_with_faults_are_named_together(cli):
+    refused = cli.here("list", COMBINE_LOG_FORMAT="xml", COMBINE_DRAIN_GRACE="soon")
+    assert refused.code == 2
+    assert "COMBINE_LOG_FORMAT" in refused.err
+    assert "COMBINE_DRAIN_GRACE" in refused.err
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(cli):
+    assert "Traceback" in cli("show", "0000", "--debug").err
+
+
+def test_version_and_help(cli):
+    assert cli("--version").out.startswith("combine ")
+    page = cli.here("--help")
+    assert page.code == 0
+    assert "Exit codes: 0 completed" in page.out
+    assert cli.here("docs").code == 2
+
+
+def test_the_graph_is_drawn_and_faults_are_listed(cli):
+    drawn = cli.here("workflows", "show", "strategy-document").out
+    assert "│ architecture (Architect)" in drawn
+    wrong = cli.write("wrong.json", '{"workflow_id": "x", "name": "X", "version": "1", "steps": [], "colour": 1}')
+    found = cli.here("workflows", "validate", wrong, "--json")
+    assert found.code == 2
+    assert not found.json["ok"]
+    assert {"file", "code", "path", "message"} == set(found.json["faults"][0])
+    assert [one["workflow_id"] for one in cli.here("workflows", "list", "--json").json] == ["strategy-document"]
