@@ -13,15 +13,13 @@ _WIDEST = 110
 
 def draw(workflow: WorkflowDefinition) -> Iterator[str]:
     """The lines of the drawing. A row too wide for a terminal is broken into several."""
-    rows = [boxes for layer in layers(workflow) for boxes in _rows([_box(step) for step in layer])]
-    width = max(len(line) for row in rows for line in row)
-    first = True
-    for row in rows:
-        if not first:
+    rows = [list(_rows([_box(step) for step in layer])) for layer in layers(workflow)]
+    width = max(len(line) for layer in rows for row in layer for line in row)
+    for number, layer in enumerate(rows):
+        if number:
             yield "│".center(width).rstrip()
             yield "▼".center(width).rstrip()
-        first = False
-        yield from (line.center(width).rstrip() for line in row)
+        yield from (line.center(width).rstrip() for row in layer for line in row)
 
 
 def _rows(boxes: Sequence[list[str]]) -> Iterator[list[str]]:

@@ -1,0 +1,165 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from combine.cli.exit_codes import ExitCode, message_of, of_error, of_status
+from combine.cli.progress import ProgressState
+from combine.cli.result import cost_in_words, next_step
+from combine.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    DefinitionInvalid,
+    Invalid,
+    NotFound,
+    NotPermitted,
+    OutputInvalid,
+    PermanentLLMError,
+    TransientLLMError,
+)
+from combine.services.views import CallView, EventView, ExecutionDetail, ExecutionView, TokensView
+from combine.workflows.statuses import ExecutionStatus
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+ID = UUID("0123456789abcdef0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Invalid(), 2),
+        (DefinitionInvalid(), 2),
+        (NotFound(), 2),
+        (Conflict(), 2),
+        (NotPermitted(), 2),
+        (TransientLLMError(), 6),
+        (PermanentLLMError(), 6),
+        (DatabaseUnavailable(), 1),
+        (OutputInvalid(), 1),
+        (RuntimeError(), 1),
+    ],
+)
+def test_errors(error, code):
+    assert of_error(error) == code
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "code"),
+    [
+        ("completed", None, 0),
+        ("waiting_for_answers", None, 3),
+        ("waiting_for_acceptance", None, 3),
+        ("waiting_for_budget", "budget_reached", 4),
+        ("waiting_for_decision", "remediations_used_up", 5),
+        ("waiting_for_provider", "provider.x", 6),
+        ("failed", "provider.refused", 6),
+        ("failed", "internal_error", 1),
+        ("failed", None, 1),
+        ("cancelled", None, 1),
+        ("queued", None, 1),
+        ("running", None, 1),
+    ],
+)
+def test_every_status_has_its_exit_code(status, reason, code):
+    assert of_status(ExecutionStatus(status), reason) is ExitCode(code)
+
+
+def test_an_error_names_cause_and_next_step():
+    assert message_of(Invalid("No.", hint="Do this.")) == "Error: No.\nDo this."
+    assert message_of(Invalid("No.")) == "Error: No."
+
+
+def call(state="replied", provider="openai", **more):
+    values = {"cost_usd": Decimal("0.5"), "reserved_usd": Decimal(2), "stop_reason": None, "error": None} | more
+    return CallView(
+        ID, "s", 0, 1, "draft", state, provider, "m", TokensView(), started_at=NOW, finished_at=NOW, **values
+    )
+
+
+def detail(status, calls=(), cost=Decimal("0.5"), **more):
+    execution = ExecutionView(
+        ID,
+        "p",
+        "w",
+        ExecutionStatus(status),
+        None,
+        more.pop("reason_code", None),
+        "m",
+        more.pop("budget", None),
+        cost or 0,
+        cost,
+        NOW,
+        NOW,
+        None,
+    )
+    return ExecutionDetail(execution, (), (), (), (), tuple(calls), TokensView(), Decimal(0), 0, 1, 1, 1.0)
+
+
+@pytest.mark.parametrize("status", list(ExecutionStatus))
+def test_every_status_has_a_next_step(status):
+    assert "combine " in next_step(detail(status), {})
+    assert "{" not in next_step(detail(status), {})
+
+
+def test_the_cost_says_what_is_not_certain():
+    assert (
+        cost_in_words(detail("completed", [call(provider="offline")], Decimal(0)))
+        == "0 USD: no language model was used"
+    )
+    assert cost_in_words(detail("completed", [call()], None)) == "unknown price"
+    unknown = cost_in_words(detail("failed", [call(), call("outcome_unknown")], Decimal("2.5")))
+    assert unknown == "2.5000 USD, counting what was reserved for 1 call whose outcome is unknown"
+    assert cost_in_words(detail("completed", [call()], budget=Decimal(3))) == "0.5000 USD of at most 3.0000 USD"
+
+
+def test_events_become_lines():
+    state = ProgressState({"draft": "memo"}, "openai:m")
+    spent = {"input_tokens": 900, "cache_read_tokens": 100, "output_tokens": 50, "cost_usd": "0.25"}
+    told = [
+        ("execution_queued", None, {}, None),
+        ("execution_running", None, {"outcome_unknown": 1}, "1 call was in flight when the last process ended"),
+        ("call_started", "draft", {"purpose": "draft", "model": "m", "attempt": 1}, "draft: drafting memo (m)"),
+        ("call_progress", "draft", {"output_tokens_estimated": 40, "waiting_s": None}, None),
+        ("call_progress", "draft", {"waiting_s": 5, "reason": "busy"}, "draft: trying again in 5.0 s: busy"),
+        ("call_progress", "draft", {"waiting_s": 5, "reason": "busy"}, None),
+        ("call_finished", "draft", spent, None),
+        (
+            "findings_found",
+            "draft",
+            {"findings": 2, "attempt": 1, "codes": ["a", "b"]},
+            "draft: 2 findings in attempt 1: a, b",
+        ),
+        (
+            "call_started",
+            "draft",
+            {"purpose": "remediation", "model": "", "attempt": 2},
+            "draft: mending memo (openai:m)",
+        ),
+        ("call_finished", "draft", spent, None),
+        (
+            "document_saved",
+            "draft",
+            {"document": "memo", "version": 3},
+            "draft: memo version 3, 0.0 s, 2,000 tokens in, 100 out, 0.5000 USD",
+        ),
+        ("questions_asked", "draft", {"questions": ["Q-1"], "open": 0}, "draft: 1 question, settled in advance"),
+        ("revision_started", "draft", {"steps": ["draft", "a"], "findings": 1}, "draft: sends back a with 1 finding"),
+        ("step_failed", "draft", {"reason": "It refused."}, "draft: It refused."),
+        ("execution_failed", None, {}, None),
+    ]
+    for seq, (kind, step, data, line) in enumerate(told, 1):
+        found = state.apply(EventView(seq, NOW, kind, step, data))
+        assert found == line if line is None else found.startswith(line)
+    assert state.running == {}
+
+
+def test_one_unknown_price_makes_the_sum_unknown():
+    state = ProgressState({}, "m")
+    for kind, data in (
+        ("call_started", {}),
+        ("call_finished", {"cost_usd": None}),
+        ("call_finished", {"cost_usd": "1"}),
+    ):
+        state.apply(EventView(1, NOW, kind, "s", data))
+    assert state.running["s"].cost_usd is None
