@@ -19,6 +19,7 @@ MAX_COMPARED = 80
 CHOICE_WORDS = 24
 
 _STEM = re.compile(r"(?:ies|es|s|ed|ing|en|em|er|e|n)$")
+_GENERIC = frozenset(("system", "application", "website", "software", "platform", "anwendung"))
 _FIGURE = re.compile(r"\d[\d.,]*\d|\d|\b[a-zäöüß]+\b", re.IGNORECASE)
 _SPAN = {
     "en": re.compile(
@@ -180,7 +181,7 @@ def _first_word(statement: Statement, cues: Cues) -> str:
 
 def _content(text: str, cues: Cues) -> Iterator[str]:
     for word in _FIGURE.findall(text.casefold()):
-        if len(word) > 3 and word not in cues.words.common and not word[0].isdigit():  # noqa: PLR2004
+        if len(word) > 3 and word not in cues.words.common and word not in _GENERIC and not word[0].isdigit():  # noqa: PLR2004
             yield _STEM.sub("", word)
 
 

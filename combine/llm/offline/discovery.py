@@ -18,12 +18,14 @@ from combine.llm.offline.text import bare, capital, headline, quote, sentence, s
 TEXT_WORDS = 55
 LINE_WORDS = 20
 MIN_OBJECTIVES, MAX_OBJECTIVES, MAX_PROBLEMS = 3, 6, 3
+MAX_PLAIN = 12
+"""Sentences taken up as they stand when the rules cannot read the brief."""
 MAX_CONSTRAINTS, MAX_RISKS, MAX_IN, MAX_OUT = 12, 8, 10, 8
 
 _CLAUSE = re.compile(r"[,;:]\s+|\s+(?:and|but|und|aber)\s+")
 _POINTING = re.compile(r"\b(?:it|that|them|this|es|das|dies)\b", re.IGNORECASE)
 _NOUN_PHRASE = re.compile(
-    r"\b(?:an?|our|the|eine?n?|unsere?n?) ((?:[\w-]+ ){0,3}?[\w-]+)(?= (?:and|or|that|which|with|in|for|of|to|is|are|"
+    r"\b(?:an?|eine?n?) ((?:[\w-]+ ){0,3}?[\w-]+)(?= (?:and|or|that|which|with|in|for|of|to|is|are|"
     r"has|und|oder|die|der|das|mit|f\u00fcr|in|ist|sind|hat)\b|[,.;:]|$)",
     re.IGNORECASE,
 )
@@ -44,7 +46,9 @@ def draft_discovery(reading: Reading, ids: Ids) -> Json:
     if unmeasured:
         assumptions.declare(frames.no_measure.format(ids=", ".join(unmeasured)), frames.no_measure_reason)
     asked = any(topic_of(a, reading) == "deadline" for a in reading.answers)
-    if not asked and not any(c["type"] == "time" for c in limits):
+    if not reading.known:
+        assumptions.declare(frames.unknown_language, frames.unknown_language_reason)
+    elif not asked and not any(c["type"] == "time" for c in limits):
         assumptions.declare(frames.no_deadline, frames.no_deadline_reason)
     for ruling in ruled:
         if ruling.answer is None and ruling.kept is not None:
@@ -82,6 +86,20 @@ def wishes_of(reading: Reading, standing: Sequence[Statement], ruled: Sequence[R
             yield from wishes
 
 
+def plain_statements(reading: Reading, standing: Sequence[Statement], wishes: Sequence[Wish]) -> tuple[Statement, ...]:
+    """If the rules find neither a wish nor a problem in the brief: its sentences as they stand, without its limits."""
+    brief = [s for s in standing if not s.topic]
+    if any(_is_problem(s) or s.is_a("success") for s in brief) or any(not w.statement.topic for w in wishes):
+        return ()
+    return tuple(
+        s
+        for s in brief
+        if not s.is_a("out", "opens", "later")
+        and constraint_type(s, reading.cues, None) is None
+        and quality_of(s, reading.cues, wish_of(s, reading.cues)) is None
+    )[:MAX_PLAIN]
+
+
 def objective_text(wish: Wish, reading: Reading) -> str:
     """The wish as an outcome, in the words of its sentence."""
     if reading.cues.language != "en" or wish.condition or wish.negated or wish.whole:
@@ -113,6 +131,7 @@ def _objectives(reading: Reading, standing: Sequence[Statement], wishes: Sequenc
             found.append(
                 _goal(wish, reading, "high" if wish is others[0] and not weak else "low" if weak else "medium")
             )
+    found += [_plain(s) for s in plain_statements(reading, standing, wishes)[:MIN_OBJECTIVES]]
     if not found:
         found = [_plain(s) for s in [*(s for s in standing if not s.topic), *standing][:1]]
     kept = distinct(found, "description")[:MAX_OBJECTIVES]
@@ -291,7 +310,7 @@ def _name(reading: Reading, wishes: Sequence[Wish]) -> str:
     head = next((s for s in reading.brief if s.is_a("heading")), None)
     first = reading.brief[0] if reading.brief else None
     if head is not None and head is first:
-        return shorten(bare(head.text), 12)
+        return capital(shorten(bare(head.text), 12))
     own = [w for w in wishes if not w.statement.topic]
     if own:
         return headline(title(own[0], own[0].statement), 8)

@@ -59,6 +59,8 @@ class Frames:
     no_measure_reason: str
     no_deadline: str
     no_deadline_reason: str
+    unknown_language: str
+    unknown_language_reason: str
     client: str
     client_short: str
     author: str

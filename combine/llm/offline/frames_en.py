@@ -43,6 +43,8 @@ ENGLISH_FRAMES = Frames(
     no_deadline_reason=(
         "The brief names none; with a date, requirements that cannot be ready by then would move out of scope."
     ),
+    unknown_language="The brief is taken up sentence by sentence; nothing is concluded from what it leaves out.",
+    unknown_language_reason="The offline rules read English and German only; a language model reads the others.",
     client="The client (\u201cwe\u201d in the brief)",
     client_short="the client",
     author="Author of the brief",

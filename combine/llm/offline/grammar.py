@@ -22,6 +22,11 @@ _MODAL_EN = re.compile(
     r"(?P<not> not| never)? (?P<action>.+)$",
     re.IGNORECASE,
 )
+_MODAL_IF_EN = re.compile(
+    r"^(?P<subject>[^,;:]{1,70}?) (?P<modal>must|should|shall),? "
+    r"(?P<cond>(?:when|if|while|once|after|before|where)\b[^,]+), (?P<action>.+)$",
+    re.IGNORECASE,
+)
 _PROVIDE_EN = re.compile(
     r"^(?P<who>we|i|[^,;:]{2,40}?)(?: also| really)? "
     r"(?:needs?|wants?|would like|'d like|are looking for|requires?) (?P<thing>.+)$",
@@ -81,6 +86,7 @@ _SYSTEM_START = re.compile(
 )
 _PAST = re.compile(r"^\w+ \w+ed\b")
 ADVERB = re.compile(r"^(?:(?:still|also|always|then|usually|now|only) )+", re.IGNORECASE)
+_STOP = re.compile(r"[.!?:;\u3002]\W*$")
 _PRONOUNS = re.compile(r"^(?:they|he|she|sie|er)$", re.IGNORECASE)
 
 
@@ -163,6 +169,8 @@ def person_at_start(text: str, cues: Cues) -> str:
 
 
 def _english(statement: Statement, text: str, cues: Cues, before: str) -> Wish | None:
+    if (found := _MODAL_IF_EN.match(text)) and (wish := _modal(statement, found, cues, before)):
+        return replace(wish, condition=found.group("cond"))
     if found := _MODAL_EN.match(text):
         wish = _modal(statement, found, cues, before)
         if wish is not None:
@@ -177,7 +185,8 @@ def _english(statement: Statement, text: str, cues: Cues, before: str) -> Wish |
         if party is not Party.THING:
             who = found.group("who") if party is Party.PEOPLE else ""
             return Wish(statement, party, who, "", "need", condition=before_it, thing=found.group("thing"))
-    if statement.section is Section.WANT or statement.topic:
+    is_line = statement.section is Section.NONE and not _STOP.search(statement.raw) and not statement.is_a("opens")
+    if statement.section is Section.WANT or statement.topic or is_line:
         return _present(statement, text, cues, before)
     return None
 
@@ -192,14 +201,16 @@ def _modal(statement: Statement, found: re.Match[str], cues: Cues, before: str) 
         return None
     if modal == "will" and party is not Party.SYSTEM:
         return None
-    return Wish(statement, party, subject, found.group("action"), modal, bool(found.group("not")))
+    return Wish(statement, party, subject, found.group("action"), modal, bool(found.groupdict().get("not")))
 
 
 def _present(statement: Statement, text: str, cues: Cues, before: str) -> Wish | None:
     """A present-tense line under a heading of wishes: "Customers book ...", "Show the ..."."""
     verbs = [cues.patterns[name] for name in ("read_verbs", "write_verbs", "send_verbs")]
+    if cues.has("own_verbs", text):
+        return Wish(statement, Party.SYSTEM, "the system", lower_first(text))
     if any(v.match(text) for v in verbs):
-        return Wish(statement, Party.SYSTEM, "the system", lower_first(text), "")
+        return Wish(statement, Party.PEOPLE, "people", lower_first(text))
     words = text.split(" ", 1)
     if (system := _SYSTEM_START.match(text)) and any(v.match(_base(system.group("verb"))) for v in verbs):
         return Wish(statement, Party.SYSTEM, "the system", f"{_base(system.group('verb'))} {system.group('rest')}")
@@ -284,10 +295,10 @@ def title(wish: Wish | None, statement: Statement) -> str:
         return without_condition(bare(statement.text))
     if wish.whole:
         return without_condition(bare(statement.text))
-    if wish.party is Party.THING or wish.negated:
-        words = re.sub(r"^(?:be|werden) ", "", wish.action)
-        negation = "not " if wish.negated and wish.modal not in ("soll", "muss") else ""
-        return capital(f"{wish.subject}: {negation}{words}")
+    if wish.negated:
+        return capital(bare(statement.text))
+    if wish.party is Party.THING:
+        return capital(f"{wish.subject}: {re.sub(r'^(?:be|werden) ', '', wish.action)}")
     return capital(bare(wish.core))
 
 

@@ -40,14 +40,18 @@ class Cues:
         return self.qualities[name].search(text) is not None
 
 
-def cues_for(language: str, text: str) -> Cues:
-    """The cues to read a text with: of its language, or of the one whose common words it uses, or English."""
+def cues_for(language: str, text: str) -> tuple[Cues, bool]:
+    """The cues to read a text with, and whether the rules know its language.
+
+    They are those of its language, or of the one whose common words it uses, or English.
+    """
     if language in ("en", "de"):
-        return _compiled(language)
+        return _compiled(language), True
     words = text.casefold().split()
     shares = {lex.language: sum(w in lex.common for w in words) / max(len(words), 1) for lex in (ENGLISH, GERMAN)}
     best = max(shares, key=lambda name: shares[name])
-    return _compiled(best if shares[best] >= MIN_COMMON_SHARE else "en")
+    known = shares[best] >= MIN_COMMON_SHARE
+    return _compiled(best if known else "en"), known
 
 
 @cache

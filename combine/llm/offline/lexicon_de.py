@@ -139,6 +139,7 @@ GERMAN = Lexicon(
     ),
     decides=r"^(?P<who>[^,]{2,60}?) (?P<act>(?:entscheidet|entscheiden|genehmigt|genehmigen|verantwortet) .+)$",
     personal=_PERSONAL,
+    own_verbs=r"^(?!)",
     read_verbs=r"\b(?:sehen|einsehen|anzeigen|ansehen|suchen|finden|prüfen|lesen|vergleichen|drucken|herunterladen|"
     r"abrufen|filtern|auswerten|erhalten|bekommen|exportieren|verfolgen)(?: können)?$",
     write_verbs=r"\b(?:bestellen|buchen|eintragen|erfassen|anlegen|registrieren|wählen|auswählen|hochladen|"

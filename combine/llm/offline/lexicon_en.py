@@ -12,7 +12,7 @@ _NUM = (
 )
 _NOT_UNIT = (
     r"(?!(?:in|on|at|by|of|the|and|or|to|for|with|from|who|that|which|we|is|are|was|were|has|have|per|a|an|each|every|"
-    r"as|after|before|until|because|so|but|only|when|if|can|must|will|should|do|does|it|they|our|written)\b)"
+    r"as|after|before|until|p|a|am|pm|because|so|but|only|when|if|can|must|will|should|do|does|it|they|our|written)\b)"
 )
 _UNIT = rf"(?:\s*%|[ -]{_NOT_UNIT}[A-Za-z\u00c0-\u024f][\w'-]*(?: {_NOT_UNIT}[a-z][\w'-]*)?)"
 _RATE = r"(?: (?:a|an|per|each|every) (?:second|minute|hour|day|week|month|quarter|year|person|user|customer))?"
@@ -45,7 +45,7 @@ _PERSONAL = (
 _COMMON = (
     "the a an and or of to in on for with is are was be by we our it that this as at from you they not have has "
     "i my their his her its but if can will should must would there which who when what how all any do does so "
-    "than then into them us only also more one"
+    "than then into them us only also more one shall need needs want wants able would should must"
 )
 
 ENGLISH = Lexicon(
@@ -168,9 +168,13 @@ ENGLISH = Lexicon(
         r"owns?) .+)$"
     ),
     personal=_PERSONAL,
+    own_verbs=(
+        r"^(?:show|list|display|export|import|print|send|notify|e-?mail|remind|inform|alert|warn|store|save|keep|record|"
+        r"calculate|count|check|report|delete|archive|generate|produce|collect|update|filter|track|monitor)\b"
+    ),
     read_verbs=(
         r"^(?:see|view|show|list|search|find|check|look|track|read|compare|print|download|know|browse|monitor|filter|"
-        r"display|report|export|review|get|receive)\b"
+        r"display|export|review|get|receive)\b"
     ),
     write_verbs=(
         r"^(?:order|book|enter|add|create|register|choose|upload|submit|record|cancel|change|edit|reserve|apply|sign|"

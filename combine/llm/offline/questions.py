@@ -9,7 +9,7 @@ from combine.llm.offline.conflicts import conflicts
 from combine.llm.offline.draft import Json
 from combine.llm.offline.frames import QuestionFrame
 from combine.llm.offline.grammar import wish_of
-from combine.llm.offline.limits import constraint_type
+from combine.llm.offline.limits import constraint_type, quality_of
 from combine.llm.offline.reading import Reading, Section, Statement
 from combine.llm.offline.text import bare, shorten
 from combine.workflows.questions import MAX_QUESTIONS
@@ -18,7 +18,6 @@ from combine.workflows.words import overlap, tokens
 
 MAX_CONFLICT_QUESTIONS = 5
 MAX_CHOICES = 4
-FEW_WISHES = 2
 _LIMIT_TYPES = MappingProxyType({"deadline": "time", "budget": "budget", "data": "regulatory", "volume": "technical"})
 NEAR_COPY = 0.75
 """Share of common words from which a question is left out as a copy of an earlier one."""
@@ -26,7 +25,7 @@ NEAR_COPY = 0.75
 
 def questions(reading: Reading) -> list[Json]:
     """At most five questions, those first whose answers change most; none if anything was answered already."""
-    if reading.answers or not any(s.usable for s in reading.brief):
+    if reading.answers or not reading.known or not any(s.usable for s in reading.brief):
         return []
     asked: list[Json] = []
     for question in _ranked(reading):
@@ -101,17 +100,21 @@ def limit_answer(what: str, reading: Reading) -> Statement | None:
 
 
 def _is_vague(reading: Reading) -> bool:
-    wishes = [
-        w
-        for s in reading.brief
-        if s.usable
-        and s.section is not Section.TODAY
-        and (w := wish_of(s, reading.cues))
-        and w.action
-        and not w.negated
-        and not s.is_a("qualities", "security", "deadline")
-    ]
-    return len(wishes) < FEW_WISHES
+    """Whether the brief says nothing that somebody should be able to do."""
+    for statement in reading.brief:
+        wish = wish_of(statement, reading.cues)
+        if (
+            wish is None
+            or not statement.usable
+            or statement.section is Section.TODAY
+            or not wish.action
+            or wish.negated
+        ):
+            continue
+        limits = constraint_type(statement, reading.cues, wish) or quality_of(statement, reading.cues, wish)
+        if limits is None:
+            return False
+    return True
 
 
 def _asked(frame: QuestionFrame) -> Json:

@@ -77,6 +77,8 @@ class Reading:
 
     sections: PromptSections
     cues: Cues
+    known: bool
+    """Whether the rules know the brief's language; if not, they conclude nothing from what they do not find."""
     frames: Frames
     brief: tuple[Statement, ...]
     answers: tuple[Statement, ...]
@@ -98,12 +100,13 @@ class Reading:
 
 def read(sections: PromptSections) -> Reading:
     """The prompt's brief and answers as statements."""
-    cues = cues_for(sections.language, " ".join(text for _, text in sections.sentences))
+    cues, known = cues_for(sections.language, " ".join(text for _, text in sections.sentences))
     frames = frames_for(cues.language)
     fixed = frozenset(fold(q.text) for q in frames.questions.values())
     return Reading(
         sections=sections,
         cues=cues,
+        known=known,
         frames=frames,
         brief=tuple(_brief(sections, cues)),
         answers=tuple(s for a in sections.answers for s in _answer(a, cues, fixed)),
@@ -112,10 +115,11 @@ def read(sections: PromptSections) -> Reading:
 
 def _brief(sections: PromptSections, cues: Cues) -> Iterator[Statement]:
     section = Section.NONE
+    written = any(_STOP.search(text) for _, text in sections.sentences)
     for number, (ref, whole) in enumerate(sections.sentences):
         raw = max(_CONTROL.split(whole), key=len)
         text = clean(raw)
-        head = _heading(raw, text, cues, first=number == 0)
+        head = _heading(raw, text, cues, first=number == 0 and written)
         if head:
             section = _section(text, cues) if head == "section" else section
         signs = _signs(text, raw, cues) | ({"heading"} if head else set())

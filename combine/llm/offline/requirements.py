@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from combine.llm.offline.conflicts import Ruling, dropped_refs, rulings
-from combine.llm.offline.discovery import wishes_of
+from combine.llm.offline.discovery import plain_statements, wishes_of
 from combine.llm.offline.draft import Assumptions, Json, Source, cite, distinct, merged, numbered
 from combine.llm.offline.grammar import Wish, title, wish_of, without_condition
 from combine.llm.offline.ids import Ids
@@ -83,7 +83,9 @@ def _functional(given: _Sources) -> list[Json]:
 
 def _unread(given: _Sources) -> Iterator[Statement]:
     """Lines under a heading of wishes that the rules cannot take apart but that ask for something."""
-    cues, read = given.reading.cues, {w.statement.ref for w in wishes_of(given.reading, given.standing, given.ruled)}
+    wishes = list(wishes_of(given.reading, given.standing, given.ruled))
+    yield from plain_statements(given.reading, given.standing, wishes)
+    cues, read = given.reading.cues, {w.statement.ref for w in wishes}
     for s in given.standing:
         plain = s.section is Section.WANT and not s.is_a("out", "no_money", "success") and s.ref not in read
         if not plain or constraint_type(s, cues, wish_of(s, cues)) is not None:

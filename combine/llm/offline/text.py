@@ -16,7 +16,7 @@ _MARKER = re.compile(
 )
 _LINK = re.compile(r"!?\[([^\]]+)\]\([^)]*\)")
 _EMPHASIS = re.compile(r"(\*\*|__|`+|~~)(?=\S)(.+?)(?<=\S)\1")
-_CELL = re.compile(r"\s*\|\s*")
+_CELL = re.compile(r"(?:^|\s+)\|(?:\s+|$)")
 _BREAK = re.compile(r"[,;:\u2013\u2014(]\s|\s[\u2013\u2014-]\s")
 _CLAUSE_END = re.compile(r"[;:(]\s|\s[\u2013\u2014-]\s|\s\(")
 _HEAD_BREAK = re.compile(r"\s(?:and|or|with|if|when|because|so that|und|oder|mit|wenn|damit|weil)\s")
@@ -27,10 +27,15 @@ _END = " \t.,;:!?\u3002\u2026\u061f\uff01\uff1f"
 def clean(text: str) -> str:
     """The words of a sentence without list, heading, table and emphasis marks, on one line."""
     body = _MARKER.sub("", text, count=1) if _MARKER.match(text) else text
-    if body.strip().startswith("|"):
-        body = ", ".join(cell for cell in _CELL.split(body.strip()) if cell)
+    if _CELL.search(body):
+        body = _row([cell for cell in _CELL.split(body.strip()) if cell])
     body = _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", body))
     return " ".join(body.split()) or " ".join(text.split())
+
+
+def _row(cells: list[str]) -> str:
+    """A table row as words: "customers | order cakes" reads as a sentence, more cells as a list."""
+    return " ".join(cells) if len(cells) <= 2 else ", ".join(cells)  # noqa: PLR2004
 
 
 def bare(text: str) -> str:

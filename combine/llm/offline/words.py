@@ -60,6 +60,8 @@ class Lexicon:
     """A sentence that speaks to the writer or reviewer of the documents."""
     decides: str
     personal: str
+    own_verbs: str
+    """What a system does by itself: show, send..."""
     read_verbs: str
     write_verbs: str
     send_verbs: str
