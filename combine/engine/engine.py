@@ -246,6 +246,11 @@ class Engine:
         except OwnershipLost:
             # DBOS parks the loser quietly on this error and gives it the winner's result.
             raise DBOSWorkflowConflictIDError(key) from None
+        except Exception:
+            # Not even its failure could be written (a full disk). To DBOS an error would be final, with an execution
+            # that says "running" for ever; a cancelled task stays claimed, and the sweep queues it again.
+            log.exception("segment %s stopped without an outcome; it is tried again", key)
+            raise asyncio.CancelledError from None
         finally:
             control.close()
             self._segments.discard(segment)

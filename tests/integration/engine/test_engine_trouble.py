@@ -109,3 +109,25 @@ async def test_every_failure_to_connect_counts_as_a_lost_connection_also_for_dbo
             elsewhere.connect()
         assert caught.value.connection_invalidated
         elsewhere.dispose()
+
+
+async def test_a_segment_whose_failure_could_not_be_written_is_tried_again(database):
+    runs: list[int] = []
+    again = asyncio.Event()
+
+    async def runner(segment):
+        runs.append(segment.round)
+        if len(runs) == 1:
+            raise LookupError("the disk is full")
+        await database.transact(segment.fence)
+        again.set()
+
+    execution_id = uuid4()
+    async with engine_on(database, runner) as engine:
+        sweep = Recovery(database, engine.executor_id, engine.queue, every_s=0.05, on_recovered=print)
+        sweeping = asyncio.create_task(sweep.run())
+        await enqueue(database, engine, execution_id)
+        await asyncio.wait_for(again.wait(), 20)
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
+    assert runs == [1, 1]
