@@ -14,6 +14,8 @@ from combine.workflows.items import iter_items
 
 MAX_UNUSED, MAX_HINTS = 8, 5
 TEXT_WORDS = 40
+_EXPECTED = ("restates_source",)
+"""Hints about what the rules do on purpose, and say in their first assumption."""
 
 
 def draft_review(reading: Reading, ids: Ids) -> Json:
@@ -120,7 +122,7 @@ def _assumptions(reading: Reading) -> Iterator[Json]:
 
 def _hints(reading: Reading) -> Iterator[Json]:
     documents = reading.sections.documents
-    for hint in reading.sections.hints[:MAX_HINTS]:
+    for hint in [h for h in reading.sections.hints if h.get("code") not in _EXPECTED][:MAX_HINTS]:
         name, item = str(hint.get("document", "")), str(hint.get("id") or "")
         if name not in documents and name != "brief":
             continue

@@ -19,7 +19,7 @@ from combine.llm.protocol import LLMRequest, StopReason, Usage
 from combine.workflows.brief import decode_brief, split_brief
 from combine.workflows.catalog import load_catalog
 from combine.workflows.checks import CheckContext, check_document, next_ids, unused_sentences
-from combine.workflows.findings import Finding, FindingKind, Severity
+from combine.workflows.findings import Finding, FindingKind, Hint, Severity
 from combine.workflows.items import item_sources, iter_items
 from combine.workflows.prompts import PromptBuilder, PromptInput, UpstreamDocument
 from combine.workflows.questions import Answer
@@ -135,6 +135,7 @@ class Chain:
     questions: list = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
     unused: tuple[str, ...] = ()
     slowest_s: float = 0.0
 
@@ -162,7 +163,7 @@ async def chain(text, *, answer=lambda question: None, previous=None, ask=True):
         )
         if step.is_final:
             done.unused = unused_sentences(brief, done.documents.values())
-            given = replace(given, unused_sentences=done.unused)
+            given = replace(given, unused_sentences=done.unused, hints=tuple(done.hints))
         may_ask = ask and step.allow_clarification and not step.is_final
         document = await drafted(given, done, builder, answer, ask=may_ask)
         context = CheckContext(
@@ -174,7 +175,9 @@ async def chain(text, *, answer=lambda question: None, previous=None, ask=True):
             known_ids=frozenset(i.id for i in iter_items(old or {})),
             used_ids={},
         )
-        done.findings += check_document(document, context).findings
+        checked = check_document(document, context)
+        done.findings += checked.findings
+        done.hints += checked.hints
         done.documents[step.output] = document
     return done
 
