@@ -77,10 +77,7 @@ GERMAN_FRAMES = Frames(
     held="Bis der Auftraggeber entscheidet, gilt „{first}“ ({one}) und nicht „{second}“ ({other}).",
     conflict_reason="Der Auftrag sagt beides; gilt das andere, ändert sich jeder Punkt, der sich auf das erste beruft.",
     unsettled="„{text}“ ist nicht geklärt; was auf einer falschen Annahme gebaut wird, muss noch einmal gemacht werden",
-    left_open=(
-        "Niemand hat entschieden, was {ids} voraussetzen; was auf einer falschen Annahme beruht, muss neu gemacht "
-        "werden"
-    ),
+    left_open=("Noch von niemandem entschieden: {ids}; was auf einer falschen Annahme beruht, muss neu gemacht werden"),
     settle="Der Auftraggeber klärt es, bevor die betroffenen Anforderungen umgesetzt werden.",
     late="Dafür wird nicht alles rechtzeitig fertig: „{text}“",
     drop_first="Zuerst bauen, was Muss ist; Kann und dann Soll warten.",

@@ -7,7 +7,7 @@ import re
 from combine.workflows.quotes import contains_quote, long_enough
 from combine.workflows.words import is_spaceless, word_count
 
-MAX_QUOTE_WORDS = 20
+MAX_QUOTE_WORDS = 25
 MIN_QUOTE_WORDS = 3
 MIN_HEAD_WORDS, MIN_COMMA_WORDS = 4, 6
 
@@ -79,8 +79,9 @@ def headline(text: str, words: int) -> str:
     kept = _first_words(text, words)
     for breaks, least in ((_CLAUSE_END, MIN_HEAD_WORDS), (_HEAD_BREAK, MIN_HEAD_WORDS), (_COMMA, MIN_COMMA_WORDS)):
         ends = [m.start() for m in breaks.finditer(kept) if word_count(kept[: m.start()]) >= least]
-        if ends and (breaks is _COMMA or "," not in kept[: ends[-1]]):
-            return bare(kept[: ends[-1]])
+        end = ends[0 if breaks is _CLAUSE_END else -1] if ends else 0
+        if end and (breaks is not _HEAD_BREAK or "," not in kept[:end]):
+            return bare(kept[:end])
     return shorten(text, words)
 
 
@@ -96,7 +97,7 @@ def quote(text: str, around: str = "") -> str:
 
 
 def _window(body: str, at: int) -> str:
-    """The clause that holds the place, lengthened to three words and cut at twenty."""
+    """The clause that holds the place, lengthened to three words and cut where it gets too long."""
     if word_count(body) <= MAX_QUOTE_WORDS:
         return bare(body)
     starts = [0, *(m.end() for m in _BREAK.finditer(body) if m.end() <= at)]
