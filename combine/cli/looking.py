@@ -151,7 +151,7 @@ def _calls(detail: ExecutionDetail) -> Iterator[str]:
 
 
 def _call(call: CallView) -> tuple[str, ...]:
-    unknown = call.state == CallState.OUTCOME_UNKNOWN
+    unknown = call.state in {CallState.INTENT, CallState.OUTCOME_UNKNOWN}
     taken = call.tokens.input + call.tokens.cache_read + call.tokens.cache_write
     ended = None if unknown else call.finished_at
     return (
@@ -160,7 +160,7 @@ def _call(call: CallView) -> tuple[str, ...]:
         str(call.attempt),
         call.purpose,
         call.model if call.model == call.provider else f"{call.provider}:{call.model}".rstrip(":"),
-        words(call.state),
+        "in flight" if call.state == CallState.INTENT else words(call.state),
         "?" if unknown else f"{taken:,}",
         "?" if unknown else f"{call.tokens.output:,}",
         "?" if ended is None else f"{(ended - call.started_at).total_seconds():.1f}",

@@ -76,16 +76,16 @@ async def answer(execution: str, answers: Path | None, output: Output, *, no_que
     manner = output.manner()
 
     async def begin(working: Working) -> UUID:
+        detail = await working.inspection.detail(execution)
         if given:
-            detail = await working.inspection.detail(execution)
             not_open = unknown_names([as_question(view) for view in detail.open_questions], given)
             if len(not_open) < len(given):  # else the service says what is open
                 for name in not_open:
                     say(f"Not open at present, so not used: {name!r}.")
                     del given[name]
-        if given or no_questions:
+        if given or no_questions or not detail.open_questions:  # the last is refused, with what to do instead
             return await working.executions.answer(execution, given, decide_rest=no_questions)
-        return (await working.inspection.detail(execution)).execution.id
+        return detail.execution.id
 
     return await carry_on(settings, begin, manner, execution=execution)
 
