@@ -108,8 +108,8 @@ def questions_as_text(detail: ExecutionDetail) -> Iterator[str]:
     for question in detail.open_questions:
         yield f"  {question.id}  {question.text}"
         yield f"       why: {question.why}"
-        if question.choices:
-            yield f"       choices: {'; '.join(question.choices)}"
+        for number, choice in enumerate(question.choices, 1):
+            yield f"       {number}. {choice}"
         yield f"       if left to us: {question.default}"
 
 

@@ -112,7 +112,7 @@ _SUMS = (
 _KEYS: dict[GroupBy, sa.ColumnElement[Any]] = {
     GroupBy.DAY: sa.func.to_char(sa.func.timezone("UTC", llm_calls.c.started_at), "YYYY-MM-DD"),
     GroupBy.MODEL: sa.case(
-        (llm_calls.c.provider == llm_calls.c.model, llm_calls.c.model),
+        (llm_calls.c.model.in_(["", llm_calls.c.provider]), llm_calls.c.provider),
         else_=llm_calls.c.provider + ":" + llm_calls.c.model,
     ),
     GroupBy.WORKFLOW: executions.c.workflow_id,
