@@ -19,7 +19,7 @@ from dbos._serialization import Serializer
 
 FENCE = """
 SELECT 1 FROM dbos.workflow_status
-WHERE workflow_uuid = :workflow_id AND owner_xid = :owner AND status = 'PENDING' FOR SHARE
+WHERE workflow_uuid = :claim_workflow AND owner_xid = :claim_owner AND status = 'PENDING' FOR SHARE
 """
 """Holds the claim for the length of a transaction; no row means that somebody else has it."""
 

@@ -24,6 +24,7 @@ from combine.engine.recovery import SEGMENT_NAME, SHARED_QUEUE, Recovery, read_e
 from combine.errors import DatabaseUnavailable, OwnershipLost
 from combine.execution.segment import SegmentRunner
 from combine.storage.beat import BeatConnection
+from combine.storage.claim import Claim
 from combine.storage.database import Database, WriteSession
 from combine.storage.faults import mark_disconnects
 from combine.storage.listener import CONTROL_CHANNEL, EventListener
@@ -52,20 +53,12 @@ class _Segment:
     engine: Engine
     execution_id: UUID
     round: int
-    workflow_id: str
-    owner: str
+    claim: Claim
     wake: asyncio.Event
 
     @property
     def draining(self) -> bool:
         return self.engine.draining
-
-    async def fence(self, session: WriteSession) -> None:
-        row = await session.connection.execute(
-            sa.text(dbos_private.FENCE), {"workflow_id": self.workflow_id, "owner": self.owner}
-        )
-        if row.first() is None:
-            raise OwnershipLost
 
     async def enqueue_next(self, session: WriteSession) -> None:
         # The shared queue, not this process's own: it is about to stop.
@@ -238,7 +231,8 @@ class Engine:
     async def _run(self, execution_id: UUID, round_: int) -> str:
         key, owner = dbos_private.current_claim()
         control = self._listener.subscribe(execution_id, CONTROL_CHANNEL)
-        segment = _Segment(self, execution_id, round_, key, owner, control.woken)
+        claim = Claim(dbos_private.FENCE, {"claim_workflow": key, "claim_owner": owner})
+        segment = _Segment(self, execution_id, round_, claim, control.woken)
         self._segments.add(segment)
         self._idle.clear()
         try:

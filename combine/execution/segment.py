@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 from uuid import UUID
 
+from combine.storage.claim import Claim
 from combine.storage.database import WriteSession
 
 
@@ -23,13 +24,12 @@ class Segment(Protocol):
     wake: asyncio.Event
     """Set when a person changed the execution (answer, cancel) or the process begins to drain."""
 
+    claim: Claim
+    """Every transaction of the segment holds it, except the one that stores a paid reply."""
+
     @property
     def draining(self) -> bool:
         """True once the process stops: begin no new step, finish what is in flight, hand back the rest."""
-        ...
-
-    async def fence(self, session: WriteSession) -> None:
-        """Keep a takeover out until the transaction ends. Raises OwnershipLost if it has happened already."""
         ...
 
     async def enqueue_next(self, session: WriteSession) -> None:

@@ -50,7 +50,7 @@ class SegmentJournal:
         """Mark the execution as running and read it. None: this segment has nothing (more) to do."""
 
         async def work(session: WriteSession) -> SegmentState | None:
-            await self.segment.fence(session)
+            await self.segment.claim.hold(session)
             if not await Transitions(session).begin(self.segment.execution_id, self.segment.round):
                 return None
             forgotten = await Journal(session).forget_open_calls(self.segment.execution_id)
@@ -78,7 +78,7 @@ class SegmentJournal:
         """A step that the provider has stopped."""
 
         async def work(session: WriteSession) -> None:
-            await self.segment.fence(session)
+            await self.segment.claim.hold(session)
             await Steps(session).update(
                 self.segment.execution_id, step_id, status=status, reason=reason, reason_code=code
             )
@@ -92,7 +92,7 @@ class SegmentJournal:
         """The execution ends with a reason; it can be resumed."""
 
         async def work(session: WriteSession) -> None:
-            await self.segment.fence(session)
+            await self.segment.claim.hold(session)
             await Journal(session).forget_open_calls(self.segment.execution_id)
             execution = await Executions(session).lock(self.segment.execution_id)
             if execution.round != self.segment.round or execution.status not in _UNDER_WAY:
@@ -115,7 +115,7 @@ class SegmentJournal:
         """Pause or end the execution according to its steps, unless something has become ready meanwhile."""
 
         async def work(session: WriteSession) -> Ending:
-            await self.segment.fence(session)
+            await self.segment.claim.hold(session)
             execution = await Executions(session).lock(self.segment.execution_id)
             if execution.status != ExecutionStatus.RUNNING:
                 return Ending.OVER

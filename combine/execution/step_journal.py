@@ -47,11 +47,14 @@ class StepJournal:
 
     async def open_call(self, intent: CallIntent) -> bool:
         """Commit the intent and its reservation. False: the cap leaves no room; the step waits for money."""
+        claim = self.segment.claim
+        if await self.database.once(lambda session: Journal(session).open_call(claim, intent), give_up_after=None):
+            return True
 
         async def work(session: WriteSession) -> bool:
-            await self.segment.fence(session)
-            if await Journal(session).open_call(intent):
-                return True
+            await claim.hold(session)
+            if await Journal(session).knows_call(intent.id):
+                return True  # by a commit whose answer was lost
             reason = "The next call could pass the cap of this execution."
             await Steps(session).update(
                 intent.execution_id,
@@ -72,7 +75,7 @@ class StepJournal:
         async def work(session: WriteSession) -> None:
             await Journal(session).close_call(reply)
 
-        storing = asyncio.create_task(self.database.transact(work, give_up_after=None))
+        storing = asyncio.create_task(self.database.once(work, give_up_after=None))
         try:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
@@ -95,7 +98,7 @@ class StepJournal:
         """
 
         async def work(session: WriteSession) -> None:
-            await self.segment.fence(session)
+            await self.segment.claim.hold(session)
             key = (context.execution_id, step.step_id)
             await Findings(session).insert_many(*key, context.revision, attempt, findings)
             if last:
@@ -117,7 +120,7 @@ class StepJournal:
         """Number and store the questions; settle what answers given in advance or "decide for me" settle."""
 
         async def work(session: WriteSession) -> Asked:
-            await self.segment.fence(session)
+            await self.segment.claim.hold(session)
             repository = Questions(session)
             rows = await repository.insert_many(context.execution_id, step.step_id, round_, questions)
             # Read here and now: this step's first round, or a step beside it, may have taken numbers since.
@@ -164,23 +167,36 @@ class StepJournal:
         )
 
         status = _status_after(step, plan)
+        claim = self.segment.claim
 
-        async def work(session: WriteSession) -> int | None:
-            await self.segment.fence(session)
-            journal = Journal(session)
-            before = await journal.saved_version(version.id) if step.is_final else None
-            if before is not None:
-                return before  # by a commit whose answer was lost, and what follows from it too
-            number = await journal.save_document(version, step_status=status.value, reason=plan.reason)
-            if number is not None and step.is_final:
+        async def save(session: WriteSession) -> int | None:
+            return await Journal(session).save_document(claim, version, step_status=status.value, reason=plan.reason)
+
+        async def save_with_consequences(session: WriteSession) -> int | None:
+            number = await save(session)
+            if number is not None:
                 await _follow(session, step, context, version, plan)
             return number
 
-        number = await self.database.transact(work, give_up_after=None)
+        if step.is_final:
+            number = await self.database.transact(save_with_consequences, give_up_after=None)
+        else:
+            number = await self.database.once(save, give_up_after=None)
+        if number is None:
+            number = await self._saved_before(version)
         if number is None:
             return SentBack()
         revised = plan.after is AfterReview.REVISE
         return DocumentSaved(version.id, number, version.content, status, revised)
+
+    async def _saved_before(self, version: NewVersion) -> int | None:
+        """The number, if a commit whose answer was lost has saved it. Raises OwnershipLost."""
+
+        async def work(session: WriteSession) -> int | None:
+            await self.segment.claim.hold(session)
+            return await Journal(session).saved_version(version.id)
+
+        return await self.database.transact(work, give_up_after=None)
 
 
 def _status_after(step: StepDefinition, plan: ReviewPlan) -> StepStatus:

@@ -63,6 +63,7 @@ class Database:
             connect_args=_connect_args(self._url),
         )
         mark_disconnects(self._engine.sync_engine)
+        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def url(self) -> str:
@@ -109,6 +110,20 @@ class Database:
 
         async def attempt() -> T:
             async with self._engine.begin() as connection:
+                return await work(WriteSession(connection))
+
+        return await self._retry(attempt, give_up_after)
+
+    async def once(
+        self,
+        work: Callable[[WriteSession], Awaitable[T]],
+        *,
+        give_up_after: timedelta | None = PATIENCE,
+    ) -> T:
+        """Like ``transact`` for work of a single statement, which needs no BEGIN and no COMMIT of its own."""
+
+        async def attempt() -> T:
+            async with self._single.connect() as connection:
                 return await work(WriteSession(connection))
 
         return await self._retry(attempt, give_up_after)

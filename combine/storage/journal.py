@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from combine.storage.claim import Claim
 from combine.storage.database import WriteSession
 from combine.storage.listener import CHANNEL
 
@@ -92,9 +94,9 @@ class NewVersion:
 # ruff: noqa: S608 - only the constants of this module are formatted into statements
 _NOTIFY = f"SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq) FROM event"
 
-_OPEN_CALL = sa.text(f"""
-WITH fresh AS (
-  SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM llm_calls WHERE id = :id)
+_OPEN_CALL = f"""
+WITH claim AS ({{claim}}), fresh AS (
+  SELECT 1 FROM claim WHERE NOT EXISTS (SELECT 1 FROM llm_calls WHERE id = :id)
 ), reserve AS (
   UPDATE executions
   SET reserved_usd = reserved_usd + coalesce(:reserved, 0), seq = seq + 1, updated_at = clock_timestamp()
@@ -118,10 +120,7 @@ WITH fresh AS (
   SELECT :execution_id, seq, 'call_started', :step_id, :data FROM reserve RETURNING execution_id, seq
 )
 {_NOTIFY}
-""").bindparams(
-    sa.bindparam("data", type_=JSONB),
-    sa.bindparam("reserved", type_=sa.Numeric),
-)
+"""
 
 _CLOSE_CALL = sa.text(f"""
 WITH reply AS (
@@ -153,13 +152,13 @@ WITH reply AS (
     sa.bindparam("cost_usd", type_=sa.Numeric),
 )
 
-_SAVE_DOCUMENT = sa.text(f"""
-WITH step AS (
+_SAVE_DOCUMENT = f"""
+WITH claim AS ({{claim}}), step AS (
   UPDATE steps SET
     status = :step_status, document_id = :id, attempt = :attempt, reason = :reason, reason_code = NULL,
     finished_at = CASE WHEN :step_status = 'done' THEN clock_timestamp() END
   WHERE execution_id = :execution_id AND step_id = :step_id AND revision = :revision
-    AND document_id IS DISTINCT FROM :id
+    AND document_id IS DISTINCT FROM :id AND EXISTS (SELECT 1 FROM claim)
   RETURNING step_id
 ), document AS (
   INSERT INTO documents
@@ -184,14 +183,27 @@ WITH step AS (
 )
 SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq), document.version
 FROM event, document
-""").bindparams(
-    sa.bindparam("content", type_=JSONB),
-    sa.bindparam("data", type_=JSONB),
-    sa.bindparam("call_ids", type_=ARRAY(sa.Uuid())),
-    sa.bindparam("input_ids", type_=ARRAY(sa.Uuid())),
-    sa.bindparam("replaces", type_=sa.Uuid()),
-    sa.bindparam("id", type_=sa.Uuid()),
-)
+"""
+
+
+@lru_cache(maxsize=8)
+def _open_call(claim: str) -> sa.TextClause:
+    return sa.text(_OPEN_CALL.format(claim=claim)).bindparams(
+        sa.bindparam("data", type_=JSONB), sa.bindparam("reserved", type_=sa.Numeric)
+    )
+
+
+@lru_cache(maxsize=8)
+def _save_document(claim: str) -> sa.TextClause:
+    return sa.text(_SAVE_DOCUMENT.format(claim=claim)).bindparams(
+        sa.bindparam("content", type_=JSONB),
+        sa.bindparam("data", type_=JSONB),
+        sa.bindparam("call_ids", type_=ARRAY(sa.Uuid())),
+        sa.bindparam("input_ids", type_=ARRAY(sa.Uuid())),
+        sa.bindparam("replaces", type_=sa.Uuid()),
+        sa.bindparam("id", type_=sa.Uuid()),
+    )
+
 
 _VERSION = sa.text("SELECT version FROM documents WHERE id = :id")
 
@@ -202,9 +214,13 @@ class Journal:
     def __init__(self, session: WriteSession) -> None:
         self._connection = session.connection
 
-    async def open_call(self, intent: CallIntent) -> bool:
-        """Reserve the worst case and store the intent. False: the execution's cap leaves no room for it."""
+    async def open_call(self, claim: Claim, intent: CallIntent) -> bool:
+        """Reserve the worst case and store the intent, in one statement.
+
+        False: nothing was written, as the claim is lost, the cap leaves no room, or it had been written before.
+        """
         values: dict[str, Any] = {
+            **claim.values,
             "id": intent.id,
             "execution_id": intent.execution_id,
             "step_id": intent.step_id,
@@ -224,9 +240,11 @@ class Journal:
                 "model": intent.model,
             },
         }
-        if (await self._connection.execute(_OPEN_CALL, values)).first() is not None:
-            return True
-        known = await self._connection.execute(sa.text("SELECT 1 FROM llm_calls WHERE id = :id"), {"id": intent.id})
+        return (await self._connection.execute(_open_call(claim.query), values)).first() is not None
+
+    async def knows_call(self, call_id: UUID) -> bool:
+        """Whether that intent has been stored."""
+        known = await self._connection.execute(sa.text("SELECT 1 FROM llm_calls WHERE id = :id"), {"id": call_id})
         return known.first() is not None
 
     async def close_call(self, reply: CallReply) -> None:
@@ -245,21 +263,21 @@ class Journal:
         }
         await self._connection.execute(_CLOSE_CALL, values)
 
-    async def save_document(self, version: NewVersion, *, step_status: str, reason: str | None = None) -> int | None:
-        """Document, version, event and the step's new status in one; the version's number.
+    async def save_document(
+        self, claim: Claim, version: NewVersion, *, step_status: str, reason: str | None = None
+    ) -> int | None:
+        """Document, version, event and the step's new status in one statement; the version's number.
 
-        A previous try may have succeeded already. None: the step has been sent back meanwhile, nothing is saved.
+        None: nothing was written, as the claim is lost, the step was sent back, or it had been written before.
         """
-        values: dict[str, Any] = {name: getattr(version, name) for name in NewVersion.__slots__}
+        values: dict[str, Any] = {name: getattr(version, name) for name in NewVersion.__slots__} | dict(claim.values)
         values["call_ids"] = list(version.call_ids)
         values["input_ids"] = list(version.input_ids)
         values["step_status"] = step_status
         values["reason"] = reason
         values["data"] = {"document": version.type, "document_id": str(version.id), "revision": version.revision}
-        row = (await self._connection.execute(_SAVE_DOCUMENT, values)).first()
-        if row is not None:
-            return int(row.version)
-        return await self.saved_version(version.id)
+        row = (await self._connection.execute(_save_document(claim.query), values)).first()
+        return None if row is None else int(row.version)
 
     async def saved_version(self, document_id: UUID) -> int | None:
         """The number of a document that has been saved; None if it has not."""

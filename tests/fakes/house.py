@@ -9,13 +9,13 @@ from uuid import UUID
 import bakery
 
 from combine.engine.engine import Adoption
-from combine.errors import OwnershipLost
 from combine.execution.runner import ExecutionRunner
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
 from combine.llm.scripted import ScriptedProvider
 from combine.services.executions import ExecutionService, StartExecution
 from combine.storage.calls import Calls
+from combine.storage.claim import Claim
 from combine.storage.database import Database
 from combine.storage.documents import Documents
 from combine.storage.events import Events
@@ -38,9 +38,9 @@ class HandSegment:
     draining: bool = False
     lost: bool = False
 
-    async def fence(self, session):
-        if self.lost:
-            raise OwnershipLost
+    @property
+    def claim(self) -> Claim:
+        return Claim("SELECT 1 WHERE NOT cast(:claim_lost AS boolean)", {"claim_lost": self.lost})
 
     async def enqueue_next(self, session):
         self.house.queue.append((self.execution_id, self.round + 1))

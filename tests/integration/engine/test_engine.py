@@ -63,7 +63,7 @@ async def test_a_segment_runs_once_and_ends(database):
     done = asyncio.Event()
 
     async def runner(segment: Segment) -> None:
-        await database.transact(segment.fence)
+        await database.transact(segment.claim.hold)
         seen.append((segment.execution_id, segment.round))
         done.set()
 
@@ -107,7 +107,7 @@ async def test_the_fence_refuses_a_segment_that_was_taken_over(database):
 
         await database.transact(steal)
         try:
-            await database.transact(segment.fence)
+            await database.transact(segment.claim.hold)
         except OwnershipLost:
             lost.set()
             raise
@@ -275,7 +275,7 @@ async def test_the_work_of_a_killed_process_is_taken_back_at_once_on_the_same_ma
     done = asyncio.Event()
 
     async def runner(segment: Segment) -> None:
-        await database.transact(segment.fence)
+        await database.transact(segment.claim.hold)
         done.set()
 
     async with engine_on(database, runner, shared=True, kind="worker"):

@@ -119,7 +119,7 @@ async def test_a_segment_whose_failure_could_not_be_written_is_tried_again(datab
         runs.append(segment.round)
         if len(runs) == 1:
             raise LookupError("the disk is full")
-        await database.transact(segment.fence)
+        await database.transact(segment.claim.hold)
         again.set()
 
     execution_id = uuid4()
