@@ -126,7 +126,7 @@ class Engine:
             self._database,
             self.executor_id,
             self.queue,
-            on_recovered=lambda ids: log.warning("took back segments of stopped processes: %s", ", ".join(ids)),
+            on_recovered=lambda ids: log.info("took back segments of stopped processes: %s", ", ".join(ids)),
         )
         self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")
 

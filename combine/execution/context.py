@@ -62,6 +62,8 @@ class StepContext:
     guidance: str | None = None
     droppable_ids: frozenset[str] = frozenset()
     """Items of ``draft`` that may go although no finding names them."""
+    assumptions_from: int = 0
+    """Added to the first free ``ASM-`` number: steps that draft side by side must not give the same ones."""
     accept_findings: bool = False
     """A person takes the next output as it is, findings and all."""
     revisions_done: int = 0

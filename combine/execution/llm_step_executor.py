@@ -333,7 +333,7 @@ def _remediate(state: _Progress, output: Output, reply: StoredReply) -> None:
 
 def _next_free(schema: SchemaAsset, context: StepContext) -> dict[str, int]:
     free = {prefix: context.used_ids.get(prefix, 0) + 1 for prefix in next_ids(schema.schema, ())}
-    return {**free, "ASM": context.used_ids.get("ASM", 0) + 1}
+    return {**free, "ASM": context.used_ids.get("ASM", 0) + 1 + context.assumptions_from}
 
 
 def _with_settled(used: Mapping[str, int], answers: tuple[Answer, ...]) -> Mapping[str, int]:

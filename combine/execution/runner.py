@@ -107,7 +107,7 @@ class _Work:
         statuses = {step.step_id: step.status for step in self._state.steps}
         for step in runnable_steps(self._workflow, statuses):
             if step.step_id not in self._tasks and step.step_id not in self._resting:
-                context = context_of(self._state, self._workflow, self._brief, step)
+                context = context_of(self._state, self._workflow, self._brief, step, beside=len(self._tasks))
                 self._revisions[step.step_id] = context.revision
                 self._tasks[step.step_id] = asyncio.create_task(self._executor.execute(step, context))
 

@@ -70,8 +70,14 @@ def highest_ids(state: SegmentState, document_type: str) -> dict[str, int]:
     return highest
 
 
-def context_of(state: SegmentState, workflow: WorkflowDefinition, brief: Brief, step: StepDefinition) -> StepContext:
-    """Everything this step reads, as of this moment."""
+ASSUMPTIONS_PER_STEP = 20
+"""More than any document may hold (``x-count`` of the seed's schemas)."""
+
+
+def context_of(
+    state: SegmentState, workflow: WorkflowDefinition, brief: Brief, step: StepDefinition, *, beside: int = 0
+) -> StepContext:
+    """Everything this step reads, as of this moment; ``beside``: how many steps are drafting already."""
     facts = _facts(state, step.step_id)
     inputs = [_made(state, workflow, name) for name in step.inputs]
     findings = _findings_to_mend(state, workflow, step, facts)
@@ -107,6 +113,7 @@ def context_of(state: SegmentState, workflow: WorkflowDefinition, brief: Brief, 
         findings=findings,
         guidance=facts.guidance or (INPUTS_CHANGED if revised and not findings and not step.is_final else None),
         droppable_ids=_droppable(step, facts, draft),
+        assumptions_from=ASSUMPTIONS_PER_STEP * beside,
         accept_findings=facts.accepted,
         revisions_done=state.execution.revision,
         stored=_stored(state.replies, facts),

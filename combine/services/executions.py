@@ -34,6 +34,7 @@ from combine.workflows.graph import topological_order
 from combine.workflows.questions import Question
 from combine.workflows.statuses import ENDED, DecisionAction, DocumentStatus, ExecutionStatus, StepStatus
 
+MAX_PROJECT_NAME = 120
 _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 _OVER = ENDED - {ExecutionStatus.FAILED}
 _UNSAVED_OUTPUT = frozenset({NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP})
@@ -72,12 +73,13 @@ class ExecutionService:
         model whose price nobody knows.
         """
         workflow = self._catalog.workflow(command.workflow_id)
+        project_name = _project_name(command.project)
         self._check_money(command.budget_usd, command.model, workflow)
         model, _ = parse_model(command.model)
         execution_id, brief_id = uuid4(), uuid4()
 
         async def work(session: WriteSession) -> UUID:
-            project = await Projects(session).get_or_create(command.project)
+            project = await Projects(session).get_or_create(project_name)
             await Executions(session).insert(
                 NewExecution(
                     id=execution_id,
@@ -279,6 +281,17 @@ async def _lock_open(session: WriteSession, execution: str) -> ExecutionRow:
     if row.status in _OVER:
         raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended", hint=_see(row))
     return row
+
+
+def _project_name(text: str) -> str:
+    name = " ".join(text.split())
+    if not name or len(name) > MAX_PROJECT_NAME or not name.isprintable():
+        raise Invalid(
+            f"{text[:80]!r} cannot name a project: give 1 to {MAX_PROJECT_NAME} printable characters.",
+            code="project_name_invalid",
+            hint="Name it with --project NAME.",
+        )
+    return name
 
 
 async def _store_brief(session: WriteSession, project_id: UUID, brief_id: UUID, brief: Brief) -> UUID:

@@ -7,10 +7,8 @@ from combine.workflows.brief import MAX_BRIEF_BYTES, decode_brief
 
 
 @given(
-    st.text().filter(
-        lambda t: (
-            any(c.isalnum() for c in t) and "\0" not in t and not t.startswith(("\ufeff", "{\\rtf", "%PDF", "GIF8"))
-        )
+    st.text(st.characters(exclude_categories=("Cc", "Cs"), include_characters="\t\n\r")).filter(
+        lambda t: any(c.isalnum() for c in t) and not t.startswith(("\ufeff", "{\\rtf", "%PDF", "GIF8"))
     )
 )
 def test_utf8_comes_back_as_it_was_with_or_without_a_mark(text):
@@ -53,3 +51,14 @@ def test_what_cannot_be_read_is_refused_with_place_and_mend(data, code, said):
 
 def test_the_limit_itself_is_allowed():
     assert len(decode_brief(b"a" * MAX_BRIEF_BYTES)) == MAX_BRIEF_BYTES
+
+
+def test_a_control_character_is_refused_with_its_place():
+    with pytest.raises(Invalid) as caught:
+        decode_brief("Line one.\nA \x1b[31mred word.".encode())
+    assert caught.value.code == "brief_binary"
+    assert (caught.value.details["line"], caught.value.details["column"]) == (2, 3)
+
+
+def test_tabs_and_page_breaks_are_text():
+    assert decode_brief(b"One\ttwo.\x0cThree.\r\n") == "One\ttwo.\x0cThree.\r\n"
