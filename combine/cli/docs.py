@@ -22,7 +22,7 @@ from combine.cli.runtime import prepare, put, say
 from combine.cli.tables import table
 from combine.cli.wording import count, short
 from combine.errors import Invalid, NotFound
-from combine.services.documents import DocumentChanges, DocumentExport
+from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
 from combine.services.views import DocumentView
 from combine.workflows.diff import FieldChange
 from combine.workflows.items import Item, item_text
@@ -70,7 +70,7 @@ async def show(wanted: str, project: str | None, version: int | None, *, json_: 
     async with open_reading(prepare(), say) as reading:
         if json_:
             detail = await reading.documents.get(wanted, project, version)
-            put(as_json({**asdict(detail.document), "content": detail.content}))
+            put(as_json(_with_provenance(detail)))
             return ExitCode.COMPLETED
         export = await reading.documents.export(wanted, project, version)
     if sys.stdout.isatty():
@@ -84,6 +84,19 @@ def for_terminal(markdown: str) -> str:
     """Without what only a browser can use: anchors, and footnotes as links."""
     text = _FOOTNOTE.sub(lambda found: f"- ({found[1]}) ", _ANCHOR.sub("", _LINK.sub(r"\1", markdown)))
     return _FOOTNOTE_REF.sub(lambda found: f" ({found[1]})", text)
+
+
+def _with_provenance(detail: DocumentDetail) -> dict[str, Any]:
+    """The version, where it comes from, and its content."""
+    provenance = {
+        "revision": detail.revision,
+        "attempt": detail.attempt,
+        "calls": detail.call_ids,
+        "inputs": detail.input_ids,
+        "prompt_sha256": detail.prompt_sha256,
+        "assets": detail.assets,
+    }
+    return {**asdict(detail.document), "provenance": provenance, "content": detail.content}
 
 
 async def diff(document_type: str, project: str | None, old: int | None, new: int | None, *, json_: bool) -> int:

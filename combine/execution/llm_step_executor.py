@@ -299,7 +299,7 @@ class LLMStepExecutor:
             call_ids=state.call_ids,
             input_ids=(context.brief_id, *context.input_ids),
             prompt_sha256=state.prompt_sha256,
-            schema_sha256=self._catalog.schema(step.output).sha256,
+            assets=self._prompts.assets(context.workflow.workflow_id, step, str(context.model)),
             model=str(context.model),
             replaces=context.document_id,
         )

@@ -40,7 +40,10 @@ class DocumentDetail:
     call_ids: tuple[UUID, ...]
     input_ids: tuple[UUID, ...]
     prompt_sha256: str | None
-    schema_sha256: str | None
+    assets: Mapping[str, str]
+    """Prompt files and schema that made it -> SHA-256."""
+    revision: int | None
+    attempt: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,9 @@ class DocumentService:
             call_ids=tuple(row.call_ids),
             input_ids=tuple(row.input_ids),
             prompt_sha256=row.prompt_sha256,
-            schema_sha256=row.schema_sha256,
+            assets=row.assets,
+            revision=row.revision,
+            attempt=row.attempt,
         )
 
     def _ordered(self, row: DocumentRow) -> dict[str, Any]:

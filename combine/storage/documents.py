@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,8 @@ class NewDocument:
     call_ids: Sequence[UUID] = ()
     input_ids: Sequence[UUID] = ()
     prompt_sha256: str | None = None
-    schema_sha256: str | None = None
+    assets: Mapping[str, str] = field(default_factory=dict)
+    """Prompt files and schema that made it -> SHA-256."""
     model: str | None = None
 
 
@@ -59,7 +60,7 @@ class DocumentInfo:
     call_ids: Sequence[UUID]
     input_ids: Sequence[UUID]
     prompt_sha256: str | None
-    schema_sha256: str | None
+    assets: Mapping[str, str]
     model: str | None
     created_at: datetime
 

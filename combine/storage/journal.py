@@ -85,7 +85,8 @@ class NewVersion:
     call_ids: Sequence[UUID]
     input_ids: Sequence[UUID]
     prompt_sha256: str
-    schema_sha256: str
+    assets: Mapping[str, str]
+    """Prompt files and schema that made it -> SHA-256."""
     model: str
     replaces: UUID | None
     """The version this step made before; it becomes superseded."""
@@ -163,11 +164,11 @@ WITH claim AS ({{claim}}), step AS (
 ), document AS (
   INSERT INTO documents
     (id, project_id, type, version, status, content, content_sha256, origin, execution_id, step_id, revision,
-     attempt, call_ids, input_ids, prompt_sha256, schema_sha256, model)
+     attempt, call_ids, input_ids, prompt_sha256, assets, model)
   SELECT :id, :project_id, :type,
          (SELECT coalesce(max(version), 0) + 1 FROM documents WHERE project_id = :project_id AND type = :type),
          'draft', :content, :content_sha256, :origin, :execution_id, :step_id, :revision, :attempt,
-         :call_ids, :input_ids, :prompt_sha256, :schema_sha256, :model
+         :call_ids, :input_ids, :prompt_sha256, :assets, :model
   FROM step
   RETURNING version
 ), replaced AS (
@@ -197,6 +198,7 @@ def _open_call(claim: str) -> sa.TextClause:
 def _save_document(claim: str) -> sa.TextClause:
     return sa.text(_SAVE_DOCUMENT.format(claim=claim)).bindparams(
         sa.bindparam("content", type_=JSONB),
+        sa.bindparam("assets", type_=JSONB),
         sa.bindparam("data", type_=JSONB),
         sa.bindparam("call_ids", type_=ARRAY(sa.Uuid())),
         sa.bindparam("input_ids", type_=ARRAY(sa.Uuid())),
@@ -273,6 +275,7 @@ class Journal:
         values: dict[str, Any] = {name: getattr(version, name) for name in NewVersion.__slots__} | dict(claim.values)
         values["call_ids"] = list(version.call_ids)
         values["input_ids"] = list(version.input_ids)
+        values["assets"] = dict(version.assets)
         values["step_status"] = step_status
         values["reason"] = reason
         values["data"] = {"document": version.type, "document_id": str(version.id), "revision": version.revision}

@@ -45,7 +45,7 @@ documents = sa.Table(
     sa.Column("call_ids", ARRAY(UUID(as_uuid=True)), nullable=False, server_default="{}"),
     sa.Column("input_ids", ARRAY(UUID(as_uuid=True)), nullable=False, server_default="{}"),
     sa.Column("prompt_sha256", sa.Text),
-    sa.Column("schema_sha256", sa.Text),
+    sa.Column("assets", JSONB, nullable=False, server_default="{}", comment="prompt files and schema by SHA-256"),
     sa.Column("model", sa.Text),
     sa.Column("created_at", _time, nullable=False, server_default=_now),
     sa.UniqueConstraint("project_id", "type", "version"),

@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import Any
 
 from combine.workflows.brief import Brief
-from combine.workflows.catalog import Catalog
+from combine.workflows.catalog import Catalog, TextAsset
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.findings import Finding, Hint
 from combine.workflows.questions import Answer
@@ -131,9 +131,28 @@ class PromptBuilder:
         digest = sha256(f"{system}\0{prefix}\0{task}".encode()).hexdigest()
         return RenderedPrompt(system=system, prefix=prefix, task=task, sha256=digest)
 
+    def assets(self, workflow_id: str, step: StepDefinition, model: str) -> dict[str, str]:
+        """The files that a step's prompts and checks are made of, with their SHA-256."""
+        texts = {
+            "prompts/house-rules": self._catalog.house_rules(),
+            f"prompts/roles/{step.role}": self._catalog.role_prompt(step.role),
+            f"prompts/tasks/{workflow_id}-{step.step_id}": self._catalog.task_prompt(workflow_id, step.step_id),
+        }
+        suffix = self._suffix(model)
+        if suffix is not None:
+            texts[f"prompts/models/{suffix.name}"] = suffix
+        hashes = {name: text.sha256 for name, text in texts.items()}
+        return {**hashes, f"schemas/{step.output}": self._catalog.schema(step.output).sha256}
+
+    def _suffix(self, model: str) -> TextAsset | None:
+        return self._catalog.model_suffix(model.partition(":")[2]) or self._catalog.model_suffix(model)
+
     def _system(self, given: PromptInput) -> str:
-        suffix = self._catalog.model_suffix(given.model.partition(":")[2]) or self._catalog.model_suffix(given.model)
-        parts = [self._catalog.house_rules(), self._catalog.role_prompt(given.step.role), suffix]
+        parts = [
+            self._catalog.house_rules(),
+            self._catalog.role_prompt(given.step.role),
+            self._suffix(given.model),
+        ]
         return "\n\n".join(part.text.strip() for part in parts if part is not None)
 
     def _prefix(self, given: PromptInput) -> str:

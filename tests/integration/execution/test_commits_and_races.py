@@ -79,7 +79,7 @@ def version_of(row, **changes) -> NewVersion:
         call_ids=(),
         input_ids=(),
         prompt_sha256="0",
-        schema_sha256="0",
+        assets={},
         model="scripted",
         replaces=None,
     )

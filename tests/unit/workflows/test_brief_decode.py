@@ -55,7 +55,7 @@ def test_the_limit_itself_is_allowed():
 
 def test_a_control_character_is_refused_with_its_place():
     with pytest.raises(Invalid) as caught:
-        decode_brief("Line one.\nA \x1b[31mred word.".encode())
+        decode_brief(b"Line one.\nA \x1b[31mred word.")
     assert caught.value.code == "brief_binary"
     assert (caught.value.details["line"], caught.value.details["column"]) == (2, 3)
 

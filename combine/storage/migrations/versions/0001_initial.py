@@ -61,7 +61,13 @@ def upgrade() -> None:
         sa.Column("call_ids", postgresql.ARRAY(sa.UUID()), server_default="{}", nullable=False),
         sa.Column("input_ids", postgresql.ARRAY(sa.UUID()), server_default="{}", nullable=False),
         sa.Column("prompt_sha256", sa.Text(), nullable=True),
-        sa.Column("schema_sha256", sa.Text(), nullable=True),
+        sa.Column(
+            "assets",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="prompt files and schema by SHA-256",
+        ),
         sa.Column("model", sa.Text(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
