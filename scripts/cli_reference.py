@@ -19,8 +19,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 HEAD = """\
 # Commands
 
-What `combine COMMAND --help` prints. Made by `python scripts/cli_reference.py`; a test compares it with the program. How
-the commands are used together: [Using The Combine](../using.md).
+What `combine COMMAND --help` prints. Made by `python scripts/cli_reference.py`; a test compares it with the program.
+How the commands are used together: [Using The Combine](../using.md).
 """
 
 
