@@ -67,8 +67,18 @@ def test_decision_has_its_four_parts_and_is_listed(page):
 
 def test_each_room_has_its_page():
     rooms = {path.parent.name for path in (ROOT / "combine").glob("*/__init__.py")}
+    rooms |= {"bootstrap", "settings", "errors"}  # rooms of one module
     pages = {path.stem for path in (ROOT / "docs" / "rooms").glob("*.md")} - {"README"}
     assert pages == rooms
+
+
+def test_each_page_of_a_room_names_its_modules():
+    missing = []
+    for page in (ROOT / "docs" / "rooms").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        modules = {path.name for path in (ROOT / "combine" / page.stem).glob("*.py")} - {"__init__.py"}
+        missing += [f"{page.stem}/{name}" for name in sorted(modules) if f"`{name}`" not in text]
+    assert missing == []
 
 
 def test_changelog_begins_with_unreleased_or_this_version():
