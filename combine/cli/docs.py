@@ -153,13 +153,23 @@ def _gist(item: Item) -> str:
 def _field_lines(changes: tuple[FieldChange, ...], indent: str) -> Iterator[str]:
     for change in changes:
         yield f"{indent}{change.path.removeprefix('$.')}"
-        if change.old is not None:
-            yield f"{indent}  - {_value(change.old)}"
-        if change.new is not None:
-            yield f"{indent}  + {_value(change.new)}"
+        old, new = _parts(change.old), _parts(change.new)
+        yield from (f"{indent}  - {part}" for part in old if part not in new)
+        yield from (f"{indent}  + {part}" for part in new if part not in old)
+        if sorted(old) == sorted(new):
+            yield f"{indent}  in another order"
+
+
+def _parts(value: object) -> list[str]:
+    """A value in lines: each entry of a list is one."""
+    if value is None:
+        return []
+    return [_value(part) for part in value] if isinstance(value, list | tuple) else [_value(value)]
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict) and value.keys() == {"ref", "quote"}:
+        return f"{value['ref']}: “{value['quote']}”"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -24,7 +24,7 @@ from combine.workflows.brief_json import BRIEF_TYPE, brief_from_json
 from combine.workflows.catalog import Catalog
 from combine.workflows.checks import unused_sentences
 from combine.workflows.definition_json import definition_from_json
-from combine.workflows.diff import DocumentDiff, diff_documents
+from combine.workflows.diff import DocumentDiff, diff_briefs, diff_documents
 from combine.workflows.findings import Finding
 from combine.workflows.markdown import MarkdownInput, render_markdown
 from combine.workflows.ordering import in_schema_order
@@ -122,7 +122,8 @@ class DocumentService:
             first, second = _pair(document_type, numbers, old, new)
             before = await documents.version(project_id, document_type, first)
             after = await documents.version(project_id, document_type, second)
-            diff = diff_documents(self._ordered(before), self._ordered(after))
+            compare = diff_briefs if document_type == BRIEF_TYPE else diff_documents
+            diff = compare(self._ordered(before), self._ordered(after))
             return DocumentChanges(document_view(before, name), document_view(after, name), diff)
 
     async def export(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentExport:

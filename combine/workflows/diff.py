@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from combine.workflows.items import MAX_DEPTH, Item, iter_items
+from combine.workflows.items import MAX_DEPTH, SOURCES, Item, iter_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,46 @@ def _field_changes(
         was, now = _without_items(old.get(key)), _without_items(new.get(key))
         if isinstance(was, Mapping) and isinstance(now, Mapping) and depth < MAX_DEPTH:
             yield from _field_changes(was, now, f"{prefix}{key}.", depth + 1)
-        elif not _same(was, now):
+        elif not (_same_sources(was, now) if key == SOURCES else _same(was, now)):
             yield FieldChange(f"{prefix}{key}", was, now)
+
+
+def diff_briefs(old: Mapping[str, Any], new: Mapping[str, Any]) -> DocumentDiff:
+    """Compare two briefs by the words of their sentences: a sentence that only has another number is the same."""
+    before, after = _sentences(old), _sentences(new)
+    return DocumentDiff(added=_beyond(after, before), removed=_beyond(before, after), changed=(), fields=())
+
+
+def _sentences(brief: Mapping[str, Any]) -> list[Item]:
+    return [
+        Item(s["id"], "B", "sentences", f"$.sentences[{n}]", {"id": s["id"], "text": s["text"]})
+        for n, s in enumerate(brief["sentences"])
+    ]
+
+
+def _beyond(items: list[Item], others: list[Item]) -> tuple[Item, ...]:
+    """Those whose text the others do not have, or not as often."""
+    left = Counter(other.value["text"] for other in others)
+    found = []
+    for item in items:
+        left[item.value["text"]] -= 1
+        if left[item.value["text"]] < 0:
+            found.append(item)
+    return tuple(found)
+
+
+def _same_sources(one: Any, other: Any) -> bool:
+    """Sentences of the brief get new numbers when one is added before them; the quote says that it is the same one."""
+    return _same(_unnumbered(one), _unnumbered(other))
+
+
+def _unnumbered(sources: Any) -> Any:
+    if not isinstance(sources, list | tuple):
+        return sources
+    return [
+        {**source, "ref": "B"} if isinstance(source, Mapping) and str(source.get("ref")).startswith("B-") else source
+        for source in sources
+    ]
 
 
 def _without_items(value: Any) -> Any:

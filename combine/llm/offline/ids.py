@@ -15,7 +15,7 @@ SAME = 0.7
 """Share of common words from which two texts name the same thing."""
 
 _KEY_FIELDS = ("description", "text", "title", "name", "entity", "system", "responsibility")
-_NAMED_BY = {"STK": "name", "CMP": "name", "ADR": "title"}
+_NAMED_BY = {"STK": "name", "CMP": "name", "ADR": "title", "DR": "entity", "IR": "system"}
 _ID = re.compile(r"\b[A-Z]{1,8}-\d+\b")
 
 

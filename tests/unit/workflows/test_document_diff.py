@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from combine.workflows.diff import FieldChange, diff_documents
+from combine.workflows.diff import FieldChange, diff_briefs, diff_documents
 from combine.workflows.ordering import canonical_json, content_sha256, in_schema_order
 
 OLD = {
@@ -106,3 +106,22 @@ def test_the_hash_does_not_see_the_order_of_keys(content):
 
 def test_canonical_json_keeps_letters_and_has_no_spaces():
     assert canonical_json({"b": ["ü", 1], "a": None}) == '{"a":null,"b":["ü",1]}'
+
+
+def test_a_citation_of_a_sentence_that_only_moved_is_no_change():
+    def item(ref):
+        return {"list": [{"id": "FR-001", "text": "same", "sources": [{"ref": ref, "quote": "the very words"}]}]}
+
+    assert diff_documents(item("B-4"), item("B-5")).is_empty
+    assert not diff_documents(item("B-4"), item("OBJ-001")).is_empty
+    assert not diff_documents(item("OBJ-001"), item("OBJ-002")).is_empty
+
+
+def test_briefs_are_compared_by_their_words():
+    def brief(*texts):
+        return {"sentences": [{"id": f"B-{n}", "text": text} for n, text in enumerate(texts, 1)]}
+
+    diff = diff_briefs(brief("One.", "Two.", "Two."), brief("Zero.", "One.", "Two."))
+    assert [(item.id, item.value["text"]) for item in diff.added] == [("B-1", "Zero.")]
+    assert [(item.id, item.value["text"]) for item in diff.removed] == [("B-3", "Two.")]
+    assert diff.changed == diff.fields == ()
