@@ -15,6 +15,7 @@ from typing import Any
 from dbos import DBOS, _dbos
 from dbos._context import get_local_dbos_context
 from dbos._dbos import _get_dbos_instance
+from dbos._error import DBOSWorkflowConflictIDError
 from dbos._serialization import Serializer
 
 FENCE = """
@@ -61,6 +62,10 @@ WHERE name = :workflow AND status = 'PENDING' AND executor_id = :executor
 MOVE_QUEUED = """
 UPDATE dbos.workflow_status SET queue_name = :to WHERE queue_name = :of AND status = 'ENQUEUED'
 """
+
+
+SegmentTakenOver = DBOSWorkflowConflictIDError
+"""DBOS parks a segment quietly on this error and gives it the result of the one that took over."""
 
 
 class JsonSerializer(Serializer):

@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig
-from dbos._error import DBOSWorkflowConflictIDError
 
 from combine.engine import dbos_private
 from combine.engine.heartbeat import Heartbeat
@@ -238,8 +237,7 @@ class Engine:
         try:
             await self._runner(segment)
         except OwnershipLost:
-            # DBOS parks the loser quietly on this error and gives it the winner's result.
-            raise DBOSWorkflowConflictIDError(key) from None
+            raise dbos_private.SegmentTakenOver(key) from None
         except Exception:
             # Not even its failure could be written (a full disk). To DBOS an error would be final, with an execution
             # that says "running" for ever; a cancelled task stays claimed, and the sweep queues it again.

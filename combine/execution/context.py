@@ -57,6 +57,8 @@ class StepContext:
     question_rounds: int
     document_id: UUID | None
     """The version this step made last."""
+    own_ids: frozenset[str] = frozenset()
+    """Ids in that version; they may be given again."""
     draft: Mapping[str, Any] | str | None = None
     findings: tuple[Finding, ...] = ()
     guidance: str | None = None

@@ -95,7 +95,7 @@ def known_ids(context: StepContext) -> frozenset[str]:
     contents = [context.previous.content] if context.previous else []
     if isinstance(context.draft, Mapping):
         contents.append(context.draft)
-    return frozenset(item.id for content in contents for item in iter_items(content))
+    return context.own_ids | frozenset(item.id for content in contents for item in iter_items(content))
 
 
 def _refuse_refusal(reply: StoredReply, step: StepDefinition) -> None:

@@ -83,7 +83,8 @@ def context_of(
     findings = _findings_to_mend(state, workflow, step, facts)
     own = state.documents.get(facts.document_id) if facts.document_id else None
     revised = facts.revision > 0
-    draft = _draft(state, facts, own) if revised else None
+    # A review judges afresh, without its last verdict before its eyes.
+    draft = _draft(state, facts, own) if revised and not step.is_final else None
     model, _ = parse_model(step.model or state.execution.model)
     active = state.active.get(step.output)
     return StepContext(
@@ -109,10 +110,11 @@ def context_of(
         attempts_done=facts.attempt,
         question_rounds=facts.question_rounds,
         document_id=facts.document_id,
+        own_ids=_ids(own.content) if own else frozenset(),
         draft=draft,
         findings=findings,
         guidance=facts.guidance or (INPUTS_CHANGED if revised and not findings and not step.is_final else None),
-        droppable_ids=_droppable(step, facts, draft),
+        droppable_ids=_droppable(facts, draft),
         assumptions_from=ASSUMPTIONS_PER_STEP * beside,
         accept_findings=facts.accepted,
         revisions_done=state.execution.revision,
@@ -171,11 +173,13 @@ def _draft(state: SegmentState, facts: StepFacts, own: DocumentFacts | None) -> 
     return max(earlier, key=lambda reply: reply.attempt).text if earlier else None
 
 
-def _droppable(step: StepDefinition, facts: StepFacts, draft: Mapping[str, Any] | str | None) -> frozenset[str]:
-    """A review need not repeat findings that have been mended, and a person's word may ask for anything to go."""
-    if not isinstance(draft, Mapping) or not (step.is_final or facts.guidance):
-        return frozenset()
-    return frozenset(item.id for item in iter_items(draft))
+def _droppable(facts: StepFacts, draft: Mapping[str, Any] | str | None) -> frozenset[str]:
+    """A person's word may ask for anything to go."""
+    return _ids(draft) if isinstance(draft, Mapping) and facts.guidance else frozenset()
+
+
+def _ids(content: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(item.id for item in iter_items(content))
 
 
 def _findings_to_mend(

@@ -60,6 +60,7 @@ class Database:
             max_overflow=0,
             pool_timeout=30,
             json_serializer=_to_json,
+            hide_parameters=True,  # a failing statement must not print a brief
             connect_args=_connect_args(self._url),
         )
         mark_disconnects(self._engine.sync_engine)

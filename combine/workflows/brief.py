@@ -27,7 +27,7 @@ def decode_brief(data: bytes) -> str:
     """
     if len(data) > MAX_BRIEF_BYTES:
         raise Invalid(
-            f"The brief has {len(data):,} bytes; at most {MAX_BRIEF_BYTES:,} (200 KB) can be read.",
+            f"The brief has more than the {MAX_BRIEF_BYTES:,} bytes (200 KB) that can be read.",
             code="brief_too_large",
             hint="Keep what describes the thing to be built and leave appendices out, or split it into several briefs.",
             details={"bytes": len(data), "limit": MAX_BRIEF_BYTES},

@@ -13,6 +13,8 @@ from combine.workflows.brief_types import SentenceKind
 _TERMINATORS = re.compile(
     "[.!?\u2026\u3002\uff01\uff0e\uff1f\uff61\u061f\u06d4\u0964\u0965\u2047-\u2049\u203c\u0589\u1362\u104a\u104b]"
 )
+_WIDE_STOP = re.compile("[\u3002\uff01\uff1f\uff61](?=[0-9A-Za-z\uff10-\uff19\uff21-\uff3a\uff41-\uff5a])")
+"""The end of a sentence that the splitter overlooks: one before a digit or a Latin letter, with no blank between."""
 _WIDE_BLANK = re.compile(r"[^\S\n]")
 _WINDOW = 4_000
 """Characters given to the splitter at once: its time grows faster than the length for some scripts."""
@@ -104,7 +106,7 @@ def _cuts(shape: str, start: int, end: int, language: str) -> Iterator[int]:
         stop = min(start + window, end)
         # The splitter panics on some blanks of more than one byte.
         pieces = sentencex.segment(language, _WIDE_BLANK.sub(" ", shape[start:stop]))
-        lengths = [len(piece) for piece in pieces]
+        lengths = [len(part) for piece in pieces for part in _parts(piece)]
         if stop < end and len(lengths) == 1:
             window *= 2
             continue
@@ -114,6 +116,14 @@ def _cuts(shape: str, start: int, end: int, language: str) -> Iterator[int]:
         window = _WINDOW
         if stop == end:
             return
+
+
+def _parts(piece: str) -> Iterator[str]:
+    begin = 0
+    for stop in _WIDE_STOP.finditer(piece):
+        yield piece[begin : stop.end()]
+        begin = stop.end()
+    yield piece[begin:]
 
 
 def _goes_on(piece: str, following: str, language: str) -> bool:

@@ -135,6 +135,7 @@ def inspect_catalog(user_dir: Path | None, *, seed_dir: Path = SEED_DIR) -> tupl
         return Catalog(_sealed(content)), tuple(seed.faults)
     user = read_folder(user_dir)
     faults = [*seed.faults, *user.faults, *_schema_faults(user, user_dir), *_clashes(seed, user, user_dir)]
+    faults += _not_read(user, user_dir)
     content = _Content(
         workflows,
         user.roles | seed.roles,
@@ -145,6 +146,15 @@ def inspect_catalog(user_dir: Path | None, *, seed_dir: Path = SEED_DIR) -> tupl
     )
     faults += _add_workflows(workflows, user, content)
     return Catalog(_sealed(content)), tuple(faults)
+
+
+def _not_read(user: CatalogFolder, user_dir: Path) -> list[FileFault]:
+    """Files that no code would read: better said than passed over."""
+    files = [user_dir / "prompts" / "models" / f"{name}.txt" for name in sorted(user.models)]
+    if user.house_rules is not None:
+        files.insert(0, user_dir / "prompts" / "house-rules.txt")
+    message = "House rules and texts for single models come with the program; put this into a role or task prompt."
+    return [FileFault(str(path), Fault("not_read", "$", message)) for path in files]
 
 
 def _add_workflows(

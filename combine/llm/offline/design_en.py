@@ -56,7 +56,7 @@ ENGLISH_DECISIONS: Mapping[str, DecisionFrame] = MappingProxyType(
             "run and "
             "paid for ({ids}).",
             (
-                "Several services: more to run and to keep in step, and no requirement needs it.",
+                "Separate services: more to run and to keep in step, and no requirement needs it.",
                 "A ready-made product: not examined here, worth a look before building.",
             ),
             (

@@ -297,7 +297,7 @@ def title(wish: Wish | None, statement: Statement) -> str:
         return without_condition(bare(statement.text))
     if wish.negated:
         return capital(bare(statement.text))
-    if wish.party is Party.THING:
+    if wish.party is Party.THING and not wish.modal.endswith("be able to"):
         return capital(f"{wish.subject}: {re.sub(r'^(?:be|werden) ', '', wish.action)}")
     return capital(bare(wish.core))
 

@@ -74,7 +74,8 @@ def _english(wish: Wish) -> str | None:
     if wish.thing:
         whom = f" {_third(lower_first(wish.subject))} with" if wish.party is Party.PEOPLE else ""
         return f"the system shall provide{whom} {lower_first(action)}"
-    if wish.negated or wish.party is Party.THING or action.startswith("be "):
+    able = wish.modal.endswith("be able to") and not wish.negated
+    if wish.negated or (wish.party is Party.THING and not able) or action.startswith("be "):
         return f"{_named(wish)} shall {'not ' if wish.negated else ''}{action}"
     if wish.party is Party.SYSTEM:
         return f"the system shall {action}"
@@ -86,7 +87,7 @@ def _english(wish: Wish) -> str | None:
 
 
 def _german(wish: Wish, reading: Reading) -> str | None:
-    if wish.modal.startswith(("soll", "muss", "müssen")):
+    if wish.negated or wish.modal.startswith(("soll", "muss", "müssen")):
         return bare(wish.statement.text) if not wish.condition else None
     if wish.thing:
         return reading.frames.provide.format(text=wish.thing)

@@ -19,6 +19,9 @@ from combine.workflows.words import word_count
 HEADING_WORDS = 8
 """A line without a stop at its end and with at most so many words may head what follows."""
 
+MAX_READ = 1_500
+"""Characters of one sentence that are read: the rules' time grows with the square of what has no end."""
+
 _CODE = re.compile(
     r"^```|[{};]\s*$|^\s*(?:def|class|import|from|return|const|let|var|function|SELECT|INSERT)\b.*[(){};=]|=>|::"
 )
@@ -117,7 +120,7 @@ def _brief(sections: PromptSections, cues: Cues) -> Iterator[Statement]:
     section = Section.NONE
     written = any(_STOP.search(text) for _, text in sections.sentences)
     for number, (ref, whole) in enumerate(sections.sentences):
-        raw = max(_CONTROL.split(whole), key=len)
+        raw = _beginning(max(_CONTROL.split(whole), key=len))
         text = clean(raw)
         head = _heading(raw, text, cues, first=number == 0 and written)
         if head:
@@ -126,6 +129,13 @@ def _brief(sections: PromptSections, cues: Cues) -> Iterator[Statement]:
         if not long_enough(raw, whole):
             signs.add("empty")
         yield Statement(ref, raw, text, section, frozenset(signs))
+
+
+def _beginning(text: str) -> str:
+    """As much of a sentence as the rules read, whole words where there are any."""
+    if len(text) <= MAX_READ:
+        return text
+    return " ".join(text[:MAX_READ].rsplit(maxsplit=1)[:1])
 
 
 def _heading(raw: str, text: str, cues: Cues, *, first: bool) -> str:
@@ -162,7 +172,7 @@ def _answer(given: Mapping[str, Any], cues: Cues, fixed: frozenset[str]) -> Iter
     answer, question = str(given["answer"]), str(given["question"])
     parts = [answer] if contains_quote(question, answer) else [p for p in _SENTENCES.split(answer.strip()) if p]
     for part in parts or [answer]:
-        text = clean(part)
+        text = clean(_beginning(part))
         told = text if len(parts) > 1 or fold(question) in fixed else f"{bare(question)}: {text}"
         signs = frozenset(_signs(told, answer, cues) - {"opens", "empty", "code", "addressed"})
         yield Statement(

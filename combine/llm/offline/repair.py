@@ -67,6 +67,6 @@ def _said(reading: Reading) -> Iterator[str]:
         yield frames.sent_back.format(text=shorten(bare(" ".join(sections.guidance.split())), NOTE_WORDS))
     for finding in sections.findings[:MAX_NOTES]:
         message = str(finding.get("message", ""))
-        if message and finding.get("code") not in ("quote_not_found", "unknown_ref", "quote_too_short"):
+        if message and finding.get("code") not in ("quote_not_found", "source_unknown", "quote_too_short"):
             where = str(finding.get("id") or finding.get("path") or "")
             yield frames.open_finding.format(where=where, text=shorten(bare(message), NOTE_WORDS))

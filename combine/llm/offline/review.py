@@ -14,8 +14,8 @@ from combine.workflows.items import iter_items
 
 MAX_UNUSED, MAX_HINTS = 8, 5
 TEXT_WORDS = 40
-_EXPECTED = ("restates_source",)
-"""Hints about what the rules do on purpose, and say in their first assumption."""
+_EXPECTED = ("restates_source", "no_success_criteria")
+"""Hints about what the rules do on purpose, and say in an assumption of the discovery."""
 
 
 def draft_review(reading: Reading, ids: Ids) -> Json:

@@ -14,9 +14,14 @@ MIN_HEAD_WORDS, MIN_COMMA_WORDS = 4, 6
 _MARKER = re.compile(
     r"\s*(?:#{1,6}\s+|>+\s*|[-*+\u2022\u2013\u30fb]\s+(?:\[[ xX]\]\s+)?|\(?\d{1,3}[.)]\s+|[a-z][.)]\s+)+"
 )
-_LINK = re.compile(r"!?\[([^\]]+)\]\([^)]*\)")
+_LINK = re.compile(r"!?\[([^\]]+)\]\((?:[^()]|\([^()]*\))*\)")
 _EMPHASIS = re.compile(r"(\*\*|__|`+|~~)(?=\S)(.+?)(?<=\S)\1")
 _CELL = re.compile(r"(?:^|\s+)\|(?:\s+|$)")
+_DUTY = re.compile(
+    r"(?:must|shall|should|can|may|needs? to|wants? to|has to|have to|muss|müssen|soll|sollen|kann|können|darf|dürfen|"
+    r"möchten?|wollen|will)\b",
+    re.IGNORECASE,
+)
 _BREAK = re.compile(r"[,;:\u2013\u2014(]\s|\s[\u2013\u2014-]\s")
 _CLAUSE_END = re.compile(r"[;:(]\s|\s[\u2013\u2014-]\s|\s\(")
 _HEAD_BREAK = re.compile(r"\s(?:and|or|with|if|when|because|so that|und|oder|mit|wenn|damit|weil)\s")
@@ -34,8 +39,11 @@ def clean(text: str) -> str:
 
 
 def _row(cells: list[str]) -> str:
-    """A table row as words: "customers | order cakes" reads as a sentence, more cells as a list."""
-    return " ".join(cells) if len(cells) <= 2 else ", ".join(cells)  # noqa: PLR2004
+    """A table row as words: "customers | order cakes" reads as a sentence, more cells as a list or as remarks on it."""
+    if len(cells) <= 2:  # noqa: PLR2004
+        return " ".join(cells)
+    who, what, *more = cells
+    return f"{who} {what} ({', '.join(more)})" if _DUTY.match(what) else ", ".join(cells)
 
 
 def bare(text: str) -> str:

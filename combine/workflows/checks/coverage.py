@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from combine.workflows.brief import Brief
+from combine.workflows.brief import Brief, SentenceKind
 from combine.workflows.checks.context import CheckContext
 from combine.workflows.checks.walk import Walked
 from combine.workflows.findings import Finding, Severity
@@ -32,7 +32,10 @@ def check_coverage(walked: Walked, context: CheckContext) -> list[Finding]:
 
 
 def unused_sentences(brief: Brief, documents: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Ids of the brief's sentences that nothing cites; an id in brackets inside a text counts as use."""
+    """Ids of the brief's sentences that nothing cites; an id in brackets inside a text counts as use.
+
+    Headings are left out: they order what stands below them.
+    """
     used: set[str] = set()
     for document in documents:
         for _, value in iter_objects(document):
@@ -40,7 +43,7 @@ def unused_sentences(brief: Brief, documents: Iterable[Mapping[str, Any]]) -> tu
             for name, part in value.items():
                 if name != SOURCES:
                     used.update(_in_brackets(part))
-    return tuple(s.id for s in brief.sentences if s.id not in used)
+    return tuple(s.id for s in brief.sentences if s.id not in used and s.kind is not SentenceKind.HEADING)
 
 
 def _in_brackets(value: Any) -> Iterator[str]:

@@ -166,3 +166,17 @@ async def test_a_budget_given_later_is_checked_like_one_given_at_the_start(house
     with pytest.raises(Invalid) as caught:
         await house.service.resume(execution, Decimal(budget))
     assert caught.value.code == code
+
+
+async def test_a_second_review_does_not_see_the_first(house):
+    house.says(
+        bakery.script(
+            strategy_review=[bakery.reply(bakery.rejecting_review()), bakery.reply(bakery.document("strategy-review"))]
+        )
+    )
+    execution = await house.start(**ANSWERED)
+    assert (await house.run()).status == "completed"
+    first, second = (request for request in house.llm.seen if request.schema_name == "strategy-review")
+    assert "<draft>" not in first.task + second.task
+    assert "OBJ-002 says never" not in second.prefix + second.task
+    assert await house.findings_of(execution, "review") != []

@@ -270,6 +270,55 @@ async def test_the_examples_run_to_a_review_with_their_answers(name):
     assert not any(f["severity"] in ("critical", "major") for f in done.documents["strategy-review"]["findings"])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["We must " + "very " * 8_000 + "much.", "We must use " + "x" * 50_000 + ".", "Wir sollen " + "1," * 20_000],
+    ids=["words", "letters", "digits"],
+)
+async def test_a_sentence_without_end_is_read_at_its_beginning(text):
+    began = time.process_time()
+    done = await chain(text)
+    assert time.process_time() - began < 10  # a square of the length takes minutes, in which no heartbeat goes out
+    assert done.findings == []
+
+
+async def test_what_a_table_says_somebody_must_do_is_a_requirement():
+    done = await chain("| who | what | limit |\n|---|---|---|\n| Clerk | must approve each request | 5 days |\n")
+    (need,) = [
+        f for f in done.documents["requirements-doc"]["functional_requirements"] if "B-2" in str(f["sources"])
+    ]
+    assert need["description"] == "The system shall require clerk to approve each request (5 days)."
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "The secretary must be able to write to all members.",
+            "The system shall let the secretary write to all members.",
+        ),
+        (
+            "Das System darf niemals zwei Patienten auf denselben Termin buchen.",
+            "Das System darf niemals zwei Patienten auf denselben Termin buchen.",
+        ),
+        (
+            "Members can see [the plan](https://example.org/plan_(2028)).",
+            "The system shall let members see the plan.",
+        ),
+    ],
+)
+async def test_a_requirement_says_what_the_brief_says(said, told):
+    done = await chain(said)
+    assert told in texts(done.documents["requirements-doc"], "functional_requirements")
+
+
+async def test_the_review_finds_no_fault_with_the_rules_own_words():
+    done = await chain(BAKERY)
+    found = " ".join(f["description"] for f in done.documents["strategy-review"]["findings"])
+    assert "measurable" not in found
+    assert "success criterion" not in found
+
+
 async def test_the_bakery_reads_as_its_owner_wrote_it():
     done = await chain(BAKERY)
     discovery, needs = done.documents["project-discovery"], done.documents["requirements-doc"]

@@ -24,7 +24,7 @@ def test_utf8_comes_back_as_it_was_with_or_without_a_mark(text):
         (b" \r\n\t", "brief_empty", "no words"),
         (b"\xef\xbb\xbf", "brief_empty", "no words"),
         (b"## - | >\n", "brief_empty", "no words"),
-        (b"a" * (MAX_BRIEF_BYTES + 1), "brief_too_large", "204,801 bytes"),
+        (b"a" * (MAX_BRIEF_BYTES + 1), "brief_too_large", "more than the 204,800 bytes"),
         ("Wörter".encode("utf-16"), "brief_encoding", "UTF-16"),
         ("words".encode("utf-16-be"), "brief_encoding", "UTF-16"),
         ("words".encode("utf-32"), "brief_encoding", "UTF-32"),

@@ -243,3 +243,9 @@ def test_an_installation_without_house_rules_is_said(tmp_path):
     catalog, _ = inspect_catalog(None, seed_dir=tmp_path)
     with pytest.raises(NotFound, match=r"house-rules\.txt"):
         catalog.house_rules()
+
+
+@pytest.mark.parametrize("name", ["prompts/house-rules.txt", "prompts/models/my-model.txt"])
+def test_a_file_that_nothing_would_read_is_a_fault(folder, name):
+    write(folder, name, "Be polite.")
+    assert faults_in(folder) == [(Path(name).name, "not_read", "$")]
