@@ -120,8 +120,9 @@ def _brief(sections: PromptSections, cues: Cues) -> Iterator[Statement]:
     section = Section.NONE
     written = any(_STOP.search(text) for _, text in sections.sentences)
     for number, (ref, whole) in enumerate(sections.sentences):
-        raw = _beginning(max(_CONTROL.split(whole), key=len))
-        text = clean(raw)
+        part = max(_CONTROL.split(whole), key=len)
+        start = _beginning(part)
+        raw, text = start if long_enough(start, whole) else part, clean(start)
         head = _heading(raw, text, cues, first=number == 0 and written)
         if head:
             section = _section(text, cues) if head == "section" else section
@@ -149,7 +150,7 @@ def _heading(raw: str, text: str, cues: Cues, *, first: bool) -> str:
         return ""
     asked = cues.has("head_start", text) or not cues.has("strong", text)
     if words <= HEADING_WORDS and asked and _section(text, cues) is not Section.NONE:
-        return "section"
+        return "title" if " | " in raw else "section"  # a column called "limit" does not make every line below one
     return "title" if first and words > 0 and not cues.has("need", text) else ""
 
 
