@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -13,6 +14,7 @@ from combine.cli import command_groups, commands
 from combine.errors import CombineError
 
 _DEBUG = "--debug"
+_OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 
 
 def _version(wanted: bool) -> None:
@@ -52,6 +54,7 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """The console script."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that knows few letters is no reason to fail
@@ -60,6 +63,17 @@ def main() -> None:
     debug = _DEBUG in arguments[:end]
     arguments = [word for n, word in enumerate(arguments) if n >= end or word != _DEBUG]
     sys.exit(_run(arguments, debug=debug))
+
+
+def _open_what_is_closed() -> None:
+    """Give the standard streams that were closed before the start a place to go to; else the next file takes it."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            file = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            if file != number:
+                os.dup2(file, number)
+                os.close(file)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
@@ -94,6 +108,13 @@ def _call(arguments: list[str], *, debug: bool) -> None:
     except Exception as error:  # the last place where a fault can be told in words
         if debug:
             raise
-        typer.echo(f"Internal error: {type(error).__name__}: {error}", err=True)
-        typer.echo("Run the command again with --debug to see where it happened.", err=True)
+        typer.echo(_last_words(error), err=True)
         sys.exit(1)
+
+
+def _last_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_LOST:
+        told = f"Error: The output cannot be written: {error.strerror}."
+        return f"{told}\nWhat was done is stored; `combine list` shows it."
+    told = f"Internal error: {type(error).__name__}: {error}"
+    return f"{told}\nRun the command again with --debug to see where it happened."

@@ -179,6 +179,12 @@ async def export(
     """Documents as files, or one on stdout."""
     if out is not None:
         prepare_folder(out)
+    elif json_ and form == "md":
+        raise Invalid(
+            "Markdown on stdout is no JSON.",
+            code="out_missing",
+            hint="Leave out --json or --format, or give --out.",
+        )
     elif wanted is None:
         raise Invalid(
             "Without --out only one document can be printed.", code="out_missing", hint="Name it, or give --out."
@@ -187,7 +193,8 @@ async def export(
         if out is None:
             assert wanted is not None  # checked above
             found = await reading.documents.export(wanted, project, version)
-            put((found.json_text if form == "json" else found.markdown).rstrip("\n"))
+            as_data = form == "json" or (json_ and form is None)
+            put((found.json_text if as_data else found.markdown).rstrip("\n"))
             return ExitCode.COMPLETED
         exports = [
             await reading.documents.export(one, project, version) for one in await _chosen(reading, wanted, project)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
-from combine.errors import Invalid
+from combine.errors import CombineError
 from combine.services.documents import DocumentExport, DocumentService
 from combine.services.views import ExecutionDetail
 
@@ -48,8 +48,8 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _unwritable(path: Path, error: OSError) -> Invalid:
-    return Invalid(
+def _unwritable(path: Path, error: OSError) -> CombineError:
+    return CombineError(
         f"{path} cannot be written: {error.strerror}.",
         code="out_unwritable",
         hint="The documents are stored; `combine docs export --out DIR` writes them elsewhere.",

@@ -12,7 +12,7 @@ from uuid import UUID
 from combine.cli.exit_codes import PROVIDER_PREFIX
 from combine.cli.wording import NO_MODEL, OFFLINE_BANNER, count, duration, quoted, short, usd, words
 from combine.services.views import ExecutionDetail, QuestionView
-from combine.workflows.findings import Severity
+from combine.workflows.findings import FindingKind, Severity
 from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
 
 Paths = Mapping[UUID, Path]
@@ -116,7 +116,9 @@ def questions_as_text(detail: ExecutionDetail) -> Iterator[str]:
 def findings_as_text(detail: ExecutionDetail) -> Iterator[str]:
     """What code or the review has found, one line each."""
     for found in detail.findings:
-        place = " ".join(part for part in (found.document, found.item or found.path) if part and part != "$")
+        # The path of what the review has found leads into the review itself.
+        path = found.path if found.kind == FindingKind.MECHANICAL else ""
+        place = " ".join(part for part in (found.document, found.item or path) if part and part != "$")
         yield f"  {found.severity:<11} {place}: {found.message} [{found.code}]"
 
 
@@ -168,7 +170,7 @@ def next_step(detail: ExecutionDetail, paths: Paths) -> str:
     if execution.status is ExecutionStatus.COMPLETED:
         return _after_completion(detail, paths)
     if execution.status is ExecutionStatus.WAITING_FOR_ACCEPTANCE:
-        return f"{_read(detail)}, then combine accept {name}, or combine reject {name} --reason TEXT"
+        return _to_accept(detail)
     if execution.status in _NEXT:
         return _NEXT[execution.status].format(name=name)
     first = "mend what is named above, then " if (execution.reason_code or "").startswith(PROVIDER_PREFIX) else ""
@@ -188,6 +190,13 @@ def _after_completion(detail: ExecutionDetail, paths: Paths) -> str:
     )
 
 
-def _read(detail: ExecutionDetail) -> str:
-    waiting = [step.document_id for step in detail.steps if step.status is StepStatus.WAITING_FOR_ACCEPTANCE]
-    return " and ".join(f"combine docs show {short(one)}" for one in waiting if one is not None) or "read it"
+def _to_accept(detail: ExecutionDetail) -> str:
+    name = short(detail.execution.id)
+    waiting = [step for step in detail.steps if step.status is StepStatus.WAITING_FOR_ACCEPTANCE]
+    shows = [f"combine docs show {short(step.document_id)}" for step in waiting if step.document_id is not None]
+    which = f" --step {waiting[0].step_id}" if len(waiting) > 1 else ""
+    others = f"; then the same for {', '.join(step.step_id for step in waiting[1:])}" if len(waiting) > 1 else ""
+    return (
+        f"{' and '.join(shows) or 'read it'}, then combine accept {name}{which}, "
+        f"or combine reject {name}{which} --reason TEXT{others}"
+    )

@@ -17,7 +17,7 @@ from combine.cli.progress import LiveDisplay, PlainDisplay
 from combine.cli.result import UNDER_WAY, as_object, next_step, summary
 from combine.cli.runtime import put, say
 from combine.cli.wording import duration, short, words
-from combine.errors import Conflict
+from combine.errors import CombineError, Conflict
 from combine.services.views import ExecutionDetail
 from combine.settings import Settings
 
@@ -95,14 +95,22 @@ async def follow(reading: Reading, execution_id: UUID, after_seq: int, *, live: 
 
 
 async def tell(reading: Reading, detail: ExecutionDetail, manner: Manner) -> int:
-    """Write the documents and print the result; the exit code."""
+    """Write the documents and print the result; the exit code. Raises CombineError for an unwritable file."""
     for line in about_given_answers(detail, manner.given):
         say(line)
-    paths = {} if manner.out is None else await write_documents(reading.documents, detail, manner.out)
+    paths: Mapping[UUID, Path] = {}
+    lost: CombineError | None = None
+    try:
+        if manner.out is not None:
+            paths = await write_documents(reading.documents, detail, manner.out)
+    except CombineError as error:
+        lost = error  # what has been done is told first
     if manner.json:
         put(json.dumps(as_object(detail, paths), ensure_ascii=False, indent=2))
     else:
         put("\n".join(summary(detail, paths)))
+    if lost is not None:
+        raise lost
     return of_status(detail.execution.status, detail.execution.reason_code)
 
 

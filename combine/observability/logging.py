@@ -14,6 +14,7 @@ import structlog
 MASK = "***"
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]+(@)")
 _API_KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
+_NAMED_ERROR = re.compile(r"^(?:\w+\.)*(\w+: .+)$", re.MULTILINE)
 _NOISY_LOGGER = "dbos"  # writes some hundred lines a second while its database is away
 _REPEAT_AFTER_S = 30.0
 
@@ -29,6 +30,19 @@ class _Stderr(logging.StreamHandler[TextIO]):
     @property
     def stream(self) -> TextIO:  # type: ignore[override] # a property in place of an attribute is the point
         return sys.stderr
+
+
+class _FirstLine(logging.Filter):
+    """Leaves of a message what it says, without the traceback and the explanations that a library has put into it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        told = record.getMessage()
+        lines = told.partition("Traceback (most recent call last):")[0].strip().splitlines()
+        first = lines[0].rstrip(": ") if lines else ""
+        if first != told:
+            named = _NAMED_ERROR.findall(told) if "Traceback (most" in told else []
+            record.msg, record.args = ": ".join(part for part in (first, *named[-1:]) if part), ()
+        return True
 
 
 class _OncePerPlace(logging.Filter):
@@ -93,7 +107,9 @@ def configure_logging(log_format: str, level: str, *, tracebacks: bool, secrets:
     noisy = logging.getLogger(_NOISY_LOGGER)
     if level != "debug":
         noisy.setLevel(logging.WARNING)  # what it does between is of no use to who runs it
-    noisy.handlers, noisy.filters, noisy.propagate = [handler], [_OncePerPlace()], False
+    filters: list[logging.Filter] = [_OncePerPlace()] if tracebacks else [_FirstLine(), _OncePerPlace()]
+    noisy.handlers, noisy.propagate = [handler], False
+    noisy.filters = [*filters]
 
 
 def _console() -> Any:

@@ -324,12 +324,19 @@ def _must_be_open(row: ExecutionRow, questions: list[Question], given: Mapping[s
 
 async def _gate(session: WriteSession, row: ExecutionRow, step_id: str | None) -> StepRow:
     steps = await Steps(session).list(row.id)
-    waiting = [s for s in steps if s.status == StepStatus.WAITING_FOR_ACCEPTANCE and step_id in {None, s.step_id}]
-    if len(waiting) == 1:
-        return waiting[0]
+    waiting = [s for s in steps if s.status == StepStatus.WAITING_FOR_ACCEPTANCE]
+    meant = [s for s in waiting if step_id in {None, s.step_id}]
+    if len(meant) == 1:
+        return meant[0]
     if waiting:
         names = ", ".join(step.step_id for step in waiting)
-        raise Conflict(f"Several steps wait for acceptance: {names}.", code="step_needed", hint="Name one with --step.")
+        told = (
+            f"Several steps wait for acceptance: {names}."
+            if meant
+            else f"Step {step_id!r} does not wait for acceptance."
+        )
+        hint = "Name one with --step." if meant else f"Waiting: {names}."
+        raise Conflict(told, code="step_needed", hint=hint)
     raise Conflict(
         f"Execution {row.id} waits for no acceptance; it is {row.status}.", code="no_acceptance_wanted", hint=_see(row)
     )

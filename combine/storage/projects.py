@@ -50,7 +50,9 @@ class Projects:
         """Raises NotFound."""
         row = (await self._connection.execute(_SELECT.where(projects.c.name == name))).first()
         if row is None:
-            raise NotFound(f"There is no project {name!r}.", code="project_not_found")
+            raise NotFound(
+                f"There is no project {name!r}.", code="project_not_found", hint="`combine list` shows what there is."
+            )
         return build(ProjectRow, row)
 
     async def list(self) -> tuple[ProjectRow, ...]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 BRIEFS = {
@@ -106,3 +110,27 @@ def test_the_graph_is_drawn_and_faults_are_listed(cli):
     assert not found.json["ok"]
     assert {"file", "code", "path", "message"} == set(found.json["faults"][0])
     assert [one["workflow_id"] for one in cli.here("workflows", "list", "--json").json] == ["strategy-document"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "words"),
+    [(">&-", 0, ""), ("2>&- >&-", 0, ""), ("> /dev/full", 1, "Error: The output cannot be written")],
+)
+def test_a_standard_output_that_takes_nothing(cli, ending, code, words):
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{Path(sys.executable).parent / 'combine'} workflows list {ending}"],
+        capture_output=True,
+        env=cli.env(),
+        check=False,
+    )
+    assert done.returncode == code
+    assert words in done.stderr.decode()
+    assert "Internal error" not in done.stderr.decode()
+
+
+def test_documents_that_cannot_be_written_in_the_end_are_still_told(cli):
+    (cli.folder / "out" / "requirements-doc.md").mkdir(parents=True)
+    done = cli("run", cli.brief, "--model", "offline", "--no-questions", "--out", "out", "--json")
+    assert done.code == 1
+    assert "requirements-doc.md cannot be written" in done.err
+    assert done.json["status"] == "completed"

@@ -130,6 +130,9 @@ def test_docs_export(module_cli, made, tmp_path):
     exported = module_cli.here("docs", "export", "--project", "cakes", "--format", "md", "--out", str(tmp_path / "new"))
     assert exported.code == 0
     assert sorted(exported.out.split()) == sorted(str(tmp_path / "new" / f"{name}.md") for name in TYPES)
+    as_json = module_cli.here("docs", "export", "requirements-doc", "--project", "cakes", "--json")
+    assert "functional_requirements" in as_json.json
+    assert module_cli.here("docs", "export", "requirements-doc", "--json", "--format", "md").code == 2
     one = module_cli.here("docs", "export", "requirements-doc", "--version", "1", "--format", "json")
     assert json.loads(one.out) == json.loads((made.out / "requirements-doc.json").read_text())
 

@@ -173,7 +173,9 @@ def test_a_document_waits_for_acceptance(gate):
     back = gate("reject", name, "--reason", "Name the owner.", "--json")
     assert back.code == 3, back.err
     assert [one["version"] for one in back.json["documents"]] == [2]
-    assert gate("accept", name, "--step", "nothing").code == 2
+    refused = gate("accept", name, "--step", "nothing")
+    assert refused.code == 2
+    assert "Step 'nothing' does not wait for acceptance.\nWaiting: draft." in refused.err
     done = gate("accept", name, "--json")
     assert (done.code, done.json["status"]) == (0, "completed"), done.err
     assert gate("accept", name).code == 2

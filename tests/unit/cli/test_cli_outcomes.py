@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -6,7 +7,7 @@ import pytest
 
 from combine.cli.exit_codes import ExitCode, message_of, of_error, of_status
 from combine.cli.progress import ProgressState
-from combine.cli.result import cost_in_words, next_step
+from combine.cli.result import cost_in_words, findings_as_text, next_step
 from combine.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -18,8 +19,16 @@ from combine.errors import (
     PermanentLLMError,
     TransientLLMError,
 )
-from combine.services.views import CallView, EventView, ExecutionDetail, ExecutionView, TokensView
-from combine.workflows.statuses import ExecutionStatus
+from combine.services.views import (
+    CallView,
+    EventView,
+    ExecutionDetail,
+    ExecutionView,
+    FindingView,
+    StepView,
+    TokensView,
+)
+from combine.workflows.statuses import ExecutionStatus, StepStatus
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 ID = UUID("0123456789abcdef0123456789abcdef")
@@ -100,6 +109,25 @@ def detail(status, calls=(), cost=Decimal("0.5"), **more):
 def test_every_status_has_a_next_step(status):
     assert "combine " in next_step(detail(status), {})
     assert "{" not in next_step(detail(status), {})
+
+
+def test_where_several_documents_wait_the_next_command_names_the_step():
+    waits = StepStatus.WAITING_FOR_ACCEPTANCE
+    steps = tuple(StepView(name, "PM", name, waits, 0, 1, ID, None, NOW, None) for name in ("plan", "offer"))
+    told = next_step(replace(detail("waiting_for_acceptance"), steps=steps), {})
+    assert "combine accept 01234567 --step plan" in told
+    assert "combine reject 01234567 --step plan --reason TEXT" in told
+    assert "offer" in told
+
+
+def test_only_what_code_has_found_is_told_with_its_path():
+    found = [
+        FindingView("review", kind, "minor", "clarity", "plan", None, "$.findings[4]", f"Told by {kind}.")
+        for kind in ("semantic", "mechanical")
+    ]
+    semantic, mechanical = findings_as_text(replace(detail("completed"), findings=tuple(found)))
+    assert "plan: Told" in semantic
+    assert "plan $.findings[4]: Told" in mechanical
 
 
 def test_the_cost_says_what_is_not_certain():

@@ -48,3 +48,37 @@ def test_a_place_that_repeats_itself_is_held_back(capsys):
         logging.getLogger("dbos").error("lost %s", number)
     logging.getLogger("dbos").info("an advertisement")
     assert [line["event"] for line in lines(capsys)] == ["lost 0"]
+
+
+_OUTAGE = """Exception polling schedules: Traceback (most recent call last):
+  File "engine/base.py", line 154, in __init__
+psycopg.OperationalError: connection is bad
+\tIs the server running?
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+sqlalchemy.exc.OperationalError: (psycopg.OperationalError) connection is bad
+\tIs the server running?
+(Background on this error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (_OUTAGE, "Exception polling schedules: OperationalError: (psycopg.OperationalError) connection is bad"),
+        ("lost: gone\n\tIs it running?\n(Background)", "lost: gone"),
+        ("100% fine", "100% fine"),
+    ],
+)
+def test_an_outage_is_told_in_a_line_without_the_traceback_in_its_message(capsys, said, told):
+    configure_logging("json", "info", tracebacks=False)
+    logging.getLogger("dbos").warning(said)
+    assert [line["event"] for line in lines(capsys)] == [told]
+
+
+def test_the_whole_message_when_tracebacks_are_asked_for(capsys):
+    configure_logging("json", "info", tracebacks=True)
+    logging.getLogger("dbos").warning(_OUTAGE)
+    assert "Traceback" in lines(capsys)[0]["event"]
