@@ -152,6 +152,8 @@ class Frames:
     found_assumption: str
     mend_assumption: str
     found_hint: str
+    hints: Mapping[str, str]
+    """What a check says, by its code, where its own English words do not fit the document."""
     mend_hint: str
     # repair
     sent_back: str

@@ -326,7 +326,21 @@ GERMAN_FRAMES = Frames(
     mend_background="Einmal durchsehen, ob daraus ein Punkt hätte werden müssen.",
     found_assumption="Niemand hat bestätigt, was die Dokumente als wahr annehmen: {ids}.",
     mend_assumption="Der Auftraggeber bestätigt oder ändert jede davon.",
-    found_hint="Eine Prüfung vermutet, vielleicht zu Unrecht: {text}.",
+    found_hint="Eine Prüfung weist darauf hin, und es muss nichts bedeuten: {text}.",
+    hints=MappingProxyType(
+        {
+            "number_without_source": "Zahlen, die in den zitierten Texten nicht stehen",
+            "many_sources": "Der Punkt nennt viele Quellen; vielleicht ist er mehr als einer",
+            "long_quote": "Ein Zitat ist sehr lang",
+            "must_on_assumptions": "Ein Muss, das nur auf Annahmen beruht",
+            "vague_words": "Vielleicht nicht messbar",
+            "few_criteria": "Ein Muss mit einem einzigen Kriterium; fehlt der Fall, in dem es misslingt?",
+            "unknown_id_in_text": "Der Text nennt eine Nummer, die es nicht gibt",
+            "near_duplicate": "Der Punkt sagt fast dasselbe wie ein anderer",
+            "many_musts": "Fast alle funktionalen Anforderungen sind ein Muss",
+            "constraint_unused": "Weder Anforderungen noch Architektur berufen sich auf diese Vorgabe",
+        }
+    ),
     mend_hint="Den Punkt ansehen und entscheiden.",
     sent_back="Der Entwurf kam mit diesen Worten zurück, die noch einzuarbeiten sind: „{text}“.",
     open_finding="Nach der Prüfung noch offen ({where}): {text}.",

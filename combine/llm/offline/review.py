@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from combine.workflows.items import iter_items
 
 MAX_UNUSED, MAX_HINTS = 8, 5
 TEXT_WORDS = 40
+_ID = re.compile(r"\b[A-Z]{2,8}-[0-9]{3}\b")
 _EXPECTED = ("restates_source", "no_success_criteria")
 """Hints about what the rules do on purpose, and say in an assumption of the discovery."""
 
@@ -127,8 +129,18 @@ def _hints(reading: Reading) -> Iterator[Json]:
         if name not in documents and name != "brief":
             continue
         known = {i.id for i in iter_items(documents.get(name, {}))} | {ref for ref, _ in reading.sections.sentences}
-        text = reading.frames.found_hint.format(text=shorten(bare(str(hint.get("message", ""))), TEXT_WORDS))
+        text = reading.frames.found_hint.format(text=shorten(_hint_text(hint, reading), TEXT_WORDS))
         yield _finding("observation", "clarity", (name, item if item in known else ""), text, reading.frames.mend_hint)
+
+
+def _hint_text(hint: Mapping[str, Any], reading: Reading) -> str:
+    """What the check says; in other words than its own with the ids, words or figures that it names."""
+    message = bare(str(hint.get("message", "")))
+    told = reading.frames.hints.get(str(hint.get("code", "")))
+    if told is None:
+        return message
+    named = ", ".join(_ID.findall(message)) or message.partition(": ")[2]
+    return f"{told} ({named})" if named and "?" not in told else told
 
 
 def _finding(severity: str, category: str, place: tuple[str, str], text: str, mend: str) -> Json:

@@ -310,6 +310,16 @@ async def test_a_requirement_says_what_the_brief_says(said, told):
     assert told in texts(done.documents["requirements-doc"], "functional_requirements")
 
 
+async def test_a_german_review_is_german_throughout():
+    wanted = "Wir wollen eine Terminbuchung.\n\n## Vorgaben\n\n- Die Abrechnung bleibt in „TheraPlus“.\n\n"
+    wanted += "## Was wir wollen\n\n"
+    wanted += "".join(f"- Patienten müssen {what}.\n" for what in ("buchen", "absagen", "bezahlen", "warten", "klagen"))
+    found = (await chain(wanted)).documents["strategy-review"]["findings"]
+    told = " ".join(f["description"] for f in found)
+    assert "weist darauf hin" in told
+    assert not {"requirements", "architecture", "cite", "the"} & set(told.split())
+
+
 async def test_the_review_finds_no_fault_with_the_rules_own_words():
     done = await chain(BAKERY)
     found = " ".join(f["description"] for f in done.documents["strategy-review"]["findings"])
