@@ -28,6 +28,7 @@ from combine.workflows.diff import FieldChange
 from combine.workflows.items import Item, item_text
 from combine.workflows.statuses import DocumentStatus
 
+_NAMING = ("title", "name", "entity", "system", "i_want", "description", "text", "responsibility")
 _LINK = re.compile(r"\[([^\]]+)\]\(#[^)]*\)")
 _ANCHOR = re.compile(r'<a id="[^"]*"></a>')
 _FOOTNOTE = re.compile(r"^\[\^(\d+)\]: ", re.MULTILINE)
@@ -146,7 +147,9 @@ def diff_as_text(changes: DocumentChanges) -> Iterator[str]:
 
 
 def _gist(item: Item) -> str:
-    texts = item_text(item.value)
+    """What the item is about: its name, or what it says."""
+    named = (item.value.get(name) for name in _NAMING)
+    texts = [text for text in named if isinstance(text, str) and text] or item_text(item.value)
     return texts[0] if texts else ""
 
 

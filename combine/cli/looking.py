@@ -18,6 +18,7 @@ from combine.cli.result import (
     findings_as_text,
     is_offline,
     next_step,
+    reason_of,
     tokens_in_words,
 )
 from combine.cli.runtime import is_terminal, prepare, put, say
@@ -86,8 +87,8 @@ def page(detail: ExecutionDetail, now: datetime) -> Iterator[str]:
 def _facts(detail: ExecutionDetail, now: datetime) -> Iterator[str]:
     execution = detail.execution
     yield f"Execution {execution.id}: {words(execution.status)}"
-    if execution.reason:
-        yield execution.reason
+    if reason := reason_of(detail):
+        yield reason
     if is_offline(detail):
         yield OFFLINE_BANNER
     yield ""

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from combine.cli.docs import diff_as_text
 from combine.cli.exit_codes import ExitCode, message_of, of_error, of_status
 from combine.cli.progress import ProgressState
-from combine.cli.result import cost_in_words, findings_as_text, next_step
+from combine.cli.result import cost_in_words, findings_as_text, next_step, reason_of
 from combine.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -19,15 +20,20 @@ from combine.errors import (
     PermanentLLMError,
     TransientLLMError,
 )
+from combine.services.documents import DocumentChanges
 from combine.services.views import (
     CallView,
+    DocumentView,
     EventView,
     ExecutionDetail,
     ExecutionView,
     FindingView,
+    QuestionView,
     StepView,
     TokensView,
 )
+from combine.workflows.diff import DocumentDiff
+from combine.workflows.items import Item
 from combine.workflows.statuses import ExecutionStatus, StepStatus
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -118,6 +124,31 @@ def test_where_several_documents_wait_the_next_command_names_the_step():
     assert "combine accept 01234567 --step plan" in told
     assert "combine reject 01234567 --step plan --reason TEXT" in told
     assert "offer" in told
+
+
+def test_answers_given_since_it_began_to_wait_are_counted():
+    asked = [
+        QuestionView(f"Q-{n}", "s", 1, "What?", "", "free_text", (), "", True, answer, None, None)
+        for n, answer in enumerate((None, "this"))
+    ]
+    waiting = replace(detail("waiting_for_answers"), questions=tuple(asked))
+    assert reason_of(waiting) == "1 of 2 questions waits for an answer."
+    assert reason_of(replace(waiting, questions=(asked[0],) * 2)) == "2 of 2 questions wait for an answer."
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"satisfies": ["FR-001"], "name": "Pages", "responsibility": "Shows."}, "Pages"),
+        ({"type": "budget", "description": "At most 5 euros."}, "At most 5 euros."),
+        ({"note": "of another kind"}, "of another kind"),
+    ],
+)
+def test_a_difference_names_items_by_what_they_are_about(value, told):
+    item = Item("XX-001", "XX", "things", "$.things[0]", {"id": "XX-001", **value})
+    view = DocumentView(ID, "p", "t", 1, "active", "llm", None, None, None, "", NOW)
+    changes = DocumentChanges(view, view, DocumentDiff((item,), (), (), ()))
+    assert list(diff_as_text(changes))[1] == f"+ XX-001  {told}"
 
 
 def test_only_what_code_has_found_is_told_with_its_path():
