@@ -77,16 +77,20 @@ def _open_what_is_closed() -> None:
 
 
 def _run(arguments: list[str], *, debug: bool) -> int:
+    code = 0
     try:
-        _call(arguments, debug=debug)
+        try:
+            _call(arguments, debug=debug)
+        except SystemExit as done:
+            code = done.code if isinstance(done.code, int) else 0
         sys.stdout.flush()
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else 0
-    except BrokenPipeError:
-        # Whoever read our output has gone. Python would complain again when it flushes at the end.
+    except OSError as error:
+        # Whoever read our output has gone, or its disk is full. Python would complain again when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            typer.echo(_last_words(error), err=True)
         return 1
-    return 0
+    return code
 
 
 def _call(arguments: list[str], *, debug: bool) -> None:
