@@ -87,7 +87,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
     except OSError as error:
         # Whoever read our output has gone, or its disk is full. Python would complain again when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
+        if code == 0 and not isinstance(error, BrokenPipeError):
             typer.echo(_last_words(error), err=True)
         return 1
     return code
