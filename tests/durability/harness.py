@@ -1,7 +1,8 @@
 """Processes that work, and that kill themselves at an exact moment. Nothing of this is in the program itself.
 
 Run as a program it loads everything once and then forks a worker for each line of JSON on its standard input (a
-``Wish``); it answers with the worker's exit code, -9 if it was killed. The worker is the program's own, with
+``Wish``) and answers with its pid; a line that is a number asks for that pid's exit code, -9 if it was killed. The dead
+are buried at once, as their pid must be gone for the living to know. The worker is the program's own, with
 ``Database.transact`` and ``once`` wrapped: a commit is known by the function that did its work.
 """
 
@@ -12,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -59,6 +61,11 @@ class Wish:
     when: str = "before"
     """``before`` its commit, ``after`` it and before anybody has seen that; of a call also ``during``."""
     nth: int = 1
+    stay: bool = False
+    """Until SIGTERM, as ``combine worker``."""
+    only_start: bool = False
+    """Start the executions and work on none."""
+    name: str = "worker"
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -143,7 +150,9 @@ class _Caller:
 
 async def work(wish: Wish, trap: Trap) -> None:
     """As ``combine worker``, until everything has ended, or the trap springs."""
-    async with open_working(read_settings(), print, kind="worker", shared=True) as working:
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    async with open_working(read_settings(), print, kind="worker", shared=True, start=not wish.only_start) as working:
         for marker in wish.markers:
             async with working.database.read() as session:
                 known = await session.connection.execute(
@@ -160,6 +169,11 @@ async def work(wish: Wish, trap: Trap) -> None:
                     answers=counting_llm.ANSWERS,
                 )
             )
+        if wish.only_start:
+            return
+        if wish.stay:
+            await told.wait()
+            return
         query = sa.text(
             "SELECT count(*) FILTER (WHERE status IN ('queued', 'running')), "
             "(SELECT count(*) FROM llm_calls WHERE state = 'replied') FROM executions"
@@ -179,7 +193,8 @@ async def work(wish: Wish, trap: Trap) -> None:
 
 def run_worker(wish: Wish) -> NoReturn:
     """In the forked process."""
-    signal.alarm(60)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.alarm(1200 if wish.stay else 60)
     os.dup2(2, 1)
     os.environ.update(wish.environment)
     os.environ["COMBINE_DATABASE_URL"] = wish.url
@@ -194,15 +209,41 @@ def run_worker(wish: Wish) -> NoReturn:
     os._exit(0)
 
 
+class Crew:
+    """The forked processes, and how they have ended."""
+
+    def __init__(self) -> None:
+        self._codes: dict[int, int | None] = {}
+        signal.signal(signal.SIGCHLD, self._bury)
+
+    def fork(self, wish: Wish) -> int:
+        pid = os.fork()
+        if pid == 0:
+            run_worker(wish)
+        self._codes[pid] = None
+        self._bury()
+        return pid
+
+    def code(self, pid: int) -> int:
+        """Wait for its end."""
+        while (code := self._codes[pid]) is None:
+            time.sleep(0.005)
+        return code
+
+    def _bury(self, *_: object) -> None:
+        for pid in [pid for pid, code in self._codes.items() if code is None]:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._codes[pid] = os.waitstatus_to_exitcode(status)
+
+
 def main() -> None:
+    crew = Crew()
     with suppress(KeyboardInterrupt):
         for line in sys.stdin:
-            wish = Wish(**json.loads(line))
-            pid = os.fork()
-            if pid == 0:
-                run_worker(wish)
-            _, status = os.waitpid(pid, 0)
-            sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+            said = json.loads(line)
+            answer = crew.code(said) if isinstance(said, int) else crew.fork(Wish(**said))
+            sys.stdout.write(f"{answer}\n")
             sys.stdout.flush()
 
 
