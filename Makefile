@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench dev lock build clean
+.PHONY: help demo test chaos check format bench dev lock build clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,9 @@ demo: $(STAMPS)/package ## run an example without a key and show where the docum
 
 test: check ## everything CI runs: make check and all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+chaos: $(STAMPS)/dev ## kill processes and the database hundreds of times (about 15 minutes; CHAOS_SEED=1 repeats a run)
+	$(BIN)/python -m pytest -m chaos -s tests/durability $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev ## lint, format, types, import contracts, pins, repository rules
 	$(BIN)/ruff check

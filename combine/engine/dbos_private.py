@@ -35,6 +35,8 @@ RETURNING workflow_uuid
 """
 """Returns what dead processes had claimed or had queued for themselves to the shared queue.
 
+A queue is dead, too, if no process at all listens to it.
+
 The status is part of the condition, so a row that a live process has claimed meanwhile is left alone.
 """
 
@@ -58,6 +60,21 @@ SELECT workflow_uuid FROM dbos.workflow_status
 WHERE name = :workflow AND status = 'PENDING' AND executor_id = :executor
 """
 
+
+WITHOUT_SEGMENT = """
+SELECT e.id FROM executions e
+WHERE e.status IN ('queued', 'running') AND e.updated_at < clock_timestamp() - make_interval(secs => :grace_s)
+  AND NOT EXISTS (
+    SELECT 1 FROM dbos.workflow_status w
+    WHERE w.workflow_uuid = e.id || ':' || e.round AND w.status IN ('PENDING', 'ENQUEUED', 'DELAYED')
+  )
+FOR UPDATE SKIP LOCKED
+"""
+"""Executions under way that nothing in the queue will ever carry on.
+
+The grace time is what makes this safe: an execution whose round has just changed is looked at with its new round but
+with the queue as it was before.
+"""
 
 MOVE_QUEUED = """
 UPDATE dbos.workflow_status SET queue_name = :to WHERE queue_name = :of AND status = 'ENQUEUED'

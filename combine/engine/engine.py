@@ -11,6 +11,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -125,6 +126,7 @@ class Engine:
             self._database,
             self.executor_id,
             self.queue,
+            enqueue=partial(self.enqueue, shared=True),
             on_recovered=lambda ids: log.info("took back segments of stopped processes: %s", ", ".join(ids)),
         )
         self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")

@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from combine.engine import dbos_private
 from combine.engine.heartbeat import DEAD_AFTER_S, host_name
 from combine.storage.database import Database, WriteSession
+from combine.storage.executions import Executions
+from combine.storage.transitions import Transitions
+from combine.workflows.statuses import ExecutionStatus
 
 RECOVER_EVERY_S = 5.0
+LOST_AFTER_S = 30.0
 SHARED_QUEUE = "segments"
 SEGMENT_NAME = "segment"
 _LOCK = 7_261_001  # one process recovers at a time
@@ -26,10 +31,18 @@ _LOCK = 7_261_001  # one process recovers at a time
 _EXECUTORS = """
 SELECT id, queue, host, pid, extract(epoch FROM clock_timestamp() - beat_at) AS age FROM executors
 """
+_ABANDONED = """
+SELECT DISTINCT queue_name FROM dbos.workflow_status
+WHERE name = :workflow AND status = 'ENQUEUED' AND queue_name <> :shared
+  AND NOT EXISTS (SELECT 1 FROM executors e WHERE e.queue = queue_name)
+"""
 _UNKNOWN = """
 SELECT DISTINCT executor_id FROM dbos.workflow_status
 WHERE name = :workflow AND status = 'PENDING' AND NOT EXISTS (SELECT 1 FROM executors e WHERE e.id = executor_id)
 """
+
+Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
+"""Puts a round of an execution in the shared queue, in that transaction."""
 
 log = logging.getLogger("combine.engine")
 
@@ -79,8 +92,9 @@ async def recover(session: WriteSession) -> tuple[str, ...]:
         return ()
     executors = await read_executors(session)
     unknown = (await connection.execute(sa.text(_UNKNOWN), {"workflow": SEGMENT_NAME})).scalars().all()
-    dead = [*executors.dead, *unknown]
-    if not dead:
+    abandoned = await connection.execute(sa.text(_ABANDONED), {"workflow": SEGMENT_NAME, "shared": SHARED_QUEUE})
+    dead, dead_queues = [*executors.dead, *unknown], [*executors.dead_queues, *abandoned.scalars()]
+    if not dead and not dead_queues:
         return ()
     moved = await connection.execute(
         sa.text(dbos_private.HAND_BACK),
@@ -88,16 +102,37 @@ async def recover(session: WriteSession) -> tuple[str, ...]:
             "queue": SHARED_QUEUE,
             "workflow": SEGMENT_NAME,
             "dead": dead,
-            "dead_queues": list(executors.dead_queues),
+            "dead_queues": dead_queues,
         },
     )
     ids = tuple(moved.scalars().all())
     await connection.execute(sa.text("DELETE FROM executors WHERE id = ANY(:dead)"), {"dead": list(executors.dead)})
-    if executors.dead_queues:
-        await connection.execute(
-            sa.text("DELETE FROM dbos.queues WHERE name = ANY(:queues)"), {"queues": list(executors.dead_queues)}
-        )
+    if dead_queues:
+        await connection.execute(sa.text("DELETE FROM dbos.queues WHERE name = ANY(:queues)"), {"queues": dead_queues})
     return ids
+
+
+async def requeue_lost(session: WriteSession, enqueue: Enqueue, *, grace_s: float) -> tuple[str, ...]:
+    """Give a next round to executions under way whose segment is gone or over; their ids.
+
+    That should not happen. It would if a row of the queue were deleted, or ended by DBOS and not by us; then the
+    execution would say "running" for ever. ``grace_s``: only those in which nothing has happened for so long.
+    """
+    connection = session.connection
+    locked = await connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LOCK})
+    if not locked.scalar_one():
+        return ()
+    found = await connection.execute(sa.text(dbos_private.WITHOUT_SEGMENT), {"grace_s": grace_s})
+    ids: list[UUID] = list(found.scalars())
+    for execution_id in ids:
+        await enqueue(session, execution_id, await Executions(session).next_round(execution_id))
+        await Transitions(session).finish(
+            execution_id,
+            ExecutionStatus.QUEUED.value,
+            reason="Its place in the queue was lost; it has a new one.",
+            reason_code="segment_lost",
+        )
+    return tuple(map(str, ids))
 
 
 class Recovery:
@@ -110,13 +145,17 @@ class Recovery:
         queue: str,
         *,
         every_s: float = RECOVER_EVERY_S,
+        enqueue: Enqueue,
         on_recovered: Callable[[tuple[str, ...]], None],
+        lost_after_s: float = LOST_AFTER_S,
     ) -> None:
         self._database = database
         self._executor_id = executor_id
         self._queue = queue
         self._every_s = every_s
+        self._enqueue = enqueue
         self._on_recovered = on_recovered
+        self._lost_after_s = lost_after_s
         self._suspects: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -129,9 +168,12 @@ class Recovery:
             await asyncio.sleep(self._every_s)
 
     async def _once(self) -> None:
-        returned = await self._database.transact(recover)
-        if returned:
+        if returned := await self._database.transact(recover):
             self._on_recovered(returned)
+        if lost := await self._database.transact(
+            lambda session: requeue_lost(session, self._enqueue, grace_s=self._lost_after_s)
+        ):
+            log.warning("these executions had lost their place in the queue and have a new one: %s", ", ".join(lost))
         await self._sweep_own()
 
     async def _sweep_own(self) -> None:

@@ -95,7 +95,9 @@ async def test_recovery_outlives_an_outage(database, monkeypatch):
     async with engine_on(database, idle):
         flaky = Flaky(database.url)
         swept.clear()
-        task = asyncio.create_task(Recovery(flaky, "nobody", "q", every_s=0.01, on_recovered=print).run())
+        task = asyncio.create_task(
+            Recovery(flaky, "nobody", "q", every_s=0.01, enqueue=engine(database).enqueue, on_recovered=print).run()
+        )
         await asyncio.wait_for(swept.wait(), 20)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -124,7 +126,9 @@ async def test_a_segment_whose_failure_could_not_be_written_is_tried_again(datab
 
     execution_id = uuid4()
     async with engine_on(database, runner) as engine:
-        sweep = Recovery(database, engine.executor_id, engine.queue, every_s=0.05, on_recovered=print)
+        sweep = Recovery(
+            database, engine.executor_id, engine.queue, every_s=0.05, enqueue=engine.enqueue, on_recovered=print
+        )
         sweeping = asyncio.create_task(sweep.run())
         await enqueue(database, engine, execution_id)
         await asyncio.wait_for(again.wait(), 20)

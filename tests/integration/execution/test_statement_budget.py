@@ -1,0 +1,61 @@
+"""How many statements and commits a step and a segment cost. They must not grow unnoticed."""
+
+import asyncio
+from collections import Counter
+
+import bakery
+import sqlalchemy as sa
+from house import HandSegment
+
+STEPS = 4
+STEP = {"statements": 3, "commits": 3}
+"""The intent, the reply, the document: each one statement that commits by itself."""
+FINAL_STEP = {"statements": 5, "commits": 3}
+"""Its findings are two statements more, and its document a transaction."""
+SEGMENT = {"statements": 14, "commits": 2}
+"""Beside its steps: it begins and it ends."""
+_IN_A_STEP = {"LLMStepExecutor.execute", "Database.once"}  # a paid reply is stored in a task of its own
+
+
+class Meter:
+    """Counts what goes to the server, apart for the tasks of steps and the rest."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.seen: dict[str, Counter[str]] = {"step": Counter(), "segment": Counter()}
+        sa.event.listen(engine, "before_cursor_execute", self._statement)
+        sa.event.listen(engine, "commit", self._commit)
+
+    def _statement(self, connection, cursor, statement, *_) -> None:
+        self._count("statements")
+        if _autocommits(connection):
+            self._count("commits")
+
+    def _commit(self, connection) -> None:
+        # SQLAlchemy says so of autocommit, too, when nothing is sent.
+        if not _autocommits(connection):
+            self._count("commits")
+
+    def _count(self, what: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        name = task.get_coro().__qualname__
+        self.seen["step" if name in _IN_A_STEP else "segment"][what] += 1
+
+
+def _autocommits(connection: sa.Connection) -> bool:
+    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+
+
+async def test_a_step_and_a_segment_cost_no_more_than_they_did(house):
+    replies = {type_: [bakery.reply(bakery.document(type_))] for type_ in bakery.TYPES}
+    replies["requirements-doc"] = [bakery.reply(bakery.unasked_requirements())]
+    house.says(replies)
+    execution = await house.start()
+    meter = Meter(house.database.engine.sync_engine)
+    await house.runner.run(HandSegment(house, *house.queue.pop()))
+    steps, segment = (meter.seen[kind].copy() for kind in ("step", "segment"))
+    assert (await house.row(execution)).status == "completed"
+    for what, most in STEP.items():
+        assert steps[what] <= (STEPS - 1) * most + FINAL_STEP[what], (what, steps)
+    for what, most in SEGMENT.items():
+        assert segment[what] <= most, (what, segment)
