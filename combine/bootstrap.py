@@ -140,6 +140,7 @@ async def open_working(
             pricing=pricing,
             telemetry=Telemetry(reading.database),
             max_output_tokens=settings.llm_max_output_tokens,
+            daily_budget_usd=settings.daily_budget_usd,
         )
         engine = Engine(
             reading.database,
@@ -163,7 +164,9 @@ async def open_working(
             documents=reading.documents,
             costs=reading.costs,
             engine=engine,
-            executions=ExecutionService(reading.database, reading.catalog, engine, pricing),
+            executions=ExecutionService(
+                reading.database, reading.catalog, engine, pricing, daily_budget_usd=settings.daily_budget_usd
+            ),
             providers=providers,
             pricing=pricing,
         )
