@@ -13,7 +13,9 @@ from combine.llm.factory import LLMConfig, ModelPrice, ProviderFactory, parse_mo
 from combine.llm.pricing import Pricing
 from combine.services.costs import CostService
 from combine.services.documents import DocumentService
+from combine.services.estimates import EstimateService
 from combine.services.inspection import InspectionService
+from combine.services.projects import ProjectService
 from combine.settings import Settings
 from combine.storage.database import Database
 from combine.storage.listener import EventListener
@@ -39,6 +41,8 @@ class Reading:
     inspection: InspectionService
     documents: DocumentService
     costs: CostService
+    estimates: EstimateService
+    projects: ProjectService
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,7 @@ async def open_working(
             pricing=pricing,
             telemetry=Telemetry(reading.database),
             max_output_tokens=settings.llm_max_output_tokens,
+            daily_budget_usd=settings.daily_budget_usd,
         )
         engine = Engine(
             reading.database,
@@ -162,8 +167,12 @@ async def open_working(
             inspection=reading.inspection,
             documents=reading.documents,
             costs=reading.costs,
+            estimates=reading.estimates,
+            projects=reading.projects,
             engine=engine,
-            executions=ExecutionService(reading.database, reading.catalog, engine, pricing),
+            executions=ExecutionService(
+                reading.database, reading.catalog, engine, pricing, daily_budget_usd=settings.daily_budget_usd
+            ),
             providers=providers,
             pricing=pricing,
         )
@@ -186,4 +195,6 @@ async def _reading(settings: Settings, report: Report, stack: AsyncExitStack) ->
         inspection=InspectionService(database, listener),
         documents=DocumentService(database, catalog),
         costs=CostService(database),
+        estimates=EstimateService(database, catalog, llm_config(settings).pricing(), settings.llm_max_output_tokens),
+        projects=ProjectService(database),
     )

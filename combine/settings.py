@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     llm_retry_after_cap: Duration = timedelta(seconds=60)
     llm_prices: dict[str, PriceOverride] = Field(default_factory=dict)
     """JSON: ``{"my-model": {"input": 0.5, "output": 1.5}}``, USD per million tokens."""
+    daily_budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    """What the whole installation may spend on one day (UTC)."""
     anthropic_api_key: SecretStr | None = Field(
         default=None, validation_alias=_alias("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY")
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from combine.cli.options import Form, Json, Out, Project
+from combine.cli.options import Form, Json, Out, Project, usd_amount
 from combine.workflows.statuses import DocumentStatus
 
 _Type = Annotated[str, typer.Argument(metavar="TYPE", help="A document type, for example requirements-doc.")]
@@ -147,6 +147,28 @@ def workflows_validate(
     raise typer.Exit(validate(path, json=as_json))
 
 
+def projects_list(*, as_json: Json = False) -> None:
+    """List projects: what is in them, cap, spent, reserved."""
+    from combine.cli.projects import list_projects
+    from combine.cli.runtime import execute
+
+    execute(list_projects(json=as_json))
+
+
+def projects_budget(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The project.")],
+    usd: Annotated[str, typer.Argument(metavar="USD|none", help="What all its executions together may cost.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Set a project's cap, or take it away."""
+    from combine.cli.projects import set_budget
+    from combine.cli.runtime import execute
+
+    amount = None if usd.strip().casefold() == "none" else usd_amount(usd)
+    execute(set_budget(name, amount, json=as_json))
+
+
 def db_upgrade(*, as_json: Json = False) -> None:
     """Bring the database to this version's schema."""
     from combine.cli.database import upgrade
@@ -175,6 +197,7 @@ def register(app: typer.Typer) -> None:
     """Make the groups known."""
     groups = {
         ("docs", "Read, compare and export documents."): (docs_list, docs_show, docs_diff, docs_export),
+        ("projects", "Look at projects and cap what they may cost."): (projects_list, projects_budget),
         ("workflows", "Look at workflows and check them."): (workflows_list, workflows_show, workflows_validate),
         ("db", "The database."): (db_upgrade, db_stop, db_status),
     }

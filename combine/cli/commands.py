@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from combine.cli.options import (
+    AllowUnpriced,
     Answers,
     Budget,
     Decision,
@@ -50,14 +51,19 @@ def run(
         ),
     ] = None,
     budget: Budget = None,
+    allow_unpriced: AllowUnpriced = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and begin nothing.")] = False,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Turn a brief into reviewed, sourced documents."""
+    from combine.cli.estimating import estimate_only
     from combine.cli.run import Output, RunOptions, run
     from combine.cli.runtime import execute
 
-    options = RunOptions(brief, workflow, project, answers, no_questions, model, budget)
+    if estimate:
+        execute(estimate_only(brief, workflow, model, json=as_json))
+    options = RunOptions(brief, workflow, project, answers, no_questions, model, budget, allow_unpriced)
     execute(run(options, Output(out, as_json)))
 
 
@@ -111,6 +117,7 @@ def resume(
         typer.Option("--guidance", metavar="TEXT", help="What try-again is to do differently.", show_default=False),
     ] = None,
     budget: Budget = None,
+    allow_unpriced: AllowUnpriced = False,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -123,7 +130,8 @@ def resume(
     from combine.workflows.statuses import DecisionAction
 
     action = None if decision is None else DecisionAction[decision.name]
-    execute(resume(execution, action, guidance, budget, Output(out, as_json)))
+    output = Output(out, as_json)
+    execute(resume(execution, action, guidance, budget, output, allow_unpriced=allow_unpriced))
 
 
 def cancel(execution: Execution, *, as_json: Json = False) -> None:

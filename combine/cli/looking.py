@@ -217,8 +217,9 @@ async def costs(by: GroupBy, project: str | None, since: datetime | None, *, jso
         "OUT",
         "COST",
         "NO PRICE",
-        "OUTCOME UNKNOWN",
         "RESERVED",
+        "OUTCOME UNKNOWN",
+        "AT MOST",
     )
     rows = [_cost_line(group) for group in (*report.groups, report.total)]
     for line in table(headers, rows, right=frozenset(range(1, len(headers)))):
@@ -227,7 +228,9 @@ async def costs(by: GroupBy, project: str | None, since: datetime | None, *, jso
     if total.unpriced:
         put(f"\nNot in these sums: {count(total.unpriced, 'call')} of unknown price (COMBINE_LLM_PRICES sets one).")
     if total.reserved_usd:
-        put(f"\nReserved, and counted as spent until it is known: {usd(total.reserved_usd)}.")
+        put(f"\nReserved for calls in flight: {usd(total.reserved_usd)}.")
+    if total.outcome_unknown_usd:
+        put(f"\nOutcome unknown, and counted as spent under every cap: at most {usd(total.outcome_unknown_usd)}.")
     return ExitCode.COMPLETED
 
 
@@ -242,6 +245,7 @@ def _cost_line(group: CostGroupView) -> tuple[str, ...]:
         f"{tokens.output:,}",
         usd(group.cost_usd),
         f"{group.unpriced:,}",
-        f"{group.outcome_unknown:,}",
         usd(group.reserved_usd),
+        f"{group.outcome_unknown:,}",
+        usd(group.outcome_unknown_usd),
     )

@@ -36,7 +36,8 @@ class Form(Enum):
     JSON = "json"
 
 
-def _usd(text: str) -> Decimal:
+def usd_amount(text: str) -> Decimal:
+    """An amount as a person writes it. Raises BadParameter unless it is above 0."""
     try:
         amount = Decimal(text.strip().removeprefix("$"))
     except InvalidOperation:
@@ -57,8 +58,11 @@ NoQuestions = Annotated[
 Budget = Annotated[
     Decimal | None,
     typer.Option(
-        "--budget", metavar="USD", parser=_usd, help="What the execution may cost in all.", show_default=False
+        "--budget", metavar="USD", parser=usd_amount, help="What the execution may cost in all.", show_default=False
     ),
+]
+AllowUnpriced = Annotated[
+    bool, typer.Option("--allow-unpriced", help="Run models of unknown price, which no cap can count.")
 ]
 Out = Annotated[
     Path | None,

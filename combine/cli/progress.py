@@ -61,6 +61,7 @@ class ProgressState:
         self._outputs = outputs
         self._model = model
         self._handlers: dict[str, Callable[[EventView], str | None]] = {
+            "unpriced_allowed": self._unpriced_allowed,
             "execution_running": self._execution_running,
             "call_started": self._call_started,
             "call_progress": self._call_progress,
@@ -77,6 +78,10 @@ class ProgressState:
         """Take one event in; the line to be shown for it, if any."""
         line = self._handlers.get(event.kind, self._other)(event)
         return line if event.step_id is None or line is None else f"{event.step_id}: {line}"
+
+    def _unpriced_allowed(self, event: EventView) -> str:
+        models = ", ".join(event.data.get("models", ()))
+        return f"No cap counts the calls of {models}: the price is not known, so nothing is reserved for them"
 
     def _execution_running(self, event: EventView) -> str | None:
         self.running.clear()

@@ -166,11 +166,18 @@ _NEXT = {
     ExecutionStatus.WAITING_FOR_DECISION: (
         "combine resume {name} --decision accept-anyway, or --decision try-again --guidance TEXT, or --decision cancel"
     ),
-    ExecutionStatus.WAITING_FOR_BUDGET: "combine resume {name} --budget USD  (what it may cost in all)",
     ExecutionStatus.CANCELLED: "combine run BRIEF  (a cancelled execution cannot go on)",
     ExecutionStatus.QUEUED: "combine resume {name}, or combine watch {name} if another process works on it",
     ExecutionStatus.RUNNING: "combine watch {name}; if nothing works on it any more: combine resume {name}",
 }
+
+
+_NEXT_AT_A_CAP = {
+    "project_budget_reached": "combine projects budget {project} USD, then combine resume {name}",
+    "daily_budget_reached": "combine resume {name} tomorrow (UTC), or raise COMBINE_DAILY_BUDGET_USD and do it now",
+    "price_unknown": "declare the price (COMBINE_LLM_PRICES), then combine resume {name}; or add --allow-unpriced",
+}
+_NEXT_AT_ITS_OWN_CAP = "combine resume {name} --budget USD  (what it may cost in all)"
 
 
 def next_step(detail: ExecutionDetail, paths: Paths) -> str:
@@ -180,6 +187,9 @@ def next_step(detail: ExecutionDetail, paths: Paths) -> str:
         return _after_completion(detail, paths)
     if execution.status is ExecutionStatus.WAITING_FOR_ACCEPTANCE:
         return _to_accept(detail)
+    if execution.status is ExecutionStatus.WAITING_FOR_BUDGET:
+        line = _NEXT_AT_A_CAP.get(execution.reason_code or "", _NEXT_AT_ITS_OWN_CAP)
+        return line.format(name=name, project=quoted(execution.project))
     if execution.status in _NEXT:
         return _NEXT[execution.status].format(name=name)
     first = "mend what is named above, then " if (execution.reason_code or "").startswith(PROVIDER_PREFIX) else ""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from combine.bootstrap import Working, check_models
 from combine.cli.conversation import as_question
+from combine.cli.estimating import in_words
 from combine.cli.inputs import STDIN, prepare_folder, project_of, read_answers, read_brief
 from combine.cli.runtime import is_terminal, prepare, say
 from combine.cli.wording import OFFLINE_BANNER
@@ -45,6 +46,7 @@ class RunOptions:
     no_questions: bool
     model: str | None
     budget: Decimal | None
+    allow_unpriced: bool
 
 
 async def run(given: RunOptions, output: Output) -> int:
@@ -65,8 +67,14 @@ async def run(given: RunOptions, output: Output) -> int:
         ask=not given.no_questions,
         answers=answers,
         budget_usd=given.budget,
+        allow_unpriced=given.allow_unpriced,
     )
-    return await carry_on(settings, lambda working: working.executions.start(start), manner)
+
+    async def begin(working: Working) -> UUID:
+        say(in_words(await working.estimates.estimate(brief, given.workflow, model)))
+        return await working.executions.start(start)
+
+    return await carry_on(settings, begin, manner)
 
 
 async def answer(execution: str, answers: Path | None, output: Output, *, no_questions: bool) -> int:
@@ -113,18 +121,27 @@ async def reject(execution: str, reason: str, step: str | None, output: Output) 
 
 
 async def resume(
-    execution: str, decision: DecisionAction | None, guidance: str | None, budget: Decimal | None, output: Output
+    execution: str,
+    decision: DecisionAction | None,
+    guidance: str | None,
+    budget: Decimal | None,
+    output: Output,
+    *,
+    allow_unpriced: bool,
 ) -> int:
     """Go on after a stop, or by a decision."""
     settings = prepare()
     if guidance is not None and decision is not DecisionAction.TRY_AGAIN:
         raise Invalid("--guidance belongs to --decision try-again.", code="guidance_unexpected")
-    if decision is not None and budget is not None:
-        raise Invalid("--budget and --decision are two different ways to go on.", code="budget_unexpected")
+    if decision is not None and (budget is not None or allow_unpriced):
+        name = "--allow-unpriced" if budget is None else "--budget"
+        raise Invalid(f"{name} and --decision are two different ways to go on.", code="budget_unexpected")
 
     async def begin(working: Working) -> UUID:
         if decision is not None:
             return await working.executions.decide(execution, decision, guidance)
-        return await or_follow(execution, working, working.executions.resume(execution, budget))
+        return await or_follow(
+            execution, working, working.executions.resume(execution, budget, allow_unpriced=allow_unpriced)
+        )
 
     return await carry_on(settings, begin, output.manner(), execution=execution)

@@ -101,7 +101,7 @@ class LimitReached:
 
 @dataclass(frozen=True, slots=True)
 class BudgetReached:
-    """The next call could pass the cap."""
+    """The next call could pass a cap."""
 
 
 @dataclass(frozen=True, slots=True)

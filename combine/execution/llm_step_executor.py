@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -38,6 +38,8 @@ from combine.workflows.prompts import PromptBuilder, PromptInput, RenderedPrompt
 from combine.workflows.questions import MAX_QUESTION_ROUNDS, Answer
 from combine.workflows.statuses import CallPurpose, CallState
 
+MICRO_USD = Decimal("0.000001")
+"""What the ledger counts in."""
 MAX_STEP_OUTPUT_TOKENS = 128_000  # the current models' own limit
 
 
@@ -186,7 +188,7 @@ class LLMStepExecutor:
         prompt: RenderedPrompt,
         schema: dict[str, Any],
     ) -> StoredReply | None:
-        """Intent, request, raw reply. None if the cap leaves no room for its worst case."""
+        """Intent, request, raw reply. None if a cap leaves no room for its worst case."""
         provider = self._providers.provider(context.model)
         request = LLMRequest(
             model=context.model.model,
@@ -197,7 +199,10 @@ class LLMStepExecutor:
             schema_name=step.output,
             max_output_tokens=state.output_tokens,
         )
-        characters = len(prompt.system) + len(prompt.prefix) + len(prompt.task) + len(json.dumps(schema))
+        # Bytes: a letter of Chinese or Japanese takes three, and can take more than a token.
+        text = prompt.system + prompt.prefix + prompt.task + json.dumps(schema)
+        size = len(text.encode("utf-8", "surrogatepass"))
+        worst = self._pricing.worst_case(context.model, size, state.output_tokens).usd
         intent = CallIntent(
             id=uuid4(),
             execution_id=context.execution_id,
@@ -209,7 +214,7 @@ class LLMStepExecutor:
             model=context.model.model,
             prompt_sha256=prompt.sha256,
             prompt=_prompt_bytes(prompt),
-            reserved_usd=self._pricing.worst_case(context.model, characters, state.output_tokens).usd,
+            reserved_usd=None if worst is None else worst.quantize(MICRO_USD, ROUND_CEILING),
         )
         if not await self._journal.open_call(intent):
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from decimal import Decimal
 
 from combine.errors import CombineError, LLMError, OwnershipLost, TransientLLMError
 from combine.execution.context import DocumentSaved, SentBack, StepResult
@@ -36,6 +37,7 @@ class ExecutionRunner:
     pricing: Pricing
     telemetry: Telemetry
     max_output_tokens: int
+    daily_budget_usd: Decimal | None = None
 
     async def run(self, segment: Segment) -> None:
         """Work until the execution pauses or ends. Raises OwnershipLost if another process has taken over.
@@ -61,7 +63,7 @@ class ExecutionRunner:
             PromptBuilder(self.catalog),
             OutputParser(),
             self.telemetry,
-            StepJournal(self.database, segment),
+            StepJournal(self.database, segment, self.daily_budget_usd),
             catalog=self.catalog,
             pricing=self.pricing,
             max_output_tokens=self.max_output_tokens,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
+from combine.execution.budgets import CODES, PRICE_UNKNOWN, no_price, no_room
 from combine.execution.clarification import settle
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
+from combine.storage.caps import Caps
 from combine.storage.database import Database, WriteSession
 from combine.storage.documents import Documents
 from combine.storage.events import Events
@@ -44,27 +47,45 @@ class StepJournal:
 
     database: Database
     segment: Segment
+    daily_budget_usd: Decimal | None = None
+    """What the whole installation may spend on one day (UTC)."""
 
     async def open_call(self, intent: CallIntent) -> bool:
-        """Commit the intent and its reservation. False: the cap leaves no room; the step waits for money."""
-        claim = self.segment.claim
-        if await self.database.once(lambda session: Journal(session).open_call(claim, intent), give_up_after=None):
-            return True
+        """Commit the intent and its reservation. False: a cap leaves no room; the step waits for money."""
+        opened: bool | None = None
+        while opened is None:
+            opened = await self._reserve(intent) or await self._wait_for_money(intent)
+        return opened
 
-        async def work(session: WriteSession) -> bool:
-            await claim.hold(session)
+    async def _reserve(self, intent: CallIntent) -> bool:
+        claim, daily = self.segment.claim, self.daily_budget_usd
+        return await self.database.once(
+            lambda session: Journal(session).open_call(claim, intent, daily), give_up_after=None
+        )
+
+    async def _wait_for_money(self, intent: CallIntent) -> bool | None:
+        """Say which cap is in the way. None: meanwhile none is, as another call has cost less than was reserved."""
+
+        async def work(session: WriteSession) -> bool | None:
+            await self.segment.claim.hold(session)
             if await Journal(session).knows_call(intent.id):
                 return True  # by a commit whose answer was lost
-            reason = "The next call could pass the cap of this execution."
+            caps = await Caps(session).of(intent.execution_id, self.daily_budget_usd)
+            cap = next((cap for cap in caps if cap.refuses(intent.reserved_usd)), None)
+            if cap is None:
+                return None
+            worst = intent.reserved_usd
+            reason = no_room(cap, worst) if worst is not None else no_price(cap, f"{intent.provider}:{intent.model}")
             await Steps(session).update(
                 intent.execution_id,
                 intent.step_id,
                 status=StepStatus.WAITING_FOR_BUDGET.value,
                 reason=reason,
-                reason_code="budget_reached",
+                reason_code=PRICE_UNKNOWN if worst is None else CODES[cap.kind],
             )
-            worst = None if intent.reserved_usd is None else str(intent.reserved_usd)
-            await Events(session).append(intent.execution_id, "budget_reached", intent.step_id, {"needs_usd": worst})
+            needs = None if worst is None else str(worst)
+            data = {"cap": cap.kind.value, "needs_usd": needs, "reason": reason}
+            await Events(session).append(intent.execution_id, "budget_reached", intent.step_id, data)
             return False
 
         return await self.database.transact(work, give_up_after=None)

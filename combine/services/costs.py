@@ -29,7 +29,9 @@ class CostGroupView:
     cost_usd: Decimal
     """Of the calls with a known price."""
     reserved_usd: Decimal
-    """Set aside for calls in flight and calls whose outcome is unknown; not in ``cost_usd``."""
+    """Set aside for calls in flight; not in ``cost_usd``."""
+    outcome_unknown_usd: Decimal
+    """Set aside for calls whose outcome is unknown; not in ``cost_usd``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def _group(row: CallGroup) -> CostGroupView:
         unpriced=sums.unpriced,
         tokens=TokensView(sums.input_tokens, sums.output_tokens, sums.cache_read_tokens, sums.cache_write_tokens),
         cost_usd=sums.cost_usd,
-        reserved_usd=sums.at_risk_usd,
+        reserved_usd=sums.reserved_usd,
+        outcome_unknown_usd=sums.outcome_unknown_usd,
     )
 
 
@@ -87,4 +90,5 @@ def _total(groups: tuple[CostGroupView, ...]) -> CostGroupView:
         ),
         cost_usd=sum((group.cost_usd for group in groups), Decimal(0)),
         reserved_usd=sum((group.reserved_usd for group in groups), Decimal(0)),
+        outcome_unknown_usd=sum((group.outcome_unknown_usd for group in groups), Decimal(0)),
     )

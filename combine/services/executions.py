@@ -9,19 +9,21 @@ from uuid import UUID, uuid4
 
 from combine.engine.engine import Adoption, Engine
 from combine.errors import Conflict, Invalid
+from combine.execution.budgets import CODES, PRICE_UNKNOWN, named
 from combine.execution.clarification import settle, unknown_names
 from combine.execution.review_loop import plan_after_review
 from combine.execution.step_journal import NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP
-from combine.llm.models import parse_model
+from combine.llm.models import ModelRef, parse_model
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
+from combine.storage.caps import CapKind
 from combine.storage.database import Database, WriteSession
 from combine.storage.decisions import Decisions
 from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
 from combine.storage.journal import Journal
-from combine.storage.projects import Projects
+from combine.storage.projects import ProjectRow, Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import StepRow, Steps
 from combine.storage.transitions import Transitions
@@ -55,31 +57,45 @@ class StartExecution:
     answers: Mapping[str, str] = field(default_factory=dict)
     """Answers given in advance, by question id or text."""
     budget_usd: Decimal | None = None
+    allow_unpriced: bool = False
+    """Run models of unknown price although a cap applies; nothing is reserved for their calls."""
 
 
 class ExecutionService:
     """Writes. Whatever makes an execution go on enqueues its next segment in the same commit."""
 
-    def __init__(self, database: Database, catalog: Catalog, engine: Engine, pricing: Pricing) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalog: Catalog,
+        engine: Engine,
+        pricing: Pricing,
+        *,
+        daily_budget_usd: Decimal | None = None,
+    ) -> None:
         self._database = database
         self._catalog = catalog
         self._engine = engine
         self._pricing = pricing
+        self._daily_budget_usd = daily_budget_usd
 
     async def start(self, command: StartExecution) -> UUID:
         """Store brief and execution and enqueue the first segment; its id.
 
-        Raises NotFound for an unknown workflow, Invalid for an unknown model, a budget of nothing, or a budget with a
-        model whose price nobody knows.
+        Raises NotFound for an unknown workflow, Invalid for an unknown model, a budget of nothing, or a model whose
+        price nobody knows where a cap of any kind applies, unless that is allowed.
         """
         workflow = self._catalog.workflow(command.workflow_id)
         project_name = _project_name(command.project)
-        self._check_money(command.budget_usd, command.model, workflow)
+        _check_budget(command.budget_usd)
+        unpriced = self._unpriced(command.model, workflow)
         model, _ = parse_model(command.model)
         execution_id, brief_id = uuid4(), uuid4()
 
         async def work(session: WriteSession) -> UUID:
             project = await Projects(session).get_or_create(project_name)
+            if unpriced and not command.allow_unpriced:
+                self._refuse_under_a_cap(unpriced, command.budget_usd, project)
             await Executions(session).insert(
                 NewExecution(
                     id=execution_id,
@@ -92,10 +108,13 @@ class ExecutionService:
                     ask=command.ask,
                     given_answers=dict(command.answers),
                     budget_usd=command.budget_usd,
+                    allow_unpriced=command.allow_unpriced,
                 )
             )
             await Steps(session).insert_all(execution_id, [step.step_id for step in topological_order(workflow)])
             await self._engine.enqueue(session, execution_id, 1)
+            if command.allow_unpriced:
+                await _say_unpriced(session, execution_id, unpriced)
             await Events(session).append(execution_id, "execution_queued", data={"workflow": workflow.workflow_id})
             return execution_id
 
@@ -207,21 +226,20 @@ class ExecutionService:
 
         return await self._database.transact(work)
 
-    async def resume(self, execution: str, budget_usd: Decimal | None = None) -> UUID:
+    async def resume(self, execution: str, budget_usd: Decimal | None = None, *, allow_unpriced: bool = False) -> UUID:
         """Go on after a failure, an outage, a budget, or a process that is gone.
 
+        ``budget_usd``: its cap from now on. One that stopped at the cap of its project or of the day goes on without.
         Raises Conflict when a live process works on it, when a person must do something else first, or when it ended.
         """
 
         async def work(session: WriteSession) -> UUID:
             row = await _lock(session, execution)
-            if budget_usd is not None:
-                self._check_money(budget_usd, row.model, definition_from_json(row.definition))
-                await Executions(session).set_budget(row.id, budget_usd)
+            await self._change_money(session, row, budget_usd, allow_unpriced=allow_unpriced)
             if row.status in _UNDER_WAY:
                 await self._take_over(session, row)
             elif row.status in _STOPPED:
-                if row.status == ExecutionStatus.WAITING_FOR_BUDGET and budget_usd is None:
+                if row.reason_code == CODES[CapKind.EXECUTION] and budget_usd is None:
                     raise Conflict(
                         f"Execution {row.id} stopped at its cap of {row.budget_usd} USD.",
                         code="budget_needed",
@@ -254,20 +272,51 @@ class ExecutionService:
         if adoption is Adoption.ENDED:
             await self._engine.enqueue(session, row.id, await Transitions(session).requeue(row.id))
 
-    def _check_money(self, budget_usd: Decimal | None, default_model: str, workflow: WorkflowDefinition) -> None:
-        if budget_usd is None:
-            return
-        if budget_usd <= 0:
-            raise Invalid("A budget is an amount above 0 USD.", code="budget_invalid")
-        for model in {default_model, *(step.model for step in workflow.steps if step.model)}:
-            ref, _ = parse_model(model)
-            if self._pricing.price(ref, Usage(input_tokens=1)).usd is None:
+    async def _change_money(
+        self, session: WriteSession, row: ExecutionRow, budget_usd: Decimal | None, *, allow_unpriced: bool
+    ) -> None:
+        _check_budget(budget_usd)
+        unpriced = self._unpriced(row.model, definition_from_json(row.definition))
+        if allow_unpriced:
+            await Executions(session).allow_unpriced(row.id)
+            await _say_unpriced(session, row.id, unpriced)
+        elif unpriced and budget_usd is not None and not row.allow_unpriced:
+            self._refuse_under_a_cap(unpriced, budget_usd, await Projects(session).get(row.project_id))
+        if budget_usd is not None:
+            await Executions(session).set_budget(row.id, budget_usd)
+
+    def _unpriced(self, default_model: str, workflow: WorkflowDefinition) -> tuple[ModelRef, ...]:
+        """The models of a workflow whose price nobody knows."""
+        refs = dict.fromkeys(parse_model(step.model or default_model)[0] for step in workflow.steps)
+        return tuple(ref for ref in refs if self._pricing.price(ref, Usage(input_tokens=1)).usd is None)
+
+    def _refuse_under_a_cap(
+        self, unpriced: tuple[ModelRef, ...], budget_usd: Decimal | None, project: ProjectRow
+    ) -> None:
+        caps = {
+            CapKind.EXECUTION: budget_usd,
+            CapKind.PROJECT: project.budget_usd,
+            CapKind.DAY: self._daily_budget_usd,
+        }
+        for kind, cap in caps.items():
+            if cap is not None:
+                ref = unpriced[0]
                 raise Invalid(
-                    f"The price of {ref} is not known, so a budget cannot be kept.",
-                    code="price_unknown",
+                    f"The price of {ref} is not known, so {named(kind, project.name)} cannot be kept.",
+                    code=PRICE_UNKNOWN,
                     hint=f'Declare it, e.g. COMBINE_LLM_PRICES=\'{{"{ref.model}": {{"input": 1, "output": 5}}}}\' '
-                    "(USD per million tokens), or run without --budget.",
+                    "(USD per million tokens), or let it run uncapped with --allow-unpriced.",
                 )
+
+
+def _check_budget(budget_usd: Decimal | None) -> None:
+    if budget_usd is not None and budget_usd <= 0:
+        raise Invalid("A budget is an amount above 0 USD.", code="budget_invalid")
+
+
+async def _say_unpriced(session: WriteSession, execution_id: UUID, unpriced: tuple[ModelRef, ...]) -> None:
+    if unpriced:
+        await Events(session).append(execution_id, "unpriced_allowed", data={"models": [str(ref) for ref in unpriced]})
 
 
 async def _lock(session: WriteSession, execution: str) -> ExecutionRow:

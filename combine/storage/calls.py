@@ -68,8 +68,10 @@ class CallSums:
     cache_write_tokens: int
     cost_usd: Decimal
     """Of the calls with a known price."""
-    at_risk_usd: Decimal
-    """Reserved for calls in flight and calls whose outcome is unknown."""
+    reserved_usd: Decimal
+    """Set aside for calls in flight."""
+    outcome_unknown_usd: Decimal
+    """Set aside for calls whose outcome is unknown: at most so much was spent on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,14 @@ class GroupBy(StrEnum):
     EXECUTION = "execution"
 
 
+def _set_aside(state: CallState) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(sa.func.sum(llm_calls.c.reserved_usd).filter(llm_calls.c.state == state), 0)
+
+
 def _total(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
     return sa.func.coalesce(sa.func.sum(column), 0)
 
 
-_OPEN = llm_calls.c.state.in_([CallState.INTENT, CallState.OUTCOME_UNKNOWN])
 _UNPRICED = sa.and_(llm_calls.c.state == CallState.REPLIED, llm_calls.c.cost_usd.is_(None))
 _SUMS = (
     sa.func.count().label("calls"),
@@ -107,7 +112,8 @@ _SUMS = (
     sa.cast(_total(llm_calls.c.cache_read_tokens), sa.BigInteger).label("cache_read_tokens"),
     sa.cast(_total(llm_calls.c.cache_write_tokens), sa.BigInteger).label("cache_write_tokens"),
     _total(llm_calls.c.cost_usd).label("cost_usd"),
-    sa.func.coalesce(sa.func.sum(llm_calls.c.reserved_usd).filter(_OPEN), 0).label("at_risk_usd"),
+    _set_aside(CallState.INTENT).label("reserved_usd"),
+    _set_aside(CallState.OUTCOME_UNKNOWN).label("outcome_unknown_usd"),
 )
 _KEYS: dict[GroupBy, sa.ColumnElement[Any]] = {
     GroupBy.DAY: sa.func.to_char(sa.func.timezone("UTC", llm_calls.c.started_at), "YYYY-MM-DD"),

@@ -35,6 +35,8 @@ class NewExecution:
     ask: bool = True
     given_answers: Mapping[str, Any] = field(default_factory=dict)
     budget_usd: Decimal | None = None
+    allow_unpriced: bool = False
+    """Calls whose price is unknown may leave although a cap applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class ExecutionRow:
     ask: bool
     given_answers: Mapping[str, Any]
     budget_usd: Decimal | None
+    allow_unpriced: bool
     reserved_usd: Decimal
     spent_usd: Decimal
     created_at: datetime
@@ -142,6 +145,10 @@ class Executions:
     async def set_budget(self, execution_id: UUID, budget_usd: Decimal | None) -> None:
         """The cap from now on; None: no cap. Raises NotFound."""
         await self._update(execution_id, {"budget_usd": budget_usd})
+
+    async def allow_unpriced(self, execution_id: UUID) -> None:
+        """From now on calls whose price is unknown may leave although a cap applies. Raises NotFound."""
+        await self._update(execution_id, {"allow_unpriced": True})
 
     async def _update(self, execution_id: UUID, values: Mapping[str, Any]) -> int:
         statement = sa.update(executions).where(executions.c.id == execution_id).values(**values)

@@ -40,6 +40,7 @@ class CallIntent:
     prompt_sha256: str
     prompt: bytes
     reserved_usd: Decimal | None
+    """The most it can cost, in whole millionths; None: its price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +96,53 @@ class NewVersion:
 # ruff: noqa: S608 - only the constants of this module are formatted into statements
 _NOTIFY = f"SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq) FROM event"
 
+_TODAY = "cast(statement_timestamp() AT TIME ZONE 'UTC' AS date)"
+
+# Money: all caps are looked at, and all sums locked, in the order execution, project, day, before any sum changes;
+# each condition holds on the newest row, as the lock waits for whoever holds it. A call begins at
+# statement_timestamp(), so the ledger says which day it was booked on. What costs nothing locks no project and no day.
 _OPEN_CALL = f"""
 WITH claim AS ({{claim}}), fresh AS (
   SELECT 1 FROM claim WHERE NOT EXISTS (SELECT 1 FROM llm_calls WHERE id = :id)
+), execution AS (
+  SELECT project_id FROM executions e
+  WHERE e.id = :execution_id AND EXISTS (SELECT 1 FROM fresh)
+    AND (e.budget_usd IS NULL OR e.spent_usd + e.reserved_usd + :amount <= e.budget_usd)
+    AND (cast(:reserved AS numeric) IS NOT NULL OR e.allow_unpriced OR (
+      e.budget_usd IS NULL AND cast(:daily_budget AS numeric) IS NULL
+      AND NOT EXISTS (SELECT 1 FROM projects p WHERE p.id = e.project_id AND p.budget_usd IS NOT NULL)))
+  FOR NO KEY UPDATE OF e
+), project AS (
+  SELECT id FROM projects
+  WHERE id = (SELECT project_id FROM execution) AND :amount > 0
+    AND (budget_usd IS NULL OR spent_usd + reserved_usd + :amount <= budget_usd)
+  FOR NO KEY UPDATE
+), day AS (
+  INSERT INTO daily_spending AS d (day, reserved_usd)
+  SELECT {_TODAY}, :amount FROM project
+  WHERE cast(:daily_budget AS numeric) IS NULL OR :amount <= :daily_budget
+  ON CONFLICT (day) DO UPDATE SET reserved_usd = d.reserved_usd + excluded.reserved_usd
+    WHERE cast(:daily_budget AS numeric) IS NULL
+      OR d.spent_usd + d.reserved_usd + excluded.reserved_usd <= :daily_budget
+  RETURNING day
+), reserve_project AS (
+  UPDATE projects SET reserved_usd = reserved_usd + :amount
+  WHERE id = (SELECT id FROM project) AND EXISTS (SELECT 1 FROM day)
+), room AS (
+  SELECT 1 FROM execution WHERE :amount = 0 OR EXISTS (SELECT 1 FROM day)
 ), reserve AS (
   UPDATE executions
-  SET reserved_usd = reserved_usd + coalesce(:reserved, 0), seq = seq + 1, updated_at = clock_timestamp()
-  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM fresh)
-    AND (budget_usd IS NULL OR spent_usd + reserved_usd + coalesce(:reserved, 0) <= budget_usd)
+  SET reserved_usd = reserved_usd + :amount, seq = seq + 1, updated_at = clock_timestamp()
+  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM room)
   RETURNING seq
 ), prompt AS (
   INSERT INTO blobs (sha256, body) SELECT :prompt_sha256, :prompt FROM reserve ON CONFLICT DO NOTHING
 ), call AS (
   INSERT INTO llm_calls
-    (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256, reserved_usd)
+    (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256, reserved_usd,
+     started_at)
   SELECT :id, :execution_id, :step_id, :revision, :attempt, :purpose, :provider, :model, 'intent',
-         :prompt_sha256, :reserved
+         :prompt_sha256, :reserved, statement_timestamp()
   FROM reserve
 ), step AS (
   UPDATE steps SET status = 'running', reason = NULL, reason_code = NULL,
@@ -136,13 +168,25 @@ WITH reply AS (
     price_source = :price_source, error_code = :error_code, error_message = :error_message,
     finished_at = clock_timestamp()
   WHERE id = :id AND state IN ('intent', 'outcome_unknown')
-  RETURNING reserved_usd
+  RETURNING reserved_usd, cast(started_at AT TIME ZONE 'UTC' AS date) AS day
 ), execution AS (
   UPDATE executions
   SET spent_usd = spent_usd + coalesce(:cost_usd, 0), seq = seq + 1, updated_at = clock_timestamp(),
       reserved_usd = reserved_usd - coalesce((SELECT reserved_usd FROM call), 0)
   WHERE id = :execution_id AND EXISTS (SELECT 1 FROM call)
-  RETURNING seq
+  RETURNING seq, project_id
+), project AS (
+  UPDATE projects
+  SET spent_usd = spent_usd + coalesce(:cost_usd, 0),
+      reserved_usd = reserved_usd - coalesce((SELECT reserved_usd FROM call), 0)
+  WHERE id = (SELECT project_id FROM execution)
+    AND (coalesce(:cost_usd, 0) <> 0 OR coalesce((SELECT reserved_usd FROM call), 0) <> 0)
+  RETURNING id
+), day AS (
+  INSERT INTO daily_spending AS d (day, spent_usd, reserved_usd)
+  SELECT day, coalesce(:cost_usd, 0), -coalesce(reserved_usd, 0) FROM call WHERE EXISTS (SELECT 1 FROM project)
+  ON CONFLICT (day) DO UPDATE
+    SET spent_usd = d.spent_usd + excluded.spent_usd, reserved_usd = d.reserved_usd + excluded.reserved_usd
 ), event AS (
   INSERT INTO events (execution_id, seq, kind, step_id, data)
   SELECT :execution_id, seq, :kind, :step_id, :data FROM execution RETURNING execution_id, seq
@@ -190,7 +234,10 @@ FROM event, document
 @lru_cache(maxsize=8)
 def _open_call(claim: str) -> sa.TextClause:
     return sa.text(_OPEN_CALL.format(claim=claim)).bindparams(
-        sa.bindparam("data", type_=JSONB), sa.bindparam("reserved", type_=sa.Numeric)
+        sa.bindparam("data", type_=JSONB),
+        sa.bindparam("reserved", type_=sa.Numeric),
+        sa.bindparam("amount", type_=sa.Numeric),
+        sa.bindparam("daily_budget", type_=sa.Numeric),
     )
 
 
@@ -216,10 +263,10 @@ class Journal:
     def __init__(self, session: WriteSession) -> None:
         self._connection = session.connection
 
-    async def open_call(self, claim: Claim, intent: CallIntent) -> bool:
-        """Reserve the worst case and store the intent, in one statement.
+    async def open_call(self, claim: Claim, intent: CallIntent, daily_budget_usd: Decimal | None = None) -> bool:
+        """Reserve the worst case under every cap and store the intent, in one statement.
 
-        False: nothing was written, as the claim is lost, the cap leaves no room, or it had been written before.
+        False: nothing was written, as the claim is lost, a cap leaves no room, or it had been written before.
         """
         values: dict[str, Any] = {
             **claim.values,
@@ -234,6 +281,8 @@ class Journal:
             "prompt_sha256": intent.prompt_sha256,
             "prompt": intent.prompt,
             "reserved": intent.reserved_usd,
+            "amount": intent.reserved_usd or Decimal(0),
+            "daily_budget": daily_budget_usd,
             "data": {
                 "call_id": str(intent.id),
                 "revision": intent.revision,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -12,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from combine.errors import NotFound
 from combine.storage.database import ReadSession
 from combine.storage.rows import build, build_all, columns
-from combine.storage.tables import projects
+from combine.storage.tables import documents, executions, projects
+from combine.workflows.brief_json import BRIEF_TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,21 @@ class ProjectRow:
 
     id: UUID
     name: str
+    budget_usd: Decimal | None
+    """What all its executions together may cost; None: there is no cap."""
+    reserved_usd: Decimal
+    spent_usd: Decimal
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSums:
+    """A project and how much there is in it."""
+
+    project: ProjectRow
+    documents: int
+    """Document types with a version, the brief not counted."""
+    executions: int
 
 
 _SELECT = sa.select(*columns(projects, ProjectRow))
@@ -51,10 +67,25 @@ class Projects:
         row = (await self._connection.execute(_SELECT.where(projects.c.name == name))).first()
         if row is None:
             raise NotFound(
-                f"There is no project {name!r}.", code="project_not_found", hint="`combine list` shows what there is."
+                f"There is no project {name!r}.", code="project_not_found", hint="`combine projects list` shows them."
             )
         return build(ProjectRow, row)
 
     async def list(self) -> tuple[ProjectRow, ...]:
         """All projects by name."""
         return build_all(ProjectRow, await self._connection.execute(_SELECT.order_by(projects.c.name)))
+
+    async def sums(self) -> tuple[ProjectSums, ...]:
+        """All projects by name, with what there is in them."""
+        made = sa.select(sa.func.count(sa.distinct(documents.c.type)))
+        made = made.where(documents.c.project_id == projects.c.id, documents.c.type != BRIEF_TYPE)
+        run = sa.select(sa.func.count()).where(executions.c.project_id == projects.c.id)
+        query = sa.select(*columns(projects, ProjectRow), made.scalar_subquery(), run.scalar_subquery())
+        rows = await self._connection.execute(query.order_by(projects.c.name))
+        return tuple(ProjectSums(ProjectRow(*row[:-2]), *row[-2:]) for row in rows)
+
+    async def set_budget(self, name: str, budget_usd: Decimal | None) -> ProjectRow:
+        """The project with its cap from now on; None: no cap. Raises NotFound."""
+        changed = sa.update(projects).where(projects.c.name == name).values(budget_usd=budget_usd)
+        row = (await self._connection.execute(changed.returning(*columns(projects, ProjectRow)))).first()
+        return await self.by_name(name) if row is None else build(ProjectRow, row)

@@ -24,7 +24,19 @@ projects = sa.Table(
     metadata,
     sa.Column("id", UUID(as_uuid=True), primary_key=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("budget_usd", _usd),
+    sa.Column("reserved_usd", _usd, nullable=False, server_default="0"),
+    sa.Column("spent_usd", _usd, nullable=False, server_default="0"),
     sa.Column("created_at", _time, nullable=False, server_default=_now),
+)
+
+daily_spending = sa.Table(
+    "daily_spending",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True, comment="in UTC; a call belongs to the day it began"),
+    sa.Column("reserved_usd", _usd, nullable=False, server_default="0"),
+    sa.Column("spent_usd", _usd, nullable=False, server_default="0"),
+    comment="The whole installation. Calls that cost nothing are not booked.",
 )
 
 documents = sa.Table(
@@ -72,6 +84,9 @@ executions = sa.Table(
     sa.Column("ask", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: decide for me"),
     sa.Column("given_answers", JSONB, nullable=False, server_default="{}"),
     sa.Column("budget_usd", _usd),
+    sa.Column(
+        "allow_unpriced", sa.Boolean, nullable=False, server_default=sa.false(), comment="calls no cap can count"
+    ),
     sa.Column("reserved_usd", _usd, nullable=False, server_default="0"),
     sa.Column("spent_usd", _usd, nullable=False, server_default="0"),
     sa.Column("created_at", _time, nullable=False, server_default=_now),

@@ -35,7 +35,15 @@ def house(database):
 
 async def test_the_page_names_every_kind_with_its_data(house):
     seen = set()
-    for scenario in (asks_and_completes, mends_revises_and_asks_a_person, provider_trouble, gate, money, cancelled):
+    for scenario in (
+        asks_and_completes,
+        mends_revises_and_asks_a_person,
+        provider_trouble,
+        gate,
+        money,
+        unpriced,
+        cancelled,
+    ):
         execution = await scenario(house)
         seen |= {(event.kind, frozenset(event.data)) for event in await house.events(execution)}
     assert seen == set(documented().items())
@@ -107,6 +115,12 @@ async def money(house):
     execution = await house.start(**ANSWERED, project="poor", budget_usd=Decimal(1))
     assert (await house.run()).status == "waiting_for_budget"
     house.pricing = pricing
+    return execution
+
+
+async def unpriced(house):
+    execution = await house.start(project="unpriced", model="openai:nobody-knows", allow_unpriced=True)
+    house.queue.clear()
     return execution
 
 

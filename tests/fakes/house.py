@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -73,6 +74,7 @@ class House:
     pricing: Pricing = field(default_factory=lambda: Pricing({}))
     llm: Requests = field(default_factory=lambda: Requests(bakery.script()))
     adoption: Adoption = Adoption.ENDED
+    daily_budget_usd: Decimal | None = None
 
     # What the service knows of the engine.
     async def enqueue(self, session, execution_id, round_, *, shared=False):
@@ -83,12 +85,18 @@ class House:
 
     @property
     def service(self) -> ExecutionService:
-        return ExecutionService(self.database, self.catalog, self, self.pricing)
+        return ExecutionService(self.database, self.catalog, self, self.pricing, daily_budget_usd=self.daily_budget_usd)
 
     @property
     def runner(self) -> ExecutionRunner:
         return ExecutionRunner(
-            self.database, self.catalog, self.llm, self.pricing, Telemetry(self.database), max_output_tokens=1000
+            self.database,
+            self.catalog,
+            self.llm,
+            self.pricing,
+            Telemetry(self.database),
+            max_output_tokens=1000,
+            daily_budget_usd=self.daily_budget_usd,
         )
 
     def says(self, script: Mapping[str, Any] | Any) -> None:

@@ -69,6 +69,51 @@ def test_no_budget_without_a_price(cli):
     refused = cli("run", cli.brief, "--model", "openai:nobody", "--budget", "1")
     assert refused.code == 2
     assert "COMBINE_LLM_PRICES" in refused.err
+    assert "--allow-unpriced" in refused.err
+    arguments = ("run", cli.brief, "--model", "openai:nobody", "--budget", "1", "--allow-unpriced")
+    allowed = cli(*arguments, COMBINE_LLM_MAX_RETRIES="0")
+    assert allowed.code == 6  # nobody listens there
+    assert "No cap counts the calls of openai:nobody" in allowed.err
+
+
+def test_the_caps_of_a_project_and_of_a_day(cli):
+    prices = {"COMBINE_LLM_PRICES": '{"scripted": {"input": 3, "output": 15}}'}
+    assert cli.here("projects", "budget", "cakes", "5").code == 2
+    stopped = start(cli, COMBINE_DAILY_BUDGET_USD="0.01", **prices)
+    name = stopped.json["execution_id"]
+    assert (stopped.code, stopped.json["status"]) == (4, "waiting_for_budget")
+    assert "the day's cap" in stopped.err
+    assert "COMBINE_DAILY_BUDGET_USD" in cli.here("show", name).out
+
+    assert "at most 0.0100 USD" in cli.here("projects", "budget", "cakes", "0.01").out
+    stopped = cli("resume", name, **prices)
+    assert stopped.code == 4
+    assert f"combine projects budget cakes USD, then combine resume {name[:8]}" in stopped.out
+    for amount in ("0", "-1", "much"):
+        assert cli.here("projects", "budget", "cakes", amount).code == 2
+    (listed,) = cli.here("projects", "list", "--json").json
+    assert listed | {"budget_usd": 0.01, "spent_usd": 0.0, "reserved_usd": 0.0} == listed
+    assert cli.here("projects", "budget", "cakes", "none", "--json").json["budget_usd"] is None
+    done = cli("resume", name, "--json", **prices)
+    assert (done.code, done.json["status"]) == (0, "completed"), done.err
+    page = cli.here("projects", "list").out.splitlines()
+    assert page[0].split() == ["PROJECT", "DOCUMENTS", "EXECUTIONS", "CAP", "SPENT", "RESERVED"]
+    assert page[1].split()[:4] == ["cakes", "4", "1", "none"]
+
+
+def test_an_estimate_begins_nothing(cli):
+    prices = {"COMBINE_LLM_PRICES": '{"scripted": {"input": 3, "output": 15}}'}
+    said = cli.here("run", cli.brief, "--estimate", **prices)
+    assert said.code == 0, said.err
+    assert said.out.startswith("Estimate: ")
+    assert "no history: approximation, 2.5 to 4 characters per token" in said.out
+    found = cli.here("run", cli.brief, "--estimate", "--json", **prices).json
+    assert 0 < found["usd"]["low"] < found["usd"]["high"]
+    assert cli.here("list", "--json").json == []
+    assert cli.here("run", cli.brief, "--estimate", "--model", "offline").out == "Estimate: 0 USD: no language model\n"
+    assert "unknown price" in cli.here("run", cli.brief, "--estimate", "--model", "openai:nobody-knows").out
+    assert "Estimate: " in start(cli).err
+    assert "from 1 earlier execution)" in cli.here("run", cli.brief, "--estimate").out
 
 
 def test_a_provider_that_is_away_is_waited_for(cli):

@@ -196,7 +196,7 @@ async def test_costs_keep_apart_what_is_not_known(stored):
     )
     sums = await stored.read(Calls, "sums", stored.execution_id)
     assert (sums.calls, sums.failed, sums.outcome_unknown, sums.unpriced) == (7, 1, 1, 1)
-    assert (sums.cost_usd, sums.at_risk_usd) == (usd("0.75"), usd("1.125"))
+    assert (sums.cost_usd, sums.reserved_usd, sums.outcome_unknown_usd) == (usd("0.75"), usd(1), usd("0.125"))
     assert (sums.input_tokens, sums.output_tokens, sums.cache_read_tokens, sums.cache_write_tokens) == (600, 30, 5, 7)
     assert len(await stored.read(Calls, "list", stored.execution_id)) == 7
     assert (await stored.read(Calls, "sums", uuid4())).calls == 0

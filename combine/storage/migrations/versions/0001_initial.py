@@ -38,11 +38,22 @@ def upgrade() -> None:
         "projects",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("budget_usd", sa.Numeric(precision=14, scale=6), nullable=True),
+        sa.Column("reserved_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
+        sa.Column("spent_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),
         sa.UniqueConstraint("name", name=op.f("uq_projects_name")),
+    )
+    op.create_table(
+        "daily_spending",
+        sa.Column("day", sa.Date(), nullable=False, comment="in UTC; a call belongs to the day it began"),
+        sa.Column("reserved_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
+        sa.Column("spent_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_daily_spending")),
+        comment="The whole installation. Calls that cost nothing are not booked.",
     )
     op.create_table(
         "documents",
@@ -101,6 +112,13 @@ def upgrade() -> None:
         sa.Column("ask", sa.Boolean(), server_default=sa.text("true"), nullable=False, comment="false: decide for me"),
         sa.Column("given_answers", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("budget_usd", sa.Numeric(precision=14, scale=6), nullable=True),
+        sa.Column(
+            "allow_unpriced",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="calls no cap can count",
+        ),
         sa.Column("reserved_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
         sa.Column("spent_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
         sa.Column(
@@ -260,6 +278,7 @@ def downgrade() -> None:
     op.drop_table("executions")
     op.drop_index("ix_documents_execution_id", table_name="documents")
     op.drop_table("documents")
+    op.drop_table("daily_spending")
     op.drop_table("projects")
     op.drop_table("executors")
     op.drop_table("blobs")

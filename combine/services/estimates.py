@@ -1,0 +1,154 @@
+"""What an execution may use and cost, said before it begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from combine.llm.models import ModelRef, parse_model
+from combine.llm.pricing import Pricing
+from combine.llm.protocol import Usage
+from combine.storage.database import Database
+from combine.storage.history import History, StepHistory, TokensUsed
+from combine.workflows.brief import Brief
+from combine.workflows.catalog import Catalog
+from combine.workflows.definitions import StepDefinition, WorkflowDefinition
+from combine.workflows.prompts import PromptBuilder, PromptInput
+
+MANY_CHARACTERS_PER_TOKEN: Final = 4.0
+FEW_CHARACTERS_PER_TOKEN: Final = 2.5
+"""English text comes near the first figure, German and JSON near the second."""
+SHORT_DOCUMENT_TOKENS: Final = 1_500
+LONG_DOCUMENT_TOKENS: Final = 10_000
+"""What a model writes for one document, its thinking included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Tokens, from what is usual to what is much."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsdRange:
+    """The same in money."""
+
+    low: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateView:
+    """What an execution may use. Not a promise: only a cap is one."""
+
+    workflow: str
+    model: str
+    uses_model: bool
+    """False: every step is drafted offline."""
+    input_tokens: Range
+    """Cached ones included."""
+    output_tokens: Range
+    usd: UsdRange | None
+    """None: the price of a model is unknown."""
+    earlier_executions: int
+    """How many the figures come from: median and maximum of each step. 0: an approximation."""
+    characters_per_token: tuple[float, float] | None
+    """What the approximation takes, most and fewest; None with history."""
+
+
+@dataclass(frozen=True, slots=True)
+class _StepEstimate:
+    model: ModelRef
+    low: Usage
+    high: Usage
+
+
+class EstimateService:
+    """Renders prompts and reads the ledger; calls nothing."""
+
+    def __init__(self, database: Database, catalog: Catalog, pricing: Pricing, max_output_tokens: int) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._prompts = PromptBuilder(catalog)
+        self._pricing = pricing
+        self._max_output_tokens = max_output_tokens
+
+    async def estimate(self, brief: Brief, workflow_id: str, model: str) -> EstimateView:
+        """A range for one execution; ``model`` as a person writes it.
+
+        Raises NotFound for an unknown workflow, Invalid for an unknown model.
+        """
+        workflow = self._catalog.workflow(workflow_id)
+        default, _ = parse_model(model)
+        models = {step.step_id: parse_model(step.model)[0] if step.model else default for step in workflow.steps}
+        async with self._database.read() as session:
+            history = await History(session).steps(workflow_id, str(default))
+        known = min((history[name].executions if name in history else 0 for name in models), default=0)
+        steps = [
+            _from_history(models[step.step_id], history[step.step_id])
+            if known
+            else self._approximate(workflow, step, models[step.step_id], brief)
+            for step in workflow.steps
+        ]
+        return EstimateView(
+            workflow=workflow_id,
+            model=str(default),
+            uses_model=any(ref.provider != "offline" for ref in models.values()),
+            input_tokens=Range(sum(_input(one.low) for one in steps), sum(_input(one.high) for one in steps)),
+            output_tokens=Range(
+                sum(one.low.output_tokens for one in steps), sum(one.high.output_tokens for one in steps)
+            ),
+            usd=self._usd(steps),
+            earlier_executions=known,
+            characters_per_token=None if known else (MANY_CHARACTERS_PER_TOKEN, FEW_CHARACTERS_PER_TOKEN),
+        )
+
+    def _approximate(
+        self, workflow: WorkflowDefinition, step: StepDefinition, ref: ModelRef, brief: Brief
+    ) -> _StepEstimate:
+        """From the prompt as it would be sent, less the documents that are not written yet.
+
+        Low: one call, short documents. High: long documents, and a second call to mend the draft.
+        """
+        if ref.provider == "offline":
+            return _StepEstimate(ref, Usage(), Usage())
+        prompt = self._prompts.build(
+            PromptInput(workflow.workflow_id, step, str(ref), brief, ask=step.allow_clarification)
+        )
+        schema = json.dumps(self._catalog.reply_schema(step.output, ask=step.allow_clarification))
+        characters = sum(map(len, (prompt.system, prompt.prefix, prompt.task, schema)))
+        limit = step.max_output_tokens or self._max_output_tokens
+        short, long = min(SHORT_DOCUMENT_TOKENS, limit), min(LONG_DOCUMENT_TOKENS, limit)
+        first = round(characters / FEW_CHARACTERS_PER_TOKEN) + len(step.inputs) * LONG_DOCUMENT_TOKENS
+        least = round(characters / MANY_CHARACTERS_PER_TOKEN) + len(step.inputs) * SHORT_DOCUMENT_TOKENS
+        return _StepEstimate(
+            ref,
+            Usage(input_tokens=least, output_tokens=short),
+            Usage(input_tokens=2 * first + long, output_tokens=2 * long),
+        )
+
+    def _usd(self, steps: Iterable[_StepEstimate]) -> UsdRange | None:
+        low = high = Decimal(0)
+        for one in steps:
+            least, most = self._pricing.price(one.model, one.low).usd, self._pricing.price(one.model, one.high).usd
+            if least is None or most is None:
+                return None
+            low, high = low + least, high + most
+        return UsdRange(low, high)
+
+
+def _from_history(ref: ModelRef, history: StepHistory) -> _StepEstimate:
+    return _StepEstimate(ref, _usage(history.median), _usage(history.highest))
+
+
+def _usage(tokens: TokensUsed) -> Usage:
+    return Usage(tokens.input, tokens.output, tokens.cache_read, tokens.cache_write)
+
+
+def _input(usage: Usage) -> int:
+    return usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
