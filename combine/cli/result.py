@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from combine.cli.exit_codes import PROVIDER_PREFIX
 from combine.cli.wording import NO_MODEL, OFFLINE_BANNER, count, duration, quoted, short, usd, words
-from combine.services.views import ExecutionDetail, QuestionView
+from combine.services.views import ExecutionDetail, ExecutionView, QuestionView
 from combine.workflows.findings import Severity
 from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
 
@@ -169,10 +170,21 @@ def next_step(detail: ExecutionDetail, paths: Paths) -> str:
         return _after_completion(detail, paths)
     if execution.status is ExecutionStatus.WAITING_FOR_ACCEPTANCE:
         return f"{_read(detail)}, then combine accept {name}, or combine reject {name} --reason TEXT"
+    if execution.status is ExecutionStatus.WAITING_FOR_PROVIDER:
+        return f"{_next_try(execution)}; or at once, by hand: combine resume {name}"
     if execution.status in _NEXT:
         return _NEXT[execution.status].format(name=name)
     first = "mend what is named above, then " if (execution.reason_code or "").startswith(PROVIDER_PREFIX) else ""
     return f"{first}combine resume {name}  (what was finished is not done or paid again)"
+
+
+def _next_try(execution: ExecutionView) -> str:
+    """When a worker goes on; nothing else does by itself."""
+    if execution.next_try_at is None:
+        return "a running worker tries again by itself (combine worker)"
+    failed = f", after {count(execution.tries, 'try', 'tries')}" if execution.tries else ""
+    when = f"{execution.next_try_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"a running worker tries again at {when}{failed} (combine worker)"
 
 
 def _after_completion(detail: ExecutionDetail, paths: Paths) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -111,11 +111,16 @@ class Recovery:
         *,
         every_s: float = RECOVER_EVERY_S,
         on_recovered: Callable[[tuple[str, ...]], None],
+        also: Callable[[], Awaitable[object]] | None = None,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
+        """``also``: what else is done in each pass. ``pause``: waits for so many seconds, or less."""
         self._database = database
         self._executor_id = executor_id
         self._queue = queue
         self._every_s = every_s
+        self._also = also
+        self._pause = pause
         self._on_recovered = on_recovered
         self._suspects: frozenset[str] = frozenset()
 
@@ -126,13 +131,15 @@ class Recovery:
                 await self._once()
             except Exception as error:  # noqa: BLE001 - whatever it is, this must go on
                 log.warning("looking for the work of stopped processes failed: %s", error)
-            await asyncio.sleep(self._every_s)
+            await self._pause(self._every_s)
 
     async def _once(self) -> None:
         returned = await self._database.transact(recover)
         if returned:
             self._on_recovered(returned)
         await self._sweep_own()
+        if self._also is not None:
+            await self._also()
 
     async def _sweep_own(self) -> None:
         """Rows claimed by this process that nothing here runs, seen twice: their dispatch was lost."""

@@ -21,6 +21,7 @@ from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
 from combine.storage.journal import Journal
+from combine.storage.outages import Outages
 from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import StepRow, Steps
@@ -227,6 +228,8 @@ class ExecutionService:
                         code="budget_needed",
                         hint=f"Say how much it may cost in all: combine resume {row.id} --budget USD",
                     )
+                if row.status == ExecutionStatus.WAITING_FOR_PROVIDER:
+                    await Outages(session).try_now(row.id, probe=True)
                 await Transitions(session).release_steps(row.id, row.status)
                 await self._go_on(session, row, ExecutionStatus(row.status))
             else:
@@ -259,7 +262,8 @@ class ExecutionService:
             return
         if budget_usd <= 0:
             raise Invalid("A budget is an amount above 0 USD.", code="budget_invalid")
-        for model in {default_model, *(step.model for step in workflow.steps if step.model)}:
+        named = {name for step in workflow.steps for name in (step.model, step.fallback_model) if name}
+        for model in {default_model, *named}:
             ref, _ = parse_model(model)
             if self._pricing.price(ref, Usage(input_tokens=1)).usd is None:
                 raise Invalid(
