@@ -163,6 +163,9 @@ _NEXT = {
 }
 
 
+_OTHER_MODEL = frozenset({f"{PROVIDER_PREFIX}model_not_found", f"{PROVIDER_PREFIX}permission_denied"})
+
+
 def next_step(detail: ExecutionDetail, paths: Paths) -> str:
     """The command to type next."""
     execution, name = detail.execution, short(detail.execution.id)
@@ -174,6 +177,11 @@ def next_step(detail: ExecutionDetail, paths: Paths) -> str:
         return f"{_next_try(execution)}; or at once, by hand: combine resume {name}"
     if execution.status in _NEXT:
         return _NEXT[execution.status].format(name=name)
+    if execution.reason_code in _OTHER_MODEL:
+        return (
+            f"mend what is named above, then combine resume {name}; with another model, as a begun execution keeps "
+            "its own: combine run BRIEF --model PROVIDER:MODEL"
+        )
     first = "mend what is named above, then " if (execution.reason_code or "").startswith(PROVIDER_PREFIX) else ""
     return f"{first}combine resume {name}  (what was finished is not done or paid again)"
 
