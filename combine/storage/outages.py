@@ -107,10 +107,7 @@ class Outages:
         If they wait already for a time to come, it joins them; else its failure was the next try, and that moves on
         for all of them. ``at_least_s``: what the provider itself has asked for.
         """
-        await self._connection.execute(
-            sa.text("SELECT pg_advisory_xact_lock(:key, hashtext(:waits_for))"),
-            {"key": _LOCK, "waits_for": waits_for},
-        )
+        await self._lock(waits_for)
         found = (await self._connection.execute(_SCHEDULE, {"waits_for": waits_for, "now": self._now})).one()
         ahead = found.next_try_at is not None and found.next_try_at > found.now
         tries = max(found.tries, 1) if ahead else found.tries + 1
@@ -123,11 +120,18 @@ class Outages:
 
     async def over(self, execution_id: UUID, waits_for: str) -> None:
         """A call has succeeded: everybody who waits is due, and whoever watches is told at commit."""
+        await self._lock(waits_for)
         waiting = await self._connection.execute(_OVER, {"id": execution_id, "waits_for": waits_for, "now": self._now})
         if waiting.rowcount:
             await self._connection.execute(
                 sa.text("SELECT pg_notify(:channel, :id)"), {"channel": CONTROL_CHANNEL, "id": str(NOBODY)}
             )
+
+    async def _lock(self, waits_for: str) -> None:
+        await self._connection.execute(
+            sa.text("SELECT pg_advisory_xact_lock(:key, hashtext(:waits_for))"),
+            {"key": _LOCK, "waits_for": waits_for},
+        )
 
     async def due(self, *, limit: int) -> tuple[Due, ...]:
         """Who may go on now, the oldest first."""
