@@ -82,7 +82,8 @@ def check_models(settings: Settings, model: str, workflow_id: str, warn: Report)
     """
     workflow = load_catalog(settings.workflows_dir).workflow(workflow_id)
     factory = ProviderFactory(llm_config(settings))
-    for name in dict.fromkeys(step.model or model for step in workflow.steps):
+    named = [name for step in workflow.steps for name in (step.model or model, step.fallback_model) if name]
+    for name in dict.fromkeys(named):
         ref, warning = parse_model(name)
         if warning is not None:
             warn(warning)

@@ -59,4 +59,6 @@ def _remarks(step: StepDefinition) -> list[str]:
         remarks.append("waits for acceptance")
     if step.model:
         remarks.append(step.model)
+    if step.fallback_model:
+        remarks.append(f"else {step.fallback_model}")
     return [", ".join(remarks)] if remarks else []

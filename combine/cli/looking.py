@@ -89,6 +89,10 @@ def _facts(detail: ExecutionDetail, now: datetime) -> Iterator[str]:
     yield f"Execution {execution.id}: {words(execution.status)}"
     if reason := reason_of(detail):
         yield reason
+    if execution.next_try_at is not None:
+        when = f"{execution.next_try_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        failed = count(execution.tries, "try", "tries")
+        yield f"Waits for {execution.waits_for or 'the provider'}: next try {when}, after {failed} in vain."
     if is_offline(detail):
         yield OFFLINE_BANNER
     yield ""

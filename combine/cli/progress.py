@@ -71,6 +71,8 @@ class ProgressState:
             "questions_asked": self._questions_asked,
             "document_saved": self._document_saved,
             "revision_started": self._revision_started,
+            "fallback_used": self._fallback_used,
+            "provider_tried_again": self._provider_tried_again,
         }
         self.running: dict[str, StepProgress] = {}
 
@@ -138,6 +140,14 @@ class ProgressState:
     def _revision_started(self, event: EventView) -> str:
         steps = ", ".join(step for step in event.data.get("steps", ()) if step != event.step_id)
         return f"sends back {steps} with {count(event.data.get('findings', 0), 'finding')}"
+
+    def _fallback_used(self, event: EventView) -> str:
+        data = event.data
+        return f"{data.get('model')} does not answer, asking {data.get('fallback_model')}: {data.get('reason') or ''}"
+
+    def _provider_tried_again(self, event: EventView) -> str:
+        name = event.data.get("provider") or "the provider"
+        return f"trying whether {name} works again" if event.data.get("probe") else f"{name} works again"
 
     def _other(self, event: EventView) -> str | None:
         if event.kind.startswith(("step_", "budget_")):

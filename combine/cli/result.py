@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from combine.cli.exit_codes import PROVIDER_PREFIX
 from combine.cli.wording import NO_MODEL, OFFLINE_BANNER, count, duration, quoted, short, usd, words
-from combine.services.views import ExecutionDetail, QuestionView
+from combine.services.views import ExecutionDetail, ExecutionView, QuestionView
 from combine.workflows.findings import FindingKind, Severity
 from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
 
@@ -178,22 +179,46 @@ _NEXT_AT_A_CAP = {
     "price_unknown": "declare the price (COMBINE_LLM_PRICES), then combine resume {name}; or add --allow-unpriced",
 }
 _NEXT_AT_ITS_OWN_CAP = "combine resume {name} --budget USD  (what it may cost in all)"
+_OTHER_MODEL = frozenset({f"{PROVIDER_PREFIX}model_not_found", f"{PROVIDER_PREFIX}permission_denied"})
 
 
 def next_step(detail: ExecutionDetail, paths: Paths) -> str:
     """The command to type next."""
     execution, name = detail.execution, short(detail.execution.id)
-    if execution.status is ExecutionStatus.COMPLETED:
-        return _after_completion(detail, paths)
-    if execution.status is ExecutionStatus.WAITING_FOR_ACCEPTANCE:
-        return _to_accept(detail)
-    if execution.status is ExecutionStatus.WAITING_FOR_BUDGET:
-        line = _NEXT_AT_A_CAP.get(execution.reason_code or "", _NEXT_AT_ITS_OWN_CAP)
-        return line.format(name=name, project=quoted(execution.project))
-    if execution.status in _NEXT:
-        return _NEXT[execution.status].format(name=name)
+    match execution.status:
+        case ExecutionStatus.COMPLETED:
+            line = _after_completion(detail, paths)
+        case ExecutionStatus.WAITING_FOR_ACCEPTANCE:
+            line = _to_accept(detail)
+        case ExecutionStatus.WAITING_FOR_BUDGET:
+            line = _NEXT_AT_A_CAP.get(execution.reason_code or "", _NEXT_AT_ITS_OWN_CAP)
+            line = line.format(name=name, project=quoted(execution.project))
+        case ExecutionStatus.WAITING_FOR_PROVIDER:
+            line = f"{_next_try(execution)}; or at once, by hand: combine resume {name}"
+        case status if status in _NEXT:
+            line = _NEXT[status].format(name=name)
+        case _:
+            line = _after_failure(execution, name)
+    return line
+
+
+def _after_failure(execution: ExecutionView, name: str) -> str:
+    if execution.reason_code in _OTHER_MODEL:
+        return (
+            f"mend what is named above, then combine resume {name}; with another model, as a begun execution keeps "
+            "its own: combine run BRIEF --model PROVIDER:MODEL"
+        )
     first = "mend what is named above, then " if (execution.reason_code or "").startswith(PROVIDER_PREFIX) else ""
     return f"{first}combine resume {name}  (what was finished is not done or paid again)"
+
+
+def _next_try(execution: ExecutionView) -> str:
+    """When a worker goes on; nothing else does by itself."""
+    if execution.next_try_at is None:
+        return "a running worker tries again by itself (combine worker)"
+    failed = f", after {count(execution.tries, 'try', 'tries')}" if execution.tries else ""
+    when = f"{execution.next_try_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"a running worker tries again at {when}{failed} (combine worker)"
 
 
 def _after_completion(detail: ExecutionDetail, paths: Paths) -> str:

@@ -20,6 +20,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig
 
 from combine.engine import dbos_private
 from combine.engine.heartbeat import Heartbeat
+from combine.engine.outages import release_all_due
 from combine.engine.recovery import SEGMENT_NAME, SHARED_QUEUE, Recovery, read_executors
 from combine.errors import DatabaseUnavailable, OwnershipLost
 from combine.execution.segment import SegmentRunner
@@ -27,7 +28,8 @@ from combine.storage.beat import BeatConnection
 from combine.storage.claim import Claim
 from combine.storage.database import Database, WriteSession
 from combine.storage.faults import mark_disconnects
-from combine.storage.listener import CONTROL_CHANNEL, EventListener
+from combine.storage.listener import CONTROL_CHANNEL, EventListener, Subscription
+from combine.storage.outages import NOBODY
 
 APP_NAME = "combine"
 APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
@@ -109,6 +111,8 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._recovery_task: asyncio.Task[None] | None = None
+        self._poked: Subscription | None = None
+        """Told when executions wait no longer for a provider."""
         self._begun = False
 
     async def start(self) -> None:
@@ -122,12 +126,17 @@ class Engine:
         self._register_segment()
         DBOS.listen_queues([self.queue])
         await self._database.transact(self._launch)
+        shared = self.queue == SHARED_QUEUE
+        self._poked = self._listener.subscribe(NOBODY, CONTROL_CHANNEL) if shared else None
         recovery = Recovery(
             self._database,
             self.executor_id,
             self.queue,
             enqueue=partial(self.enqueue, shared=True),
             on_recovered=lambda ids: log.info("took back segments of stopped processes: %s", ", ".join(ids)),
+            # A process with a queue of its own does only what its person has asked for.
+            also=self._release_waiting if shared else None,
+            pause=self._poked.wait if self._poked else asyncio.sleep,
         )
         self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")
 
@@ -153,6 +162,8 @@ class Engine:
         if self._recovery_task is not None:
             self._recovery_task.cancel()
             await asyncio.gather(self._recovery_task, return_exceptions=True)
+        if self._poked is not None:
+            self._poked.close()
         try:
             await self._forget_queue()
         finally:
@@ -185,6 +196,10 @@ class Engine:
             return Adoption.ADOPTED
         state = (await session.connection.execute(sa.text(dbos_private.SEGMENT_STATE), {"workflow_id": key})).first()
         return Adoption.BUSY if state is not None and state.status in {"PENDING", "ENQUEUED"} else Adoption.ENDED
+
+    async def _release_waiting(self) -> None:
+        if released := await release_all_due(self._database, self.enqueue):
+            log.info("let executions go on that waited for a provider: %d", released)
 
     def _config(self) -> DBOSConfig:
         return {

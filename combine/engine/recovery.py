@@ -148,12 +148,17 @@ class Recovery:
         enqueue: Enqueue,
         on_recovered: Callable[[tuple[str, ...]], None],
         lost_after_s: float = LOST_AFTER_S,
+        also: Callable[[], Awaitable[object]] | None = None,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
+        """``also``: what else is done in each pass. ``pause``: waits for so many seconds, or less."""
         self._database = database
         self._executor_id = executor_id
         self._queue = queue
         self._every_s = every_s
         self._enqueue = enqueue
+        self._also = also
+        self._pause = pause
         self._on_recovered = on_recovered
         self._lost_after_s = lost_after_s
         self._suspects: frozenset[str] = frozenset()
@@ -165,7 +170,7 @@ class Recovery:
                 await self._once()
             except Exception as error:  # noqa: BLE001 - whatever it is, this must go on
                 log.warning("looking for the work of stopped processes failed: %s", error)
-            await asyncio.sleep(self._every_s)
+            await self._pause(self._every_s)
 
     async def _once(self) -> None:
         if returned := await self._database.transact(recover):
@@ -175,6 +180,8 @@ class Recovery:
         ):
             log.warning("these executions had lost their place in the queue and have a new one: %s", ", ".join(lost))
         await self._sweep_own()
+        if self._also is not None:
+            await self._also()
 
     async def _sweep_own(self) -> None:
         """Rows claimed by this process that nothing here runs, seen twice: their dispatch was lost."""

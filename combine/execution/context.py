@@ -26,6 +26,8 @@ class StoredReply:
     stop_reason: str
     stop_detail: str | None
     model: str
+    """As the provider names it."""
+    asked: ModelRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class StepContext:
     project_id: UUID
     workflow: WorkflowDefinition
     model: ModelRef
+    """The one that is asked; what it does not answer, ``fallback`` may be asked."""
     brief: Brief
     brief_id: UUID
     ask: bool
@@ -71,6 +74,9 @@ class StepContext:
     revisions_done: int = 0
     """Automatic revisions of the whole execution so far."""
     stored: Mapping[int, StoredReply] = field(default_factory=dict)
+    fallback: ModelRef | None = None
+    tries_again: str | None = None
+    """The provider that this execution tries again, for all that wait for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from combine.errors import CombineError, LLMError
+from combine.errors import CombineError, LLMError, PermanentLLMError, TransientLLMError
 from combine.execution.context import (
     BudgetReached,
     DocumentSaved,
@@ -65,6 +65,8 @@ class _Progress:
     output_tokens: int = 0
     call_ids: tuple[UUID, ...] = ()
     prompt_sha256: str = ""
+    model: ModelRef = field(kw_only=True)
+    """The one that is asked, or has answered last."""
 
 
 class LLMStepExecutor:
@@ -90,6 +92,8 @@ class LLMStepExecutor:
         self._catalog = catalog
         self._pricing = pricing
         self._max_output_tokens = max_output_tokens
+        self._works_again: set[str] = set()
+        """Providers of which the others have been told."""
 
     async def execute(self, step: StepDefinition, context: StepContext) -> StepResult:
         """Ask or draft, check, remediate within the limit, save.
@@ -104,17 +108,19 @@ class LLMStepExecutor:
         while True:
             state.attempt += 1
             ask = step.allow_clarification and state.rounds < MAX_QUESTION_ROUNDS and state.draft is None
+            reply = context.stored.get(state.attempt)
+            if reply is not None:
+                state.model = reply.asked
             now = replace(
                 context,
+                model=state.model,
                 answers=state.answers,
                 own_answers=state.own_answers,
                 used_ids=_with_settled(context.used_ids, state.own_answers),
             )
-            prompt = self._prompts.build(self._prompt_input(step, now, state, ask=ask))
-            state.prompt_sha256 = prompt.sha256
-            reply = context.stored.get(state.attempt)
+            prompt = self._prompt(step, now, state, ask=ask)
             if reply is None:
-                reply = await self._call(step, now, state, prompt, envelope)
+                reply = await self._ask(step, now, state, prompt, envelope, ask=ask)
                 if reply is None:
                     return BudgetReached()
             state.call_ids += (reply.call_id,)
@@ -131,7 +137,7 @@ class LLMStepExecutor:
                 if not await self._settle(step, now, state, output):
                     return QuestionsAsked(len(output.questions))
             elif output.document is not None and (not output.findings or (context.accept_findings and output.savable)):
-                return await self._save(step, now, state, output.document)
+                return await self._save(step, replace(now, model=state.model), state, output.document)
             else:
                 last = state.remediations >= step.max_remediations
                 await self._journal.record_findings(
@@ -140,6 +146,11 @@ class LLMStepExecutor:
                 if last:
                     return LimitReached(output.findings)
                 _remediate(state, output, reply)
+
+    def _prompt(self, step: StepDefinition, context: StepContext, state: _Progress, *, ask: bool) -> RenderedPrompt:
+        prompt = self._prompts.build(self._prompt_input(step, context, state, ask=ask))
+        state.prompt_sha256 = prompt.sha256
+        return prompt
 
     def _prompt_input(self, step: StepDefinition, context: StepContext, state: _Progress, *, ask: bool) -> PromptInput:
         schema = self._catalog.schema(step.output)
@@ -179,6 +190,33 @@ class LLMStepExecutor:
 
     def _unused(self, context: StepContext) -> tuple[str, ...]:
         return unused_sentences(context.brief, [document.content for document in context.upstream])
+
+    async def _ask(
+        self,
+        step: StepDefinition,
+        context: StepContext,
+        state: _Progress,
+        prompt: RenderedPrompt,
+        envelope: dict[str, Any],
+        *,
+        ask: bool,
+    ) -> StoredReply | None:
+        """The step's model, and where it does not answer its fallback, which then stays for the rest of this run."""
+        fallback = context.fallback
+        try:
+            return await self._call(step, context, state, prompt, envelope)
+        except LLMError as error:
+            if fallback in {None, context.model} or not _may_be_replaced(error):
+                raise
+            assert fallback is not None  # None is in the set above
+            first = error
+        await self._journal.note_fallback(step, context, state.attempt, fallback, first)
+        state.model = fallback
+        other = replace(context, model=fallback)
+        try:
+            return await self._call(step, other, state, self._prompt(step, other, state, ask=ask), envelope)
+        except LLMError as second:
+            raise _worse(first, second, fallback) from second
 
     async def _call(
         self,
@@ -222,10 +260,16 @@ class LLMStepExecutor:
             async with self._telemetry.call(context.execution_id, step.step_id) as on_progress:
                 reply = await provider.complete(request, on_progress)
         except LLMError as error:
+            error.details = {**error.details, "provider": context.model.provider}
             await self._journal.close_call(self._failed(intent, context.model, error))
             raise
         await self._journal.close_call(self._replied(intent, context.model, reply))
-        return StoredReply(intent.id, intent.attempt, reply.text, reply.stop_reason.value, reply.detail, reply.model)
+        if context.model.provider == context.tries_again and context.tries_again not in self._works_again:
+            await self._journal.provider_works_again(context.execution_id, context.tries_again)
+            self._works_again.add(context.tries_again)
+        return StoredReply(
+            intent.id, intent.attempt, reply.text, reply.stop_reason.value, reply.detail, reply.model, context.model
+        )
 
     def _replied(self, intent: CallIntent, model: ModelRef, reply: LLMReply) -> CallReply:
         body = reply.text.encode("utf-8", "surrogatepass")
@@ -324,7 +368,23 @@ def _begin(step: StepDefinition, context: StepContext, default_tokens: int) -> _
         own_answers=context.own_answers,
         rounds=context.question_rounds,
         output_tokens=step.max_output_tokens or default_tokens,
+        model=context.model,
     )
+
+
+def _may_be_replaced(error: LLMError) -> bool:
+    """Whether another model may help: this one is out for now, or no longer there."""
+    return isinstance(error, TransientLLMError) or error.code == "model_not_found"
+
+
+def _worse(first: LLMError, second: LLMError, fallback: ModelRef) -> LLMError:
+    """What stops the step when neither has answered: what may pass counts, so that the step is tried again."""
+    chosen = first if isinstance(first, TransientLLMError) or isinstance(second, PermanentLLMError) else second
+    if chosen is first:
+        message = f"{first.message} The fallback {fallback} did not answer either: {second.message}"
+    else:
+        message = f"{second.message} That was the fallback {fallback}; before it: {first.message}"
+    return type(chosen)(message, code=chosen.code, hint=chosen.hint, details=chosen.details)
 
 
 def _remediate(state: _Progress, output: Output, reply: StoredReply) -> None:

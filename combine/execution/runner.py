@@ -17,6 +17,7 @@ from combine.execution.state import context_of, definition_of, runnable_steps, w
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
+from combine.llm.retry import asked_wait_s
 from combine.storage.database import Database
 from combine.storage.segment_state import SegmentState
 from combine.workflows.brief_json import brief_from_json
@@ -153,9 +154,15 @@ class _Work:
         try:
             result = task.result()
         except TransientLLMError as error:
-            await self._journal.stop_step(step_id, "waiting_for_provider", _reason(error), _code(error))
+            await self._journal.wait_for_provider(
+                step_id,
+                _reason(error),
+                _code(error),
+                provider=str(error.details.get("provider", "")),
+                at_least_s=asked_wait_s(error) or 0.0,
+            )
         except LLMError as error:
-            await self._journal.stop_step(step_id, "failed", _reason(error), _code(error))
+            await self._journal.fail_step(step_id, _reason(error), _code(error))
         else:
             if isinstance(result, DocumentSaved):
                 self._state = with_document(self._state, self._workflow.step(step_id), result)

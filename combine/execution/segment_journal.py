@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from combine.errors import OwnershipLost
 from combine.execution.segment import Segment
@@ -12,8 +13,9 @@ from combine.execution.state import runnable_steps
 from combine.storage.database import Database, WriteSession
 from combine.storage.documents import Documents
 from combine.storage.events import Events
-from combine.storage.executions import Executions
+from combine.storage.executions import ExecutionRow, Executions
 from combine.storage.journal import Journal
+from combine.storage.outages import Outages
 from combine.storage.segment_state import SegmentState, read_segment_state
 from combine.storage.steps import StepRow, Steps
 from combine.storage.transitions import Transitions
@@ -74,19 +76,41 @@ class SegmentJournal:
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def stop_step(self, step_id: str, status: str, reason: str, code: str) -> None:
-        """A step that the provider has stopped."""
+    async def fail_step(self, step_id: str, reason: str, code: str) -> None:
+        """A step that the provider has refused."""
 
         async def work(session: WriteSession) -> None:
             await self.segment.claim.hold(session)
-            await Steps(session).update(
-                self.segment.execution_id, step_id, status=status, reason=reason, reason_code=code
-            )
-            await Events(session).append(
-                self.segment.execution_id, f"step_{status}", step_id, {"reason": reason, "code": code}
-            )
+            await self._stop_step(session, step_id, StepStatus.FAILED, {"reason": reason, "code": code})
 
         await self.database.transact(work, give_up_after=None)
+
+    async def wait_for_provider(
+        self, step_id: str, reason: str, code: str, *, provider: str, at_least_s: float
+    ) -> None:
+        """A step that the provider has stopped for a while; it is tried again for all who wait for that provider.
+
+        ``at_least_s``: the wait that the provider has asked for, in seconds.
+        """
+
+        async def work(session: WriteSession) -> None:
+            await self.segment.claim.hold(session)
+            await Executions(session).lock(self.segment.execution_id)
+            next_try = await Outages(session).join(self.segment.execution_id, provider, at_least_s=at_least_s)
+            said = {"reason": reason, "code": code, "provider": provider}
+            data = {**said, "next_try_at": next_try.at.isoformat(), "tries": next_try.tries}
+            await self._stop_step(session, step_id, StepStatus.WAITING_FOR_PROVIDER, data)
+
+        await self.database.transact(work, give_up_after=None)
+
+    async def _stop_step(
+        self, session: WriteSession, step_id: str, status: StepStatus, data: Mapping[str, Any]
+    ) -> None:
+        execution_id = self.segment.execution_id
+        await Steps(session).update(
+            execution_id, step_id, status=status.value, reason=data["reason"], reason_code=data["code"]
+        )
+        await Events(session).append(execution_id, f"step_{status.value}", step_id, data)
 
     async def fail(self, reason: str, code: str) -> None:
         """The execution ends with a reason; it can be resumed."""
@@ -127,18 +151,26 @@ class SegmentJournal:
                 await self.segment.enqueue_next(session)
                 await Transitions(session).finish(self.segment.execution_id, ExecutionStatus.QUEUED.value)
                 return Ending.OVER
-            await self._rest(session, steps)
+            await self._rest(session, execution, steps)
             return Ending.OVER
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def _rest(self, session: WriteSession, steps: tuple[StepRow, ...]) -> None:
-        execution_id = self.segment.execution_id
+    async def _rest(self, session: WriteSession, execution: ExecutionRow, steps: tuple[StepRow, ...]) -> None:
+        execution_id = execution.id
         transitions = Transitions(session)
         for resting in _RESTING:
             step = next((step for step in steps if step.status == resting), None)
             if step is not None:
-                await transitions.finish(execution_id, resting.value, reason=step.reason, reason_code=step.reason_code)
+                data = _next_try(execution) if resting is StepStatus.WAITING_FOR_PROVIDER else None
+                await transitions.finish(
+                    execution_id, resting.value, reason=step.reason, reason_code=step.reason_code, data=data
+                )
                 return
         await Documents(session).activate_execution_versions(execution_id)
         await transitions.finish(execution_id, ExecutionStatus.COMPLETED.value)
+
+
+def _next_try(execution: ExecutionRow) -> dict[str, Any]:
+    at = execution.next_try_at
+    return {"provider": execution.waits_for, "next_try_at": at and at.isoformat(), "tries": execution.tries}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from combine.execution.context import DocumentSaved, StepContext, StoredReply
-from combine.llm.models import parse_model
+from combine.llm.models import ModelRef, parse_model
 from combine.llm.protocol import StopReason
 from combine.storage.segment_state import (
     DocumentFacts,
@@ -119,6 +119,8 @@ def context_of(
         accept_findings=facts.accepted,
         revisions_done=state.execution.revision,
         stored=_stored(state.replies, facts),
+        fallback=None if step.fallback_model is None else parse_model(step.fallback_model)[0],
+        tries_again=state.execution.waits_for,
     )
 
 
@@ -152,7 +154,13 @@ def _stored(replies: tuple[ReplyFacts, ...], facts: StepFacts) -> dict[int, Stor
     """By attempt; of two replies for one attempt (a takeover and its zombie) the first one stands."""
     return {
         reply.attempt: StoredReply(
-            reply.call_id, reply.attempt, reply.text, reply.stop_reason, reply.stop_detail, reply.model
+            reply.call_id,
+            reply.attempt,
+            reply.text,
+            reply.stop_reason,
+            reply.stop_detail,
+            reply.model,
+            ModelRef(reply.provider, reply.model_asked),
         )
         for reply in replies
         if reply.step_id == facts.step_id and reply.revision == facts.revision and reply.attempt > facts.attempt

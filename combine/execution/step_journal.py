@@ -6,18 +6,22 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID
 
+from combine.errors import LLMError
 from combine.execution.budgets import CODES, PRICE_UNKNOWN, no_price, no_room
 from combine.execution.clarification import settle
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
+from combine.llm.models import ModelRef
 from combine.storage.caps import Caps
 from combine.storage.database import Database, WriteSession
 from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.findings import Findings
 from combine.storage.journal import CallIntent, CallReply, Journal, NewVersion
+from combine.storage.outages import Outages
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.storage.transitions import Transitions
@@ -102,6 +106,33 @@ class StepJournal:
         except asyncio.CancelledError:
             await storing  # a second cancel ends this wait, too
             raise
+
+    async def note_fallback(
+        self, step: StepDefinition, context: StepContext, attempt: int, fallback: ModelRef, error: LLMError
+    ) -> None:
+        """Say that another model is asked than the step's own, and why."""
+        data = {
+            "attempt": attempt,
+            "model": str(context.model),
+            "fallback_model": str(fallback),
+            "reason": error.message,
+            "code": f"provider.{error.code}",
+        }
+
+        async def work(session: WriteSession) -> None:
+            await self.segment.claim.hold(session)
+            await Events(session).append(context.execution_id, "fallback_used", step.step_id, data)
+
+        await self.database.transact(work, give_up_after=None)
+
+    async def provider_works_again(self, execution_id: UUID, provider: str) -> None:
+        """The first call after an outage has succeeded: whoever waits for that provider may go on."""
+
+        async def work(session: WriteSession) -> None:
+            await self.segment.claim.hold(session)
+            await Outages(session).over(execution_id, provider)
+
+        await self.database.transact(work, give_up_after=None)
 
     async def record_findings(
         self,

@@ -158,13 +158,19 @@ def usage_of(error: LLMError) -> Usage:
     return usage if isinstance(usage, Usage) else Usage()
 
 
+def asked_wait_s(error: LLMError) -> float | None:
+    """The wait in seconds that the provider has asked for (Retry-After); None if it named none."""
+    asked = error.details.get("retry_after_s")
+    return float(asked) if isinstance(asked, int | float) else None
+
+
 def _account(error: LLMError, attempts: int, spent: Usage) -> None:
     error.details["attempts"] = attempts
     error.details["usage"] = spent
 
 
 def _asks_for_too_long(error: TransientLLMError, policy: RetryPolicy) -> TransientLLMError | None:
-    asked = _asked_wait(error)
+    asked = asked_wait_s(error)
     if asked is None or asked <= policy.retry_after_cap_s:
         return None
     return TransientLLMError(
@@ -179,13 +185,8 @@ def _wait(error: TransientLLMError, attempts: int, policy: RetryPolicy, timing: 
     """Seconds until the next attempt: the provider's figure, or an exponential backoff, whichever is longer."""
     backoff = min(policy.max_delay_s, policy.base_delay_s * 2.0 ** (attempts - 1))
     # Everybody who was turned away got the same Retry-After; up to a tenth on top spreads them.
-    asked = (_asked_wait(error) or 0.0) * (1 + 0.1 * timing.random())
+    asked = (asked_wait_s(error) or 0.0) * (1 + 0.1 * timing.random())
     return max(asked, backoff * (0.5 + 0.5 * timing.random()))
-
-
-def _asked_wait(error: TransientLLMError) -> float | None:
-    asked = error.details.get("retry_after_s")
-    return float(asked) if isinstance(asked, int | float) else None
 
 
 def _request_characters(request: LLMRequest) -> int:

@@ -23,6 +23,7 @@ from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
 from combine.storage.journal import Journal
+from combine.storage.outages import Outages
 from combine.storage.projects import ProjectRow, Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import StepRow, Steps
@@ -245,6 +246,8 @@ class ExecutionService:
                         code="budget_needed",
                         hint=f"Say how much it may cost in all: combine resume {row.id} --budget USD",
                     )
+                if row.status == ExecutionStatus.WAITING_FOR_PROVIDER:
+                    await Outages(session).try_now(row.id, probe=True)
                 await Transitions(session).release_steps(row.id, row.status)
                 await self._go_on(session, row, ExecutionStatus(row.status))
             else:
@@ -287,7 +290,9 @@ class ExecutionService:
 
     def _unpriced(self, default_model: str, workflow: WorkflowDefinition) -> tuple[ModelRef, ...]:
         """The models of a workflow whose price nobody knows."""
-        refs = dict.fromkeys(parse_model(step.model or default_model)[0] for step in workflow.steps)
+        names = [step.model or default_model for step in workflow.steps]
+        names += [step.fallback_model for step in workflow.steps if step.fallback_model]
+        refs = dict.fromkeys(parse_model(name)[0] for name in names)
         return tuple(ref for ref in refs if self._pricing.price(ref, Usage(input_tokens=1)).usd is None)
 
     def _refuse_under_a_cap(

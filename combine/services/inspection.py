@@ -141,6 +141,7 @@ def document_view(row: DocumentInfo, project: str) -> DocumentView:
 
 
 def _execution(row: ExecutionRow, project: str, cost_usd: Decimal | None) -> ExecutionView:
+    waits = row.status == ExecutionStatus.WAITING_FOR_PROVIDER
     return ExecutionView(
         id=row.id,
         project=project,
@@ -155,6 +156,9 @@ def _execution(row: ExecutionRow, project: str, cost_usd: Decimal | None) -> Exe
         created_at=row.created_at,
         updated_at=row.updated_at,
         finished_at=row.finished_at,
+        waits_for=row.waits_for if waits else None,
+        next_try_at=row.next_try_at if waits else None,
+        tries=row.tries if waits else 0,
     )
 
 

@@ -128,6 +128,11 @@ class ExecutionView:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    waits_for: str | None = None
+    """The provider that is out; this and the next two only while it waits for one."""
+    next_try_at: datetime | None = None
+    tries: int = 0
+    """Failed in a row, over all executions that wait for the same provider."""
 
 
 @dataclass(frozen=True, slots=True)

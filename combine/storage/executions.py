@@ -53,6 +53,9 @@ class ExecutionRow:
     status: str
     reason: str | None
     reason_code: str | None
+    waits_for: str | None
+    next_try_at: datetime | None
+    tries: int
     round: int
     seq: int
     revision: int

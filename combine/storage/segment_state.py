@@ -27,6 +27,8 @@ class ExecutionFacts:
     ask: bool
     given_answers: Mapping[str, str]
     revision: int
+    waits_for: str | None
+    """The provider that this segment tries again, for all executions that wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class ReplyFacts:
     stop_reason: str
     stop_detail: str | None
     model: str
+    provider: str
+    model_asked: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ _DOCUMENT = "jsonb_build_object('id', d.id, 'type', d.type, 'version', d.version
 
 _STATE = sa.text(f"""
 SELECT e.id, e.project_id, e.status, e.round, e.definition, e.brief_id, b.content AS brief, e.model, e.ask,
-  e.given_answers, e.revision,
+  e.given_answers, e.revision, e.waits_for,
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
       'step_id', s.step_id, 'status', s.status, 'revision', s.revision, 'attempt', s.attempt,
       'question_rounds', s.question_rounds, 'document_id', s.document_id, 'accepted', s.accepted,
@@ -157,7 +161,7 @@ FROM given WHERE id ~ '^[A-Z]+-[0-9]{1,9}$' GROUP BY 1, 2
 
 _REPLIES = sa.text("""
 SELECT c.id, c.step_id, c.revision, c.attempt, b.body, c.stop_reason, c.stop_detail,
-       coalesce(c.model_answered, c.model) AS model
+       coalesce(c.model_answered, c.model) AS model, c.provider, c.model AS model_asked
 FROM llm_calls c JOIN blobs b ON b.sha256 = c.reply_sha256
 WHERE c.execution_id = :execution_id AND c.state = 'replied'
 ORDER BY c.finished_at DESC
@@ -187,6 +191,7 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
             row.ask,
             row.given_answers,
             row.revision,
+            row.waits_for,
         ),
         steps=tuple(_step(value) for value in row.steps),
         questions=tuple(QuestionFacts(**value) for value in row.questions),
@@ -203,6 +208,8 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
                 reply.stop_reason,
                 reply.stop_detail,
                 reply.model,
+                reply.provider,
+                reply.model_asked,
             )
             for reply in replies
         ),

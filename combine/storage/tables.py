@@ -78,6 +78,9 @@ executions = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, comment="why it waits or failed, for a person"),
     sa.Column("reason_code", sa.Text),
+    sa.Column("waits_for", sa.Text, comment="the provider that is out, or was when a probe was released"),
+    sa.Column("next_try_at", _time, comment="when the provider is tried again; null in a probe"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0", comment="failed in a row; 0: it works again"),
     sa.Column("round", sa.Integer, nullable=False, server_default="1", comment="number of the current segment"),
     sa.Column("seq", sa.BigInteger, nullable=False, server_default="0", comment="number of the last event"),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
@@ -94,6 +97,7 @@ executions = sa.Table(
     sa.Column("finished_at", _time),
     sa.Index("ix_executions_project_id_created_at", "project_id", "created_at"),
     sa.Index("ix_executions_status", "status"),
+    sa.Index("ix_executions_waits_for", "waits_for", postgresql_where=sa.text("waits_for IS NOT NULL")),
 )
 
 steps = sa.Table(

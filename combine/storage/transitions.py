@@ -5,6 +5,7 @@ releasing steps that waited.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -35,12 +36,18 @@ class Transitions:
         return result.rowcount == 1
 
     async def finish(
-        self, execution_id: UUID, status: str, *, reason: str | None = None, reason_code: str | None = None
+        self,
+        execution_id: UUID,
+        status: str,
+        *,
+        reason: str | None = None,
+        reason_code: str | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
-        """Set the execution's status, with its event."""
+        """Set the execution's status, with its event; ``data``: what the event says beyond the reason."""
         await Executions(self._session).set_status(execution_id, status, reason=reason, reason_code=reason_code)
         await Events(self._session).append(
-            execution_id, f"execution_{status}", data={"reason": reason, "reason_code": reason_code}
+            execution_id, f"execution_{status}", data={"reason": reason, "reason_code": reason_code, **(data or {})}
         )
 
     async def requeue(self, execution_id: UUID) -> int:

@@ -55,6 +55,7 @@ def _step_from_json(given: dict[str, Any]) -> StepDefinition:
         # JSON Schema counts 2.0 as an integer; a definition holds real ints.
         max_remediations=int(given.get("max_remediations", DEFAULT_MAX_REMEDIATIONS)),
         max_output_tokens=None if tokens is None else int(tokens),
+        fallback_model=given.get("fallback_model"),
     )
 
 
@@ -71,6 +72,8 @@ def _step_to_json(step: StepDefinition) -> dict[str, Any]:
     }
     if step.model is not None:
         written["model"] = step.model
+    if step.fallback_model is not None:
+        written["fallback_model"] = step.fallback_model
     if step.max_output_tokens is not None:
         written["max_output_tokens"] = step.max_output_tokens
     return written

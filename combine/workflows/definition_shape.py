@@ -81,6 +81,8 @@ def _sentence(error: ValidationError) -> str:
         return f"{_shown(value)} is not {_TYPES.get(rule, rule)}; write {_TYPES.get(rule, rule)} here."
     if error.validator == "pattern" and rule == "\\S":
         return "This text is empty; write at least one word."
+    if error.validator == "pattern" and error.json_path.endswith(".fallback_model"):
+        return f"{_shown(value)} is no model; write PROVIDER:MODEL, for example anthropic:claude-sonnet-5-5."
     sentence = _SENTENCES.get(str(error.validator), "{message}.")
     return sentence.format(shown=_shown(value), rule=rule, count=count, message=error.message)
 

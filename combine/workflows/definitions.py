@@ -27,6 +27,8 @@ class StepDefinition:
     requires_acceptance: bool = False
     max_remediations: int = DEFAULT_MAX_REMEDIATIONS
     max_output_tokens: int | None = None
+    fallback_model: str | None = None
+    """``PROVIDER:MODEL`` to ask where the step's model does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 import asyncio
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
 import bakery
 import pytest
-from house import HandSegment, House
+from house import HandSegment, House, ProviderByName, WithFallback
 
 from combine.errors import PermanentLLMError, TransientLLMError
 from combine.execution.telemetry import Telemetry
@@ -39,6 +40,7 @@ async def test_the_page_names_every_kind_with_its_data(house):
         asks_and_completes,
         mends_revises_and_asks_a_person,
         provider_trouble,
+        fallback,
         gate,
         money,
         unpriced,
@@ -78,8 +80,18 @@ async def provider_trouble(house):
     house.says(bakery.script(requirements_doc=[TransientLLMError("Down."), PermanentLLMError("No.")]))
     execution = await house.start(**ANSWERED, project="troubled")
     assert (await house.run()).status == "waiting_for_provider"
-    await house.service.resume(execution)
+    assert await house.release_due(datetime.now(UTC) + timedelta(hours=1)) == 1
     assert (await house.run()).status == "failed"
+    await house.service.resume(execution)
+    return execution
+
+
+async def fallback(house):
+    plain, house.catalog = house.catalog, WithFallback(house.catalog, "openai:spare")
+    house.llm = ProviderByName({"openai": bakery.script(), "scripted": TransientLLMError("Down.")})
+    execution = await house.start(**ANSWERED, project="replaced")
+    assert (await house.run()).status == "completed"
+    house.catalog = plain
     return execution
 
 

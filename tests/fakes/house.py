@@ -10,6 +10,7 @@ from uuid import UUID
 import bakery
 
 from combine.engine.engine import Adoption
+from combine.engine.outages import release_due
 from combine.execution.runner import ExecutionRunner
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
@@ -26,6 +27,7 @@ from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.workflows.brief import split_brief
 from combine.workflows.catalog import Catalog
+from combine.workflows.definition_json import definition_from_json, definition_to_json
 
 
 @dataclass
@@ -62,6 +64,33 @@ class Requests:
     async def complete(self, request, on_progress=None):
         self.seen.append(request)
         return await self.script.complete(request, on_progress)
+
+
+class ProviderByName:
+    """Several providers, each with a script of its own; what each was asked is in its ``seen``."""
+
+    def __init__(self, scripts):
+        self.of = {name: Requests(script) for name, script in scripts.items()}
+
+    def provider(self, ref):
+        return self.of[ref.provider]
+
+
+@dataclass
+class WithFallback:
+    """The catalog, with a fallback model in every step."""
+
+    catalog: Catalog
+    model: str
+
+    def __getattr__(self, name):
+        return getattr(self.catalog, name)
+
+    def workflow(self, workflow_id):
+        raw = definition_to_json(self.catalog.workflow(workflow_id))
+        for step in raw["steps"]:
+            step["fallback_model"] = self.model
+        return definition_from_json(raw)
 
 
 @dataclass
@@ -101,6 +130,10 @@ class House:
 
     def says(self, script: Mapping[str, Any] | Any) -> None:
         self.llm = Requests(script)
+
+    async def release_due(self, now) -> int:
+        """What a worker does now and then with executions that wait for a provider."""
+        return await self.database.transact(lambda session: release_due(session, self.enqueue, now=now))
 
     async def start(self, **changes) -> str:
         given = {
@@ -152,6 +185,10 @@ class House:
         async with self.database.read() as session:
             rows = await Documents(session).list(execution_id=UUID(str(execution_id)))
         return sorted((row.type, row.version, row.status) for row in rows)
+
+    async def documents(self, execution_id):
+        async with self.database.read() as session:
+            return await Documents(session).list(execution_id=UUID(str(execution_id)))
 
     async def content(self, execution_id, type_):
         """The content of the newest version of that type."""

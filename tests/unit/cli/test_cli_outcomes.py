@@ -161,6 +161,21 @@ def test_only_what_code_has_found_is_told_with_its_path():
     assert "plan $.findings[4]: Told" in mechanical
 
 
+def test_a_provider_that_is_out_is_told_with_its_next_try():
+    waiting = detail("waiting_for_provider")
+    waiting = replace(waiting, execution=replace(waiting.execution, next_try_at=NOW, tries=2))
+    assert next_step(waiting, {}) == (
+        "a running worker tries again at 2027-01-01 00:00:00 UTC, after 2 tries (combine worker); "
+        "or at once, by hand: combine resume 01234567"
+    )
+    assert "a running worker tries again by itself" in next_step(detail("waiting_for_provider"), {})
+
+
+def test_an_execution_whose_model_is_gone_can_only_begin_anew():
+    assert "combine run BRIEF --model" in next_step(detail("failed", reason_code="provider.model_not_found"), {})
+    assert "--model" not in next_step(detail("failed", reason_code="provider.api_key_rejected"), {})
+
+
 def test_the_cost_says_what_is_not_certain():
     assert (
         cost_in_words(detail("completed", [call(provider="offline")], Decimal(0)))
@@ -183,6 +198,14 @@ def test_events_become_lines():
         ("call_progress", "draft", {"waiting_s": 5, "reason": "busy"}, "draft: trying again in 5.0 s: busy"),
         ("call_progress", "draft", {"waiting_s": 5, "reason": "busy"}, None),
         ("call_finished", "draft", spent, None),
+        (
+            "fallback_used",
+            "draft",
+            {"model": "openai:m", "fallback_model": "openai:n", "reason": "Busy."},
+            "draft: openai:m does not answer, asking openai:n: Busy.",
+        ),
+        ("provider_tried_again", None, {"provider": "openai", "probe": True}, "trying whether openai works again"),
+        ("provider_tried_again", None, {"provider": "openai", "probe": False}, "openai works again"),
         (
             "findings_found",
             "draft",

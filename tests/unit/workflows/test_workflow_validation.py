@@ -58,6 +58,7 @@ def test_every_key_comes_back_from_the_stored_form():
     raw = sound() | {"description": "d", "max_revisions": 3}
     raw["steps"][0] |= {
         "model": "openai:x",
+        "fallback_model": "anthropic:y",
         "allow_clarification": False,
         "requires_acceptance": True,
         "max_remediations": 0,
@@ -99,6 +100,9 @@ def changed(path: list[str | int], value: object) -> dict[str, object]:
         (["steps", 0, "gate"], "x", [("schema", "$.steps[0].gate")]),
         (["steps", 0, "no way"], "x", [("schema", "$.steps[0]['no way']")]),
         (["steps", 0, "max_remediations"], "2", [("schema", "$.steps[0].max_remediations")]),
+        (["steps", 0, "fallback_model"], "gpt-5", [("schema", "$.steps[0].fallback_model")]),
+        (["steps", 0, "fallback_model"], "openai: ", [("schema", "$.steps[0].fallback_model")]),
+        (["steps", 0, "fallback_model"], "openai:x\n", [("schema", "$.steps[0].fallback_model")]),
         (["steps", 1, "inputs"], ["alpha", "alpha"], [("schema", "$.steps[1].inputs")]),
         (["steps", 0, "outputs"], ["alpha", "gamma"], [("one_output", "$.steps[0].outputs")]),
         (["steps", 1, "step_id"], "first", [("duplicate_step", "$.steps[1].step_id")]),
@@ -180,6 +184,11 @@ def test_close_names_are_suggested():
     assert "'PM'" in message_of(changed(["steps", 0, "role"], "PMM"), "unknown_role")
     wrong_key = changed(["steps", 0, "requires_acceptence"], True)
     assert "'requires_acceptance'" in message_of(wrong_key, "schema")
+
+
+def test_a_fallback_model_is_written_with_its_provider():
+    message = message_of(changed(["steps", 0, "fallback_model"], "gpt-5"), "schema")
+    assert "write PROVIDER:MODEL" in message
 
 
 def test_the_mend_names_the_file_to_write():

@@ -106,6 +106,21 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True, comment="why it waits or failed, for a person"),
         sa.Column("reason_code", sa.Text(), nullable=True),
+        sa.Column(
+            "waits_for",
+            sa.Text(),
+            nullable=True,
+            comment="the provider that is out, or was when a probe was released",
+        ),
+        sa.Column(
+            "next_try_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when the provider is tried again; null in a probe",
+        ),
+        sa.Column(
+            "tries", sa.Integer(), server_default="0", nullable=False, comment="failed in a row; 0: it works again"
+        ),
         sa.Column("round", sa.Integer(), server_default="1", nullable=False, comment="number of the current segment"),
         sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False, comment="number of the last event"),
         sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
@@ -134,6 +149,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_executions_project_id_created_at", "executions", ["project_id", "created_at"], unique=False)
     op.create_index("ix_executions_status", "executions", ["status"], unique=False)
+    op.create_index(
+        "ix_executions_waits_for",
+        "executions",
+        ["waits_for"],
+        unique=False,
+        postgresql_where=sa.text("waits_for IS NOT NULL"),
+    )
     op.create_table(
         "decisions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),

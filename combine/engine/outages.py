@@ -1,0 +1,55 @@
+"""Lets executions that wait for a provider go on: one to see whether it works again, then all of them.
+
+This room knows no provider. Executions that wait for the same thing carry the same text; when it is tried again and
+what came of it stands in their rows (``storage/outages.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from combine.storage.database import Database, WriteSession
+from combine.storage.events import Events
+from combine.storage.executions import Executions
+from combine.storage.outages import Outages
+from combine.storage.transitions import Transitions
+
+WAITING = "waiting_for_provider"
+AT_A_TIME = 100
+_LOCK = 7_261_003  # one process releases at a time
+
+Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
+
+
+async def release_due(session: WriteSession, enqueue: Enqueue, *, now: datetime | None = None) -> int:
+    """Release who may go on, at most ``AT_A_TIME``; how many. Nothing while another process does the same."""
+    locked = await session.connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LOCK})
+    if not locked.scalar_one():
+        return 0
+    outages, transitions = Outages(session, now=now), Transitions(session)
+    released = 0
+    for due in await outages.due(limit=AT_A_TIME):
+        if (await Executions(session).lock(due.execution_id)).status != WAITING:
+            continue  # a person was quicker
+        await outages.try_now(due.execution_id, probe=due.probe)
+        await transitions.release_steps(due.execution_id, WAITING)
+        await enqueue(session, due.execution_id, await transitions.requeue(due.execution_id))
+        await Events(session).append(
+            due.execution_id, "provider_tried_again", data={"provider": due.waits_for, "probe": due.probe}
+        )
+        released += 1
+    return released
+
+
+async def release_all_due(database: Database, enqueue: Enqueue) -> int:
+    """The same until nobody is left who may go on; how many."""
+    total = 0
+    while True:
+        released = await database.transact(lambda session: release_due(session, enqueue))
+        total += released
+        if released < AT_A_TIME:
+            return total
