@@ -15,6 +15,7 @@ from combine.storage.database import Database
 from combine.storage.journal import Journal
 from combine.storage.projects import Projects
 from combine.storage.tables import daily_spending, executions, llm_calls, projects
+from combine.workflows.brief import split_brief
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 PRICED = Pricing({"scripted": ModelPrice(Decimal(100), Decimal(1000))})
@@ -86,7 +87,8 @@ async def test_twenty_executions_together_never_pass_one_cap(database_url, catal
         house.daily_budget_usd = cap
         watched = Watched(house, cap, daily_spending)
     for n in range(20):
-        await house.start(**ANSWERED, project="bakery" if kind == "project" else f"bakery {n}")
+        brief = split_brief(f"{bakery.BRIEF}\nWe are bakery number {n}.\n")  # the script keeps its place by brief
+        await house.start(**ANSWERED, brief=brief, project="bakery" if kind == "project" else f"bakery {n}")
     house.llm = watched
     segments = [HandSegment(house, *queued) for queued in house.queue]
     await asyncio.wait_for(asyncio.gather(*(house.runner.run(segment) for segment in segments)), 120)
