@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -229,10 +230,13 @@ class Engine:
     async def _register_queue_if_possible(self, session: WriteSession) -> None:
         """Register before launch: DBOS looks for queues at launch and then once a second.
 
-        On an empty database DBOS has made no table yet; then the first look comes a second later.
+        On an empty database DBOS has made no table yet, and where its first launch was killed not every column; then
+        the first look comes a second later.
         """
         there = await session.connection.execute(sa.text("SELECT to_regclass('dbos.queues')"))
-        if there.scalar_one_or_none() is not None:
+        if there.scalar_one_or_none() is None:
+            return
+        with suppress(sa.exc.ProgrammingError):  # it goes on with its migrations at launch
             await self._client.register_queue_async(
                 self.queue, worker_concurrency=self._concurrency, polling_interval_sec=self._poll_s
             )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -196,6 +197,7 @@ def run_worker(wish: Wish) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.alarm(1200 if wish.stay else 60)
     os.dup2(2, 1)
+    logging.disable(logging.WARNING)  # DBOS says much about a database that is away
     os.environ.update(wish.environment)
     os.environ["COMBINE_DATABASE_URL"] = wish.url
     trap = Trap(wish)

@@ -81,9 +81,10 @@ def test_a_worker_frozen_beyond_its_lease_and_thawed(workers, counting, database
     wish = Wish(database_url, markers, environment_of(counting), stay=True)
     prepare(workers, wish)
     first = workers.fork(wish)
-    wait_until(lambda: replies(database_url) >= 12, 60)
+    wait_until(lambda: counting.received.total() >= 3 * len(markers), 60)
     os.kill(first, signal.SIGSTOP)
-    in_flight = sum(counting.received.values()) - replies(database_url)
+    in_flight = counting.received.total() - replies(database_url)
+    assert in_flight
     second = workers.fork(wish)
     wait_until(lambda: not under_way(database_url), 90)
     os.kill(first, signal.SIGCONT)
@@ -104,7 +105,7 @@ def test_the_database_stopped_hard_three_times(workers, counting, server, capsys
     prepare(workers, wish)
     pids = [workers.fork(wish) for _ in range(2)]
     for outage in range(3):
-        wait_until(lambda least=50 * (outage + 1): sum(counting.received.values()) >= least, 90)
+        wait_until(lambda least=50 * (outage + 1): counting.received.total() >= least, 90)
         server.crash()
         time.sleep(4)  # the calls end meanwhile; their replies wait for the database
         server.start()

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from dbos import _migration
 from test_engine import engine_on, enqueue, state_of, until
 
 from combine.engine import dbos_private
@@ -135,3 +136,27 @@ async def test_a_segment_whose_failure_could_not_be_written_is_tried_again(datab
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)
     assert runs == [1, 1]
+
+
+def make_half_of_the_tables(url: str) -> None:
+    """As DBOS does, up to the first of its migrations that makes the table of queues."""
+    all_of_them, engine = _migration.get_dbos_migrations, sa.create_engine(url)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_migration, "get_dbos_migrations", lambda *given: all_of_them(*given)[:21])
+        _migration.ensure_dbos_schema(engine, "dbos")
+        _migration.run_dbos_migrations(engine, "dbos", use_listen_notify=True)
+    assert "queues" in sa.inspect(engine).get_table_names("dbos")
+    engine.dispose()
+
+
+async def test_a_start_goes_on_where_a_killed_one_has_left_the_tables(database):
+    """DBOS makes its tables in more than a hundred commits at its first launch."""
+    await asyncio.to_thread(make_half_of_the_tables, database.url)
+    done = asyncio.Event()
+
+    async def runner(_):
+        done.set()
+
+    async with engine_on(database, runner) as started:
+        await enqueue(database, started, uuid4())
+        await asyncio.wait_for(done.wait(), 20)
