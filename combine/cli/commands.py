@@ -110,19 +110,38 @@ def resume(
         str | None,
         typer.Option("--guidance", metavar="TEXT", help="What try-again is to do differently.", show_default=False),
     ] = None,
+    from_step: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STEP",
+            help="Start a new execution that takes over what stands before this step.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="PROVIDER:MODEL", help="Another model; only with --from.", show_default=False),
+    ] = None,
     budget: Budget = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Go on with an execution that has stopped.
 
-    What was finished is not done or paid again.
+    What was finished is not done or paid again. With --from a new execution of the same brief and answers takes over
+    what that step does not change, and runs it and what follows anew.
     """
     from combine.cli.run import Output, resume
     from combine.cli.runtime import execute
     from combine.workflows.statuses import DecisionAction
 
     action = None if decision is None else DecisionAction[decision.name]
+    if from_step is not None or model is not None:
+        from combine.cli.forking import fork
+
+        beside = [name for name, value in (("--decision", decision), ("--guidance", guidance)) if value is not None]
+        execute(fork(execution, from_step, model, budget, Output(out, as_json), beside=beside))
     execute(resume(execution, action, guidance, budget, Output(out, as_json)))
 
 

@@ -128,6 +128,8 @@ class ExecutionView:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    forked_from: UUID | None = None
+    """The execution whose steps it took over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class ExecutionDetail:
     execution: ExecutionView
     steps: tuple[StepView, ...]
     documents: tuple[DocumentView, ...]
-    """Every version this execution has made, those sent back included."""
+    """Every version this execution has made or taken over, those sent back included."""
     questions: tuple[QuestionView, ...]
     findings: tuple[FindingView, ...]
     calls: tuple[CallView, ...]

@@ -35,6 +35,7 @@ class NewExecution:
     ask: bool = True
     given_answers: Mapping[str, Any] = field(default_factory=dict)
     budget_usd: Decimal | None = None
+    forked_from: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ExecutionRow:
     revision: int
     ask: bool
     given_answers: Mapping[str, Any]
+    forked_from: UUID | None
     budget_usd: Decimal | None
     reserved_usd: Decimal
     spent_usd: Decimal

@@ -15,6 +15,7 @@ from combine.errors import PermanentLLMError, TransientLLMError
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import Progress
+from combine.services.forks import ForkExecution
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.statuses import DecisionAction
@@ -35,7 +36,15 @@ def house(database):
 
 async def test_the_page_names_every_kind_with_its_data(house):
     seen = set()
-    for scenario in (asks_and_completes, mends_revises_and_asks_a_person, provider_trouble, gate, money, cancelled):
+    for scenario in (
+        asks_and_completes,
+        mends_revises_and_asks_a_person,
+        provider_trouble,
+        gate,
+        money,
+        cancelled,
+        forked,
+    ):
         execution = await scenario(house)
         seen |= {(event.kind, frozenset(event.data)) for event in await house.events(execution)}
     assert seen == set(documented().items())
@@ -108,6 +117,10 @@ async def money(house):
     assert (await house.run()).status == "waiting_for_budget"
     house.pricing = pricing
     return execution
+
+
+async def forked(house):
+    return str(await house.service.fork(await cancelled(house), ForkExecution("review")))
 
 
 async def cancelled(house):
