@@ -6,6 +6,7 @@ What a command does is imported when it is called, so that `combine --help` load
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -188,6 +189,38 @@ def watch(execution: Execution, *, as_json: Json = False) -> None:
     execute(watch(execution, json=as_json))
 
 
+def record(
+    execution: Execution,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to; compressed if the name ends with .gz.")],
+    as_json: Json = False,
+) -> None:
+    """Write an execution to a file that can be replayed.
+
+    Brief, workflow, questions, prompts, replies, documents and events are in it; keys and addresses are not.
+    """
+    from combine.cli.replaying import record
+    from combine.cli.runtime import execute
+
+    execute(record(execution, out, json=as_json))
+
+
+def replay(
+    what: Annotated[str, typer.Argument(metavar="ID|FILE", help="An execution's id, or a recording.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Rebuild all documents from the stored replies.
+
+    Asks no provider and writes nothing. Exit code 0 if every document is the same byte for byte, 1 if not; then it
+    says where, and why. A file needs no database.
+    """
+    from combine.cli.replaying import replay
+    from combine.cli.runtime import execute
+
+    execute(replay(what, json=as_json))
+
+
 def costs(
     *,
     by: Annotated[Grouping, typer.Option("--by", help="What to add up.")] = Grouping.DAY,
@@ -228,7 +261,7 @@ def doctor(*, as_json: Json = False) -> None:
 
 def register(app: typer.Typer) -> None:
     """Make the commands known."""
-    for command in (run, answer, accept, reject, resume, cancel, list_, show, watch):
+    for command in (run, answer, accept, reject, resume, cancel, list_, show, watch, record, replay):
         app.command(command.__name__.rstrip("_"))(command)
 
 
