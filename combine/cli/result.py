@@ -156,7 +156,9 @@ _NEXT = {
         "combine resume {name} --decision accept-anyway, or --decision try-again --guidance TEXT, or --decision cancel"
     ),
     ExecutionStatus.WAITING_FOR_BUDGET: "combine resume {name} --budget USD  (what it may cost in all)",
-    ExecutionStatus.CANCELLED: "combine run BRIEF  (a cancelled execution cannot go on)",
+    ExecutionStatus.CANCELLED: (
+        "combine resume {name} --from STEP  (a new execution that takes over what stands before that step)"
+    ),
     ExecutionStatus.QUEUED: "combine resume {name}, or combine watch {name} if another process works on it",
     ExecutionStatus.RUNNING: "combine watch {name}; if nothing works on it any more: combine resume {name}",
 }
