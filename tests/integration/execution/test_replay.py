@@ -1,6 +1,7 @@
 """Replays: every way an execution can go comes out of its stored replies again, byte for byte, and nothing is asked."""
 
 import copy
+import gzip
 import json
 from dataclasses import replace
 
@@ -8,13 +9,14 @@ import bakery
 import pytest
 import sqlalchemy as sa
 
-from combine.errors import PermanentLLMError, TransientLLMError
+from combine.errors import Invalid, PermanentLLMError, TransientLLMError
 from combine.execution.recording import read_recording_file, write_recording
 from combine.llm.protocol import StopReason
 from combine.llm.scripted import ScriptedReply
 from combine.services.forks import ForkExecution
 from combine.services.replay import ReplayService, replay_recording
 from combine.workflows.catalog import load_catalog
+from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.statuses import DecisionAction
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
@@ -129,6 +131,63 @@ async def forked(house):
     return fork
 
 
+class SideBySide:
+    """The catalog with a review that does not read the architecture, so that both run at once."""
+
+    def __init__(self, catalog):
+        self.catalog = catalog
+
+    def __getattr__(self, name):
+        return getattr(self.catalog, name)
+
+    def workflow(self, workflow_id):
+        raw = definition_to_json(self.catalog.workflow(workflow_id))
+        raw["steps"][3]["inputs"] = ["project-discovery", "requirements-doc"]
+        return definition_from_json(raw)
+
+
+def review_of_two(review):
+    review["document_reviews"] = [r for r in review["document_reviews"] if r["document_type"] != "architecture-doc"]
+    return bakery.reply(review)
+
+
+async def side_by_side(house):
+    house.catalog = SideBySide(house.catalog)
+    reviews = [review_of_two(bakery.rejecting_review()), review_of_two(bakery.document("strategy-review"))]
+    house.says(bakery.script(strategy_review=reviews))
+    execution = await plain(house)
+    assert (await house.row(execution)).status == "completed"
+    return execution
+
+
+async def fork_beside(house):
+    source = await side_by_side(house)
+    house.says(bakery.script(strategy_review=[review_of_two(bakery.document("strategy-review"))]))
+    fork = str(await house.service.fork(source, ForkExecution("review")))
+    await house.run()
+    assert {request.schema_name for request in house.llm.seen} == {"strategy-review"}
+    return fork
+
+
+async def sent_back_at_a_gate(house):
+    house.catalog = Gated(house.catalog)
+    execution = await plain(house)
+    await house.service.reject(execution, "Say who bakes.")
+    await house.run()
+    await house.service.accept(execution)
+    await house.run()
+    return execution
+
+
+class Gated(SideBySide):
+    """The catalog with a gate after the first step."""
+
+    def workflow(self, workflow_id):
+        raw = definition_to_json(self.catalog.workflow(workflow_id))
+        raw["steps"][0]["requires_acceptance"] = True
+        return definition_from_json(raw)
+
+
 WAYS = (
     plain,
     answered_by_a_person,
@@ -142,6 +201,9 @@ WAYS = (
     resumed_after_trouble,
     second_in_its_project,
     forked,
+    side_by_side,
+    fork_beside,
+    sent_back_at_a_gate,
 )
 
 
@@ -252,3 +314,15 @@ async def test_what_differs_is_named_with_its_reason(house, replays, change, typ
     assert other.type == type_
     assert path is None or [one.path for one in other.differences] == [path]
     assert any(reason in one for one in other.reasons), other.reasons
+
+
+def test_a_file_that_was_cut_off_is_no_recording():
+    whole = gzip.compress(b'{"format": "combine-recording", "version": 1}' * 100)
+    with pytest.raises(Invalid, match="cut off"):
+        read_recording_file(whole[: len(whole) - 20], "FILE")
+
+
+async def test_a_recording_that_contradicts_itself_is_refused(house, replays):
+    recording = await replays.record(await plain(house))
+    with pytest.raises(Invalid, match="contradicts itself"):
+        await replay_recording(replace(recording, workflow={}), house.catalog)
