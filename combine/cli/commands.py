@@ -6,6 +6,7 @@ What a command does is imported when it is called, so that `combine --help` load
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -116,6 +117,19 @@ def resume(
         str | None,
         typer.Option("--guidance", metavar="TEXT", help="What try-again is to do differently.", show_default=False),
     ] = None,
+    from_step: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STEP",
+            help="Start a new execution that takes over what stands before this step.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="PROVIDER:MODEL", help="Another model; only with --from.", show_default=False),
+    ] = None,
     budget: Budget = None,
     allow_unpriced: AllowUnpriced = False,
     out: Out = None,
@@ -123,7 +137,8 @@ def resume(
 ) -> None:
     """Go on with an execution that has stopped.
 
-    What was finished is not done or paid again.
+    What was finished is not done or paid again. With --from a new execution of the same brief and answers takes over
+    what that step does not change, and runs it and what follows anew.
     """
     from combine.cli.run import Output, resume
     from combine.cli.runtime import execute
@@ -131,6 +146,11 @@ def resume(
 
     action = None if decision is None else DecisionAction[decision.name]
     output = Output(out, as_json)
+    if from_step is not None or model is not None:
+        from combine.cli.forking import fork
+
+        beside = [name for name, value in (("--decision", decision), ("--guidance", guidance)) if value is not None]
+        execute(fork(execution, from_step, model, budget, output, beside=beside, allow_unpriced=allow_unpriced))
     execute(resume(execution, action, guidance, budget, output, allow_unpriced=allow_unpriced))
 
 
@@ -177,6 +197,38 @@ def watch(execution: Execution, *, as_json: Json = False) -> None:
     execute(watch(execution, json=as_json))
 
 
+def record(
+    execution: Execution,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to; compressed if the name ends with .gz.")],
+    as_json: Json = False,
+) -> None:
+    """Write an execution to a file that can be replayed.
+
+    Brief, workflow, questions, prompts, replies, documents and events are in it; keys and addresses are not.
+    """
+    from combine.cli.replaying import record
+    from combine.cli.runtime import execute
+
+    execute(record(execution, out, json=as_json))
+
+
+def replay(
+    what: Annotated[str, typer.Argument(metavar="ID|FILE", help="An execution's id, or a recording.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Rebuild all documents from the stored replies.
+
+    Asks no provider and writes nothing. Exit code 0 if every document is the same byte for byte, 1 if not; then it
+    says where, and why. A file needs no database.
+    """
+    from combine.cli.replaying import replay
+    from combine.cli.runtime import execute
+
+    execute(replay(what, json=as_json))
+
+
 def costs(
     *,
     by: Annotated[Grouping, typer.Option("--by", help="What to add up.")] = Grouping.DAY,
@@ -217,7 +269,7 @@ def doctor(*, as_json: Json = False) -> None:
 
 def register(app: typer.Typer) -> None:
     """Make the commands known."""
-    for command in (run, answer, accept, reject, resume, cancel, list_, show, watch):
+    for command in (run, answer, accept, reject, resume, cancel, list_, show, watch, record, replay):
         app.command(command.__name__.rstrip("_"))(command)
 
 

@@ -25,17 +25,18 @@ async def write_documents(documents: DocumentService, detail: ExecutionDetail, f
 def write_export(export: DocumentExport, folder: Path, formats: tuple[str, ...]) -> list[Path]:
     """The asked forms (``json``, ``md``) of one document in ``folder``, replacing files of that name."""
     texts = {"json": export.json_text, "md": export.markdown}
-    return [_write(folder / f"{export.document.type}.{form}", texts[form]) for form in formats]
+    return [write_bytes(folder / f"{export.document.type}.{form}", texts[form].encode()) for form in formats]
 
 
-def _write(path: Path, text: str) -> Path:
+def write_bytes(path: Path, data: bytes) -> Path:
+    """One file, replacing what has its name. Raises Invalid if it cannot be written."""
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise _unwritable(path, error) from None
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)  # noqa: PTH101 - mkstemp makes files that only their owner may read

@@ -98,6 +98,8 @@ def _facts(detail: ExecutionDetail, now: datetime) -> Iterator[str]:
     yield ""
     yield f"Project   {execution.project}"
     yield f"Workflow  {execution.workflow_id}, model {execution.model}"
+    if execution.forked_from is not None:
+        yield f"Fork of   {execution.forked_from}"
     yield (
         f"Begun     {execution.created_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {age(execution.created_at, now)} ago; "
         f"{duration(detail.duration_s)} of work"

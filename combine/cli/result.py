@@ -167,7 +167,9 @@ _NEXT = {
     ExecutionStatus.WAITING_FOR_DECISION: (
         "combine resume {name} --decision accept-anyway, or --decision try-again --guidance TEXT, or --decision cancel"
     ),
-    ExecutionStatus.CANCELLED: "combine run BRIEF  (a cancelled execution cannot go on)",
+    ExecutionStatus.CANCELLED: (
+        "combine resume {name} --from STEP  (a new execution that takes over what stands before that step)"
+    ),
     ExecutionStatus.QUEUED: "combine resume {name}, or combine watch {name} if another process works on it",
     ExecutionStatus.RUNNING: "combine watch {name}; if nothing works on it any more: combine resume {name}",
 }

@@ -22,8 +22,7 @@ from combine.execution.context import (
     StoredReply,
 )
 from combine.execution.output_parser import Output, OutputParser
-from combine.execution.step_journal import StepJournal
-from combine.execution.telemetry import Telemetry
+from combine.execution.step_records import CallTelemetry, StepRecords
 from combine.llm.models import ModelRef
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Usage
@@ -77,8 +76,8 @@ class LLMStepExecutor:
         llm_provider: Providers,
         prompt_builder: PromptBuilder,
         output_parser: OutputParser,
-        telemetry: Telemetry,
-        document_repo: StepJournal,
+        telemetry: CallTelemetry,
+        document_repo: StepRecords,
         *,
         catalog: Catalog,
         pricing: Pricing,

@@ -16,6 +16,7 @@ from combine.execution.step_journal import NO_VALID_DOCUMENT, REMEDIATIONS_USED_
 from combine.llm.models import ModelRef, parse_model
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
+from combine.services.forks import ForkExecution, answers_for, check_fork, store_fork
 from combine.storage.caps import CapKind
 from combine.storage.database import Database, WriteSession
 from combine.storage.decisions import Decisions
@@ -254,6 +255,47 @@ class ExecutionService:
                 raise _cannot_resume(row)
             await Events(session).append(row.id, "resumed")
             return row.id
+
+        return await self._database.transact(work)
+
+    async def fork(self, execution: str, command: ForkExecution) -> UUID:
+        """Start a new execution that takes over what stands before one step, and enqueue it; its id.
+
+        Same project, brief, workflow and answers. Raises Conflict while the execution is at work, NotFound for an
+        unknown step, Invalid as ``start`` does.
+        """
+        fork_id = uuid4()
+
+        async def work(session: WriteSession) -> UUID:
+            source = await _lock(session, execution)
+            workflow = check_fork(source, command.from_step)
+            model, _ = parse_model(command.model or source.model)
+            budget_usd = source.budget_usd if command.budget_usd is None else command.budget_usd
+            _check_budget(budget_usd)
+            unpriced = self._unpriced(str(model), workflow)
+            allowed = command.allow_unpriced or source.allow_unpriced
+            if unpriced and not allowed:
+                self._refuse_under_a_cap(unpriced, budget_usd, await Projects(session).get(source.project_id))
+            new = NewExecution(
+                id=fork_id,
+                project_id=source.project_id,
+                workflow_id=source.workflow_id,
+                workflow_version=source.workflow_version,
+                definition=source.definition,
+                brief_id=source.brief_id,
+                model=str(model),
+                ask=source.ask,
+                given_answers=await answers_for(session, source),
+                budget_usd=budget_usd,
+                allow_unpriced=allowed,
+                forked_from=source.id,
+            )
+            await store_fork(session, source, workflow, new, command.from_step)
+            if allowed:
+                await _say_unpriced(session, fork_id, unpriced)
+            await self._engine.enqueue(session, fork_id, 1)
+            await Events(session).append(fork_id, "execution_queued", data={"workflow": source.workflow_id})
+            return fork_id
 
         return await self._database.transact(work)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -114,11 +114,14 @@ async def _detail(session: ReadSession, row: ExecutionRow) -> ExecutionDetail:
 
 
 async def _documents(
-    session: ReadSession, row: ExecutionRow, project: str, steps: Iterable[StepRow]
+    session: ReadSession, row: ExecutionRow, project: str, steps: Sequence[StepRow]
 ) -> tuple[DocumentView, ...]:
-    """All versions this execution has made, in the order of its steps, the newest of each step last."""
+    """All versions this execution has made or taken over, in the order of its steps, the newest of each step last."""
     place = {step.step_id: step.position for step in steps}
     made = await Documents(session).list(execution_id=row.id)
+    here = {one.id for one in made}
+    taken_over = [step.document_id for step in steps if step.document_id is not None and step.document_id not in here]
+    made += await Documents(session).infos(taken_over)
     ordered = sorted(made, key=lambda one: (place.get(one.step_id or "", len(place)), one.version))
     return tuple(document_view(one, project) for one in ordered)
 
@@ -150,6 +153,7 @@ def _execution(row: ExecutionRow, project: str, cost_usd: Decimal | None) -> Exe
         reason=row.reason,
         reason_code=row.reason_code,
         model=row.model,
+        forked_from=row.forked_from,
         budget_usd=row.budget_usd,
         spent_usd=row.spent_usd,
         cost_usd=cost_usd,

@@ -133,6 +133,8 @@ class ExecutionView:
     next_try_at: datetime | None = None
     tries: int = 0
     """Failed in a row, over all executions that wait for the same provider."""
+    forked_from: UUID | None = None
+    """The execution whose steps it took over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class ExecutionDetail:
     execution: ExecutionView
     steps: tuple[StepView, ...]
     documents: tuple[DocumentView, ...]
-    """Every version this execution has made, those sent back included."""
+    """Every version this execution has made or taken over, those sent back included."""
     questions: tuple[QuestionView, ...]
     findings: tuple[FindingView, ...]
     calls: tuple[CallView, ...]

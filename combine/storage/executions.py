@@ -37,6 +37,7 @@ class NewExecution:
     budget_usd: Decimal | None = None
     allow_unpriced: bool = False
     """Calls whose price is unknown may leave although a cap applies."""
+    forked_from: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class ExecutionRow:
     revision: int
     ask: bool
     given_answers: Mapping[str, Any]
+    forked_from: UUID | None
     budget_usd: Decimal | None
     allow_unpriced: bool
     reserved_usd: Decimal

@@ -216,7 +216,8 @@ WITH claim AS ({{claim}}), step AS (
   FROM step
   RETURNING version
 ), replaced AS (
-  UPDATE documents SET status = 'superseded' WHERE id = :replaces AND EXISTS (SELECT 1 FROM document)
+  UPDATE documents SET status = 'superseded' WHERE id = :replaces AND execution_id = :execution_id
+    AND EXISTS (SELECT 1 FROM document)
 ), execution AS (
   UPDATE executions SET seq = seq + 1, updated_at = clock_timestamp()
   WHERE id = :execution_id AND EXISTS (SELECT 1 FROM document) RETURNING seq

@@ -86,6 +86,7 @@ executions = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
     sa.Column("ask", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: decide for me"),
     sa.Column("given_answers", JSONB, nullable=False, server_default="{}"),
+    sa.Column("forked_from", UUID(as_uuid=True), sa.ForeignKey("executions.id"), comment="whose steps it took over"),
     sa.Column("budget_usd", _usd),
     sa.Column(
         "allow_unpriced", sa.Boolean, nullable=False, server_default=sa.false(), comment="calls no cap can count"

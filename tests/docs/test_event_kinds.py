@@ -16,6 +16,7 @@ from combine.errors import PermanentLLMError, TransientLLMError
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import Progress
+from combine.services.forks import ForkExecution
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.statuses import DecisionAction
@@ -45,6 +46,7 @@ async def test_the_page_names_every_kind_with_its_data(house):
         money,
         unpriced,
         cancelled,
+        forked,
     ):
         execution = await scenario(house)
         seen |= {(event.kind, frozenset(event.data)) for event in await house.events(execution)}
@@ -134,6 +136,10 @@ async def unpriced(house):
     execution = await house.start(project="unpriced", model="openai:nobody-knows", allow_unpriced=True)
     house.queue.clear()
     return execution
+
+
+async def forked(house):
+    return str(await house.service.fork(await cancelled(house), ForkExecution("review")))
 
 
 async def cancelled(house):

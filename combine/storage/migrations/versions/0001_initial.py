@@ -126,6 +126,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("ask", sa.Boolean(), server_default=sa.text("true"), nullable=False, comment="false: decide for me"),
         sa.Column("given_answers", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("forked_from", sa.UUID(), nullable=True, comment="whose steps it took over"),
         sa.Column("budget_usd", sa.Numeric(precision=14, scale=6), nullable=True),
         sa.Column(
             "allow_unpriced",
@@ -144,6 +145,7 @@ def upgrade() -> None:
         ),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["brief_id"], ["documents.id"], name=op.f("fk_executions_brief_id")),
+        sa.ForeignKeyConstraint(["forked_from"], ["executions.id"], name=op.f("fk_executions_forked_from")),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_executions_project_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_executions")),
     )

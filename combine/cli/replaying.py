@@ -1,0 +1,122 @@
+"""``combine record`` and ``combine replay``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from combine.bootstrap import open_reading
+from combine.cli.exit_codes import ExitCode
+from combine.cli.files import write_bytes
+from combine.cli.looking import as_json
+from combine.cli.runtime import prepare, put, say
+from combine.cli.wording import count, short
+from combine.errors import Conflict, Invalid
+from combine.execution.recording import Recording, read_recording_file, write_recording
+from combine.execution.replay import PromptDifference, ReplayedDocument, ReplayReport
+from combine.services.replay import ReplayService, replay_recording
+from combine.settings import Settings
+from combine.workflows.catalog import load_catalog
+
+_ENDINGS = (".json", ".gz")
+
+
+async def record(execution: str, out: Path, *, json: bool) -> int:
+    """One execution as one file."""
+    settings = prepare()
+    async with open_reading(settings, say) as reading:
+        recording = await ReplayService(reading.database, reading.catalog).record(execution)
+    data = write_recording(recording, compress=out.suffix == ".gz")
+    _refuse_secrets(write_recording(recording, compress=False), settings)
+    write_bytes(out, data)
+    facts = _facts(recording, out, len(data))
+    put(as_json(facts) if json else _recorded(facts))
+    return ExitCode.COMPLETED
+
+
+def _facts(recording: Recording, out: Path, size: int) -> dict[str, Any]:
+    return {
+        "execution_id": recording.execution_id,
+        "status": recording.status,
+        "file": str(out),
+        "bytes": size,
+        "documents": len(recording.documents),
+        "calls": len(recording.calls),
+        "version": recording.version,
+    }
+
+
+def _recorded(facts: dict[str, Any]) -> str:
+    made = f"{count(facts['documents'], 'document')}, {count(facts['calls'], 'call')}, {facts['bytes']:,} bytes"
+    return f"Recorded {short(facts['execution_id'])} in {facts['file']}: {made}\nNext: combine replay {facts['file']}"
+
+
+def _refuse_secrets(data: bytes, settings: Settings) -> None:
+    """A key that somebody has put into a brief, say, does not leave with it."""
+    secrets = (settings.anthropic_api_key, settings.openai_api_key, settings.database_url)
+    values = [one.get_secret_value() for one in secrets if one is not None]
+    if any(value.encode() in data for value in values if value):
+        raise Conflict(
+            "A key or the database's address from the settings stands in this execution; it is not written to a file.",
+            code="recording_has_secret",
+            hint="Take it out of the brief or the answers and run it again; consider the key as given away.",
+        )
+
+
+async def replay(what: str, *, json: bool) -> int:
+    """Rebuild the documents of an execution, or of a recording in a file, and compare."""
+    settings = prepare()
+    if _names_a_file(what):
+        recording = read_recording_file(_read(Path(what)), what)
+        report = await replay_recording(recording, load_catalog(settings.workflows_dir))
+    else:
+        async with open_reading(settings, say) as reading:
+            report = await ReplayService(reading.database, reading.catalog).replay(what)
+    put(as_json(asdict(report)) if json else "\n".join(_page(report)))
+    return ExitCode.COMPLETED if report.identical else ExitCode.OTHER
+
+
+def _names_a_file(what: str) -> bool:
+    return what.endswith(_ENDINGS) or Path(what).is_file()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = f"{path} cannot be read: {error.strerror or error}."
+        raise Invalid(reason, code="file_unreadable", hint="`combine record ID --out FILE` writes one.") from None
+
+
+def _page(report: ReplayReport) -> Iterator[str]:
+    same = sum(one.identical for one in report.documents)
+    verdict = "Identical" if report.identical else "Different"
+    yield (
+        f"{verdict}: {same} of {count(len(report.documents), 'document')} rebuilt byte for byte "
+        f"from {count(report.replies, 'stored reply', 'stored replies')} (execution {short(report.execution_id)})"
+    )
+    for one in report.documents:
+        yield from _document(one)
+    for place in report.other_questions:
+        yield f"  Other questions came out in step {place}."
+    rendered = report.prompts - len(report.other_prompts)
+    yield f"Prompts   {rendered} of {report.prompts} render to the same bytes"
+    for other in report.other_prompts:
+        yield from _prompt(other)
+
+
+def _document(one: ReplayedDocument) -> Iterator[str]:
+    mark = "same" if one.identical else "DIFFERENT"
+    yield f"  {one.type} {one.version}  {mark}  {one.stored_sha256[:12]}"
+    for difference in one.differences:
+        yield f"      {difference.path}: stored {difference.stored}, rebuilt {difference.rebuilt}"
+    for reason in one.reasons:
+        yield f"      why: {reason}"
+
+
+def _prompt(one: PromptDifference) -> Iterator[str]:
+    yield f"  {one.step_id}, revision {one.revision}, attempt {one.attempt}: other {', '.join(one.parts) or 'text'}"
+    for reason in one.reasons:
+        yield f"      why: {reason}"

@@ -1,0 +1,317 @@
+"""Replaying a recorded execution: the same parsing, merging and checks over the stored replies, and no provider."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from combine.errors import CombineError, LLMError
+from combine.execution.context import DocumentSaved, LimitReached, QuestionsAsked, StepContext
+from combine.execution.llm_step_executor import LLMStepExecutor
+from combine.execution.output_parser import OutputParser
+from combine.execution.recording import RecordedCall, RecordedDocument, Recording
+from combine.execution.replay_parts import NoProvider, NoTelemetry, RecordEnds, ReplayJournal, WatchedPrompts
+from combine.execution.replay_state import Past
+from combine.execution.state import ASSUMPTIONS_PER_STEP, context_of
+from combine.llm.pricing import Pricing
+from combine.workflows.brief_json import brief_from_json
+from combine.workflows.catalog import Catalog
+from combine.workflows.definition_json import definition_from_json
+from combine.workflows.definitions import StepDefinition
+from combine.workflows.ordering import canonical_json, content_sha256
+from combine.workflows.prompts import RenderedPrompt, read_prompt
+from combine.workflows.statuses import CallState
+
+MAX_DIFFERENCES = 20
+"""Told for one document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where the rebuilt document is another."""
+
+    path: str
+    stored: str
+    rebuilt: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedDocument:
+    """One stored version and what came of its replies."""
+
+    id: UUID
+    type: str
+    version: int
+    step_id: str
+    revision: int
+    stored_sha256: str
+    rebuilt_sha256: str | None
+    """None: no document came out."""
+    identical: bool
+    differences: tuple[Difference, ...]
+    reasons: tuple[str, ...]
+    """Why it is, or may be, another."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptDifference:
+    """One request that would be another today."""
+
+    step_id: str
+    revision: int
+    attempt: int
+    parts: tuple[str, ...]
+    """``system``, ``prefix``, ``task``."""
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """What came of a replay."""
+
+    execution_id: UUID
+    identical: bool
+    """Every document is, byte for byte, and every step asked the same questions."""
+    documents: tuple[ReplayedDocument, ...]
+    replies: int
+    """Stored replies that were read."""
+    prompts: int
+    """Requests that were rendered again."""
+    other_prompts: tuple[PromptDifference, ...]
+    other_questions: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Revision:
+    """One revision of one step, as it is replayed."""
+
+    step: StepDefinition
+    number: int
+    calls: Sequence[RecordedCall]
+    attempt: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+
+class Replay:
+    """Replays one recording against one catalog. Writes nothing, asks nobody."""
+
+    def __init__(self, recording: Recording, catalog: Catalog) -> None:
+        self._recording = recording
+        self._catalog = catalog
+        self._workflow = definition_from_json(recording.workflow)
+        self._brief = brief_from_json(recording.brief)
+        self._past = Past(recording, self._workflow)
+        self._journal = ReplayJournal(recording)
+        self._prompts: int = 0
+        self._other_prompts: list[PromptDifference] = []
+
+    async def run(self) -> ReplayReport:
+        """Every step in every revision, in the order in which they were begun."""
+        documents = [
+            document
+            for revision in self._revisions()
+            if (document := await self._replay(revision, self._stored(revision))) is not None
+        ]
+        return ReplayReport(
+            execution_id=self._recording.execution_id,
+            identical=all(one.identical for one in documents) and not self._journal.other_questions,
+            documents=tuple(documents),
+            replies=sum(call.reply is not None for call in self._recording.calls),
+            prompts=self._prompts,
+            other_prompts=tuple(self._other_prompts),
+            other_questions=tuple(self._journal.other_questions),
+        )
+
+    def _revisions(self) -> Iterator[_Revision]:
+        groups: dict[tuple[str, int], list[RecordedCall]] = {}
+        for call in sorted(self._recording.calls, key=lambda call: call.started_at):
+            groups.setdefault((call.step_id, call.revision), []).append(call)
+        for (step_id, number), calls in groups.items():
+            yield _Revision(self._workflow.step(step_id), number, calls)
+
+    def _stored(self, revision: _Revision) -> RecordedDocument | None:
+        key = (self._recording.execution_id, revision.step.step_id, revision.number)
+        return next((d for d in self._recording.documents if (d.execution_id, d.step_id, d.revision) == key), None)
+
+    async def _replay(self, revision: _Revision, stored: RecordedDocument | None) -> ReplayedDocument | None:
+        self._journal.version = None
+        revision.reasons += _broken_replies(revision.calls)
+        try:
+            await self._to_its_document(revision, stored)
+        except RecordEnds as end:
+            revision.reasons.append(f"The record ends before the document: {end}.")
+        except CombineError as error:  # the catalog here lacks what the step needs
+            revision.reasons.append(error.message)
+        return None if stored is None else self._compared(revision, stored)
+
+    async def _to_its_document(self, revision: _Revision, stored: RecordedDocument | None) -> None:
+        """Run the step from pause to pause, as it was run."""
+        while (call := _next(revision)) is not None:
+            try:
+                result = await self._execute(revision, call.started_at, call)
+            except LLMError as refusal:
+                if not _refused(revision):
+                    raise
+                revision.reasons.append(refusal.message)
+                continue
+            if isinstance(result, DocumentSaved):
+                return
+            if isinstance(result, LimitReached):
+                if stored is not None and stored.attempt is not None:  # a person took it, findings and all
+                    revision.attempt = stored.attempt - 1
+                    await self._execute(revision, stored.created_at, call, accepted=True)
+                return
+            if not isinstance(result, QuestionsAsked):
+                return
+            revision.attempt = self._journal.asked_at
+
+    async def _execute(
+        self, revision: _Revision, at: datetime, call: RecordedCall, *, accepted: bool = False
+    ) -> object:
+        context = self._context(revision, at, call, accepted=accepted)
+        prompts = WatchedPrompts(self._catalog)
+        executor = LLMStepExecutor(
+            NoProvider(),
+            prompts,
+            OutputParser(),
+            NoTelemetry(),
+            self._journal,
+            catalog=self._catalog,
+            pricing=Pricing({}),
+            max_output_tokens=1,
+        )
+        try:
+            return await executor.execute(revision.step, context)
+        finally:
+            if not accepted:
+                self._compare_prompts(revision, prompts.built)
+
+    def _context(self, revision: _Revision, at: datetime, call: RecordedCall, *, accepted: bool) -> StepContext:
+        shown = call.prompt
+        state = self._past.state(
+            revision.step,
+            revision.number,
+            revision.attempt,
+            at,
+            accepted=accepted,
+            shown=None if shown is None else shown.prefix,
+        )
+        alone = context_of(state, self._workflow, self._brief, revision.step)
+        if shown is None:
+            return alone
+        # How many steps were drafting beside it stands nowhere but in the numbers that its prompt gave out.
+        first = read_prompt(shown.prefix, shown.task).next_ids.get("ASM", 1)
+        beside = max(0, first - 1 - alone.used_ids.get("ASM", 0)) // ASSUMPTIONS_PER_STEP
+        return context_of(state, self._workflow, self._brief, revision.step, beside=beside)
+
+    def _compare_prompts(self, revision: _Revision, built: Sequence[RenderedPrompt]) -> None:
+        for attempt, prompt in enumerate(built, revision.attempt + 1):
+            asked = [call for call in revision.calls if call.attempt == attempt]
+            if not asked:
+                continue
+            self._prompts += 1
+            if any(call.prompt_sha256 == prompt.sha256 for call in asked):
+                continue
+            parts = _other_parts(asked[-1], prompt)
+            key = (revision.step.step_id, revision.number, attempt)
+            self._other_prompts.append(PromptDifference(*key, parts, self._other_assets(revision)))
+
+    def _other_assets(self, revision: _Revision) -> tuple[str, ...]:
+        """Files of prompts and schemas that are not what they were."""
+        stored = self._stored(revision)
+        if stored is None:
+            return ()
+        model = revision.step.model or self._recording.model
+        try:
+            here = WatchedPrompts(self._catalog).assets(self._workflow.workflow_id, revision.step, model)
+        except CombineError as error:
+            return (error.message,)
+        return tuple(_other_hashes(stored.assets, here))
+
+    def _compared(self, revision: _Revision, stored: RecordedDocument) -> ReplayedDocument:
+        version = self._journal.version
+        rebuilt = None if version is None else version.content_sha256
+        identical = (
+            version is not None
+            and rebuilt == stored.content_sha256
+            and canonical_json(version.content) == canonical_json(stored.content)
+        )
+        reasons = list(revision.reasons)
+        if not identical:
+            reasons += self._other_assets(revision)
+            if content_sha256(stored.content) != stored.content_sha256:
+                reasons.append("The stored content has been changed: it has not the SHA-256 that was stored with it.")
+            if version is None:
+                reasons += [f"{one.path}: {one.message} [{one.code}]" for one in self._journal.findings[:5]]
+        differences = () if version is None or identical else tuple(_differences(stored.content, version.content, "$"))
+        return ReplayedDocument(
+            id=stored.id,
+            type=stored.type,
+            version=stored.version,
+            step_id=revision.step.step_id,
+            revision=revision.number,
+            stored_sha256=stored.content_sha256,
+            rebuilt_sha256=rebuilt,
+            identical=identical,
+            differences=differences[:MAX_DIFFERENCES],
+            reasons=() if identical else tuple(dict.fromkeys(reasons)),
+        )
+
+
+def _next(revision: _Revision) -> RecordedCall | None:
+    return next((call for call in revision.calls if call.attempt > revision.attempt), None)
+
+
+def _refused(revision: _Revision) -> bool:
+    """Go past the next reply that is a refusal; False if there is none."""
+    for call in sorted(revision.calls, key=lambda call: call.attempt):
+        if call.attempt > revision.attempt and call.stop_reason in {"refusal", "context_exceeded"}:
+            revision.attempt = call.attempt
+            return True
+    return False
+
+
+def _broken_replies(calls: Sequence[RecordedCall]) -> Iterator[str]:
+    for call in calls:
+        if call.state != CallState.REPLIED:
+            continue
+        digest = hashlib.sha256((call.reply or "").encode("utf-8", "surrogatepass")).hexdigest()
+        if digest != call.reply_sha256:
+            yield f"The stored reply of attempt {call.attempt} has been changed: it has not the SHA-256 of the ledger."
+
+
+def _other_hashes(stored: Mapping[str, str], here: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(stored.keys() | here.keys()):
+        before, now = stored.get(name), here.get(name)
+        if before != now:
+            yield f"{name} is another: {(before or 'none')[:12]} when it was made, {(now or 'none')[:12]} here."
+
+
+def _other_parts(call: RecordedCall, prompt: RenderedPrompt) -> tuple[str, ...]:
+    if call.prompt is None:
+        return ()
+    names = ("system", "prefix", "task")
+    return tuple(name for name in names if getattr(call.prompt, name) != getattr(prompt, name))
+
+
+def _differences(stored: object, rebuilt: object, path: str) -> Iterator[Difference]:
+    if isinstance(stored, Mapping) and isinstance(rebuilt, Mapping):
+        for key in sorted(stored.keys() | rebuilt.keys()):
+            if key not in stored or key not in rebuilt:
+                yield Difference(f"{path}.{key}", _shown(stored, key), _shown(rebuilt, key))
+            else:
+                yield from _differences(stored[key], rebuilt[key], f"{path}.{key}")
+    elif isinstance(stored, list) and isinstance(rebuilt, list):
+        if len(stored) != len(rebuilt):
+            yield Difference(path, f"{len(stored)} elements", f"{len(rebuilt)} elements")
+        for n, (one, other) in enumerate(zip(stored, rebuilt, strict=False)):
+            yield from _differences(one, other, f"{path}[{n}]")
+    elif canonical_json(stored) != canonical_json(rebuilt):
+        yield Difference(path, canonical_json(stored)[:200], canonical_json(rebuilt)[:200])
+
+
+def _shown(value: Mapping[str, object], key: str) -> str:
+    return canonical_json(value[key])[:200] if key in value else "nothing"

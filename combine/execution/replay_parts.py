@@ -1,0 +1,133 @@
+"""What a replay puts in the place of the tables and the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import NoReturn
+from uuid import UUID
+
+from combine.errors import LLMError
+from combine.execution.context import DocumentSaved, StepContext
+from combine.execution.recording import RecordedQuestion, Recording
+from combine.execution.step_journal import Asked
+from combine.llm.models import ModelRef
+from combine.llm.protocol import LLMProvider, Progress
+from combine.storage.journal import CallIntent, CallReply, NewVersion
+from combine.workflows.catalog import Catalog
+from combine.workflows.definitions import StepDefinition
+from combine.workflows.findings import Finding
+from combine.workflows.prompts import PromptBuilder, PromptInput, RenderedPrompt
+from combine.workflows.questions import Answer, Question
+from combine.workflows.statuses import DecidedBy, StepStatus
+
+
+class RecordEnds(Exception):
+    """The step would now do what the record does not hold."""
+
+
+class NoProvider:
+    """Where a replay gets its model from: nowhere."""
+
+    def provider(self, ref: ModelRef) -> LLMProvider:
+        """Raises RecordEnds: the reply that is wanted has never been recorded."""
+        raise RecordEnds(f"no stored reply of {ref}")
+
+
+class NoTelemetry:
+    """Nothing streams in a replay."""
+
+    def call(self, execution_id: UUID, step_id: str) -> AbstractAsyncContextManager[Callable[[Progress], None]]:
+        """Raises RecordEnds."""
+        raise RecordEnds(f"no stored reply for {step_id} of {execution_id}")
+
+
+class WatchedPrompts(PromptBuilder):
+    """Keeps the prompts that are built."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        super().__init__(catalog)
+        self.built: list[RenderedPrompt] = []
+
+    def build(self, given: PromptInput) -> RenderedPrompt:
+        """The prompt of one call."""
+        self.built.append(super().build(given))
+        return self.built[-1]
+
+
+class ReplayJournal:
+    """Keeps what a step does in memory and answers as the tables did."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self.asked_at: int = 0
+        """The attempt that asked last."""
+        self.other_questions: list[str] = []
+        """Where other questions came out than those that were stored."""
+        self.findings: tuple[Finding, ...] = ()
+        self.version: NewVersion | None = None
+
+    async def open_call(self, intent: CallIntent) -> NoReturn:
+        """Never reached: ``NoProvider`` comes before it."""
+        raise RecordEnds(str(intent.id))
+
+    async def close_call(self, reply: CallReply) -> NoReturn:
+        """Never reached."""
+        raise RecordEnds(str(reply.id))
+
+    async def note_fallback(
+        self, step: StepDefinition, context: StepContext, attempt: int, fallback: ModelRef, error: LLMError
+    ) -> None:
+        """A replay asks nobody, so nobody stands in."""
+
+    async def provider_works_again(self, execution_id: UUID, provider: str) -> None:
+        """A replay asks nobody."""
+
+    async def record_findings(
+        self,
+        step: StepDefinition,  # noqa: ARG002 - the protocol's
+        context: StepContext,  # noqa: ARG002 - as above
+        attempt: int,  # noqa: ARG002 - as above
+        findings: Sequence[Finding],
+        *,
+        last: bool,  # noqa: ARG002 - as above
+        savable: bool,  # noqa: ARG002 - as above
+    ) -> None:
+        """Kept to say why no document came out."""
+        self.findings = tuple(findings)
+
+    async def save_questions(
+        self,
+        step: StepDefinition,
+        context: StepContext,  # noqa: ARG002 - the protocol's
+        attempt: int,
+        round_: int,
+        questions: Sequence[Question],
+    ) -> Asked:
+        """The answers that were given at once, or a pause where the execution has paused."""
+        self.asked_at = attempt
+        rows = [one for one in self._recording.questions if (one.step_id, one.round) == (step.step_id, round_)]
+        if [row.text for row in rows] != [question.text for question in questions]:
+            self.other_questions.append(f"{step.step_id}, round {round_}")
+        if not rows:
+            raise RecordEnds("no stored questions")
+        waited = self._waited({f"Q-{row.number}" for row in rows})
+        return Asked(tuple(_answer(row) for row in rows if row.answer is not None), len(rows) if waited else 0)
+
+    def _waited(self, ids: set[str]) -> bool:
+        return any(
+            event.kind == "questions_asked" and ids == set(event.data.get("questions", ())) and event.data.get("open")
+            for event in self._recording.events
+        )
+
+    async def save_document(self, step: StepDefinition, context: StepContext, version: NewVersion) -> DocumentSaved:
+        """Keep it."""
+        _ = step, context
+        self.version = version
+        content: Mapping[str, object] = version.content
+        return DocumentSaved(version.id, 0, content, StepStatus.DONE)
+
+
+def _answer(row: RecordedQuestion) -> Answer:
+    by = DecidedBy(row.decided_by or DecidedBy.PERSON)
+    return Answer(f"Q-{row.number}", row.text, row.answer or "", by, row.assumption_id)

@@ -1,0 +1,93 @@
+"""Forks: a new execution that takes over what stands before one step and runs that step and what follows anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from combine.errors import Conflict, NotFound
+from combine.execution.clarification import DECIDE_FOR_ME
+from combine.storage.database import WriteSession
+from combine.storage.events import Events
+from combine.storage.executions import ExecutionRow, Executions, NewExecution
+from combine.storage.forks import Forks
+from combine.storage.questions import QuestionRow, Questions
+from combine.storage.steps import StepRow, Steps
+from combine.workflows.definition_json import definition_from_json
+from combine.workflows.definitions import WorkflowDefinition
+from combine.workflows.graph import dependents, topological_order
+from combine.workflows.statuses import DecidedBy, ExecutionStatus, StepStatus
+
+_UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class ForkExecution:
+    """What it takes to fork one."""
+
+    from_step: str
+    """This step and everything that depends on it run anew."""
+    model: str | None = None
+    """``PROVIDER:MODEL``; None: the model of the execution it is forked from."""
+    budget_usd: Decimal | None = None
+    """What the new execution may cost in all; None: the cap of the one it is forked from."""
+    allow_unpriced: bool = False
+    """Calls whose price is unknown may leave although a cap applies; also if the source had that."""
+
+
+def check_fork(source: ExecutionRow, from_step: str) -> WorkflowDefinition:
+    """The workflow of the new execution. Raises Conflict while the source is at work, NotFound for a strange step."""
+    if source.status in _UNDER_WAY:
+        raise Conflict(
+            f"Execution {source.id} is {source.status}; what it makes is not settled yet.",
+            code="still_running",
+            hint=f"Wait for it (combine watch {source.id}) or end it (combine cancel {source.id}).",
+        )
+    workflow = definition_from_json(source.definition)
+    names = [step.step_id for step in workflow.steps]
+    if from_step not in names:
+        raise NotFound(
+            f"The workflow {workflow.workflow_id} of execution {source.id} has no step {from_step!r}.",
+            code="step_not_found",
+            hint=f"Its steps: {', '.join(names)}.",
+        )
+    return workflow
+
+
+async def store_fork(
+    session: WriteSession, source: ExecutionRow, workflow: WorkflowDefinition, new: NewExecution, from_step: str
+) -> None:
+    """Store the new execution with the steps and answers it takes over, in the caller's transaction."""
+    order = [step.step_id for step in topological_order(workflow)]
+    taken = _taken_over(await Steps(session).list(source.id), workflow, from_step)
+    await Executions(session).insert(new)
+    await Steps(session).insert_all(new.id, order)
+    await Forks(session).take_over(source.id, new.id, sorted(taken))
+    data = {
+        "execution_id": str(source.id),
+        "from_step": from_step,
+        "taken_over": {step_id: str(taken[step_id]) for step_id in order if step_id in taken},
+    }
+    await Events(session).append(new.id, "forked_from", data=data)
+
+
+async def answers_for(session: WriteSession, source: ExecutionRow) -> dict[str, str]:
+    """What was settled in the source, to be used again where a step that runs anew asks the same."""
+    asked = await Questions(session).list(source.id)
+    settled = {row.question.text: _given(row) for row in asked if row.answer is not None}
+    ids = {row.question.id for row in asked}  # the numbers are given anew
+    return {name: text for name, text in source.given_answers.items() if name.strip().upper() not in ids} | settled
+
+
+def _given(row: QuestionRow) -> str:
+    assert row.answer is not None  # only settled questions come here
+    return DECIDE_FOR_ME if row.answer.decided_by is DecidedBy.DEFAULT else row.answer.text
+
+
+def _taken_over(steps: Sequence[StepRow], workflow: WorkflowDefinition, from_step: str) -> Mapping[str, UUID]:
+    """Step -> the document it gives to the fork: what is done and rests on nothing that runs anew."""
+    anew = {from_step} | {step.step_id for step in steps if step.status != StepStatus.DONE or not step.document_id}
+    anew |= dependents(workflow, anew)
+    return {step.step_id: step.document_id for step in steps if step.step_id not in anew and step.document_id}

@@ -1,0 +1,41 @@
+"""What a fork takes over from the execution it comes from, copied inside the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from combine.storage.database import WriteSession
+
+_STEPS = sa.text("""
+UPDATE steps new SET status = 'done', document_id = old.document_id, accepted = old.accepted,
+  question_rounds = old.question_rounds, attempt = old.attempt,
+  started_at = old.started_at, finished_at = old.finished_at
+FROM steps old
+WHERE new.execution_id = :new AND old.execution_id = :old AND old.step_id = new.step_id AND new.step_id = ANY(:steps)
+""")
+
+# The numbers stay, as the documents that are taken over cite them.
+_QUESTIONS = sa.text("""
+INSERT INTO questions (execution_id, number, step_id, round, text, why, answer_type, choices, default_answer, required,
+  answer, decided_by, assumption_id, asked_at, answered_at)
+SELECT :new, number, step_id, round, text, why, answer_type, choices, default_answer, required,
+  answer, decided_by, assumption_id, asked_at, answered_at
+FROM questions WHERE execution_id = :old AND step_id = ANY(:steps)
+ON CONFLICT DO NOTHING
+""")
+
+
+class Forks:
+    """Statements in the caller's transaction."""
+
+    def __init__(self, session: WriteSession) -> None:
+        self._connection = session.connection
+
+    async def take_over(self, old: UUID, new: UUID, step_ids: Sequence[str]) -> None:
+        """The steps of ``new`` are done with the documents and the answers that they have in ``old``."""
+        values = {"old": old, "new": new, "steps": list(step_ids)}
+        await self._connection.execute(_STEPS, values)
+        await self._connection.execute(_QUESTIONS, values)

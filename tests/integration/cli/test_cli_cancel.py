@@ -1,0 +1,105 @@
+"""Cancelling closes the provider's stream and books the call, from the same process and from another one.
+
+The real Anthropic SDK over HTTP, real PostgreSQL, the real engine.
+"""
+
+import asyncio
+import json
+import time
+
+import bakery
+import psycopg
+import pytest
+from fake_llm import FakeLLM, Reply
+
+from combine.bootstrap import open_working
+from combine.services.executions import StartExecution
+from combine.settings import read_settings
+from combine.storage.urls import libpq_url
+from combine.workflows.brief import split_brief
+
+MODEL = "claude-sonnet-5-5"
+
+
+def slow(received):
+    if received.document_type == "requirements-doc":
+        return Reply(bakery.reply(bakery.document("requirements-doc")), pieces=40, piece_delay_s=1)
+    return Reply(bakery.reply(bakery.document(received.document_type)))
+
+
+@pytest.fixture
+def fake():
+    with FakeLLM(slow) as served:
+        yield served
+
+
+def rows(url, query):
+    with psycopg.connect(libpq_url(url)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def until_streaming(fake):
+    """The request whose reply is streaming in."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if len(fake.requests) == 2:
+            return fake.requests[1]
+        time.sleep(0.02)
+    raise AssertionError("the second call has not come")
+
+
+def is_booked(url):
+    """The call that was cut stands in the ledger, and its worst case counts as spent."""
+    calls = rows(url, "SELECT step_id, state, cost_usd, reserved_usd, finished_at FROM llm_calls ORDER BY started_at")
+    (_, first, paid, *_), (step, state, cost, reserved, finished) = calls
+    assert (first, step, state, cost) == ("replied", "requirements", "outcome_unknown", None)
+    assert reserved > 0
+    assert finished is not None
+    assert rows(url, "SELECT status, spent_usd, reserved_usd FROM executions") == [("cancelled", paid, reserved)]
+
+
+def test_another_process_cancels(cli, fake):
+    cli.environment |= fake.env()
+    running = cli.begin("run", cli.brief, "--model", MODEL, "--no-questions", "--json")
+    call = until_streaming(fake)
+    ((execution,),) = rows(cli.url, "SELECT id::text FROM executions")
+    cancelled = cli("cancel", execution, "--json")
+    assert call.gone.wait(1), "the stream was not closed within a second"
+    assert (cancelled.code, cancelled.json["status"]) == (0, "cancelled"), cancelled.err
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 1, err
+    assert json.loads(out)["status"] == "cancelled"
+    is_booked(cli.url)
+    shown = cli.here("show", execution).out
+    assert "outcome unknown" in shown
+    assert f"combine resume {execution[:8]} --from" in shown
+    assert len(fake.requests) == 2
+
+
+async def test_the_same_process_cancels(cli, fake, monkeypatch):
+    for name, value in (cli.env() | fake.env()).items():
+        monkeypatch.setenv(name, value)
+    start = StartExecution(split_brief(bakery.BRIEF), "strategy-document", "cakes", MODEL, ask=False)
+    async with open_working(read_settings(), lambda _: None) as working:
+        execution = await working.executions.start(start)
+        call = await asyncio.to_thread(until_streaming, fake)
+        before = time.monotonic()
+        await working.executions.cancel(str(execution))
+        assert await asyncio.to_thread(call.gone.wait, 1), "the stream was not closed within a second"
+        assert time.monotonic() - before < 1
+    is_booked(cli.url)
+    assert len(fake.requests) == 2
+
+
+def test_after_a_cancel_a_fork_goes_on_from_there(cli, fake):
+    cli.environment |= fake.env()
+    running = cli.begin("run", cli.brief, "--model", MODEL, "--no-questions")
+    until_streaming(fake)
+    ((execution,),) = rows(cli.url, "SELECT id::text FROM executions")
+    assert cli("cancel", execution).code == 0
+    running.communicate(timeout=30)
+    fake.script = lambda received: bakery.reply(bakery.document(received.document_type))
+    forked = cli("resume", execution, "--from", "requirements", "--json")
+    assert fake.requests[2].document_type == "requirements-doc"
+    assert forked.json["calls"] >= 1
+    assert ("project-discovery", 1) in [(one["type"], one["version"]) for one in forked.json["documents"]]
