@@ -35,6 +35,7 @@ from combine.storage.outages import NOBODY
 APP_NAME = "combine"
 APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
 POLL_S = 0.1
+SHARED_POLL_S = 0.25  # a worker's idle CPU is this poll; nobody sits and waits for its first segment
 _UNWIND_S = 5.0
 _LAUNCH_LOCK = 7_261_002  # DBOS migrates at launch; one process at a time
 
@@ -87,7 +88,7 @@ class Engine:
         version: str,
         concurrency: int = 64,
         drain_grace_s: float = 30.0,
-        poll_s: float = POLL_S,
+        poll_s: float | None = None,
     ) -> None:
         self.executor_id = uuid4().hex
         self.queue = SHARED_QUEUE if shared else f"cli-{self.executor_id}"
@@ -100,7 +101,7 @@ class Engine:
         self._version = version
         self._concurrency = concurrency
         self._drain_grace_s = drain_grace_s
-        self._poll_s = poll_s
+        self._poll_s = poll_s or (SHARED_POLL_S if shared else POLL_S)
         self._client = DBOSClient(
             system_database_url=self._url,
             serializer=dbos_private.JsonSerializer(),

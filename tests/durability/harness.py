@@ -195,7 +195,7 @@ async def work(wish: Wish, trap: Trap) -> None:
 def run_worker(wish: Wish) -> NoReturn:
     """In the forked process."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.alarm(1200 if wish.stay else 60)
+    signal.alarm(1200 if wish.stay else 300)
     os.dup2(2, 1)
     logging.disable(logging.WARNING)  # DBOS says much about a database that is away
     os.environ.update(wish.environment)

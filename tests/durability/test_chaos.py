@@ -61,7 +61,7 @@ def test_workers_killed_at_random(workers, counting, database_url, capsys):
 
     alive = [fresh() for _ in range(WORKERS)]
     for _ in range(KILLS):
-        time.sleep(chance.uniform(0.05, 1.2))
+        time.sleep(chance.uniform(0.1, 1.5))
         victim = alive.pop(chance.randrange(WORKERS))
         workers.kill(victim)
         alive.append(fresh())
