@@ -230,7 +230,12 @@ def _must(host: Host, done: subprocess.CompletedProcess[str], *, failed: bool = 
         return
     if "No space left on device" in done.stdout:
         raise disk_full(host.data_dir)
-    raise _start_failed(host, _last_fault(done.stdout) or f"exit code {done.returncode}")
+    raise _start_failed(host, _last_fault(done.stdout) or _last_line(done.stdout) or f"exit code {done.returncode}")
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def _bring_up(host: Host, deadline: float, say: Report) -> _Postmaster:
@@ -259,12 +264,14 @@ class _Launch:
 
     _APPEARS_SECONDS = 20.0
     _ENDS_SECONDS = 1.0  # words in the log and still no pid file: a fault from before the server proper
+    _MOST_REFUSALS = 5
     _TRANSIENT = ("pre-existing shared memory block", "the database system is shutting down")
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._at: float | None = None
         self._log_size = 0
+        self._refusals = 0
 
     def again_if_over(self) -> None:
         """Launch for the first time, or again after a passing fault. Raises when the last launch ended for good."""
@@ -289,8 +296,14 @@ class _Launch:
         options = {**_SERVER_OPTIONS, "unix_socket_directories": str(socket_dir), "port": str(PORT)}
         words = " ".join(f"-c {shlex.quote(f'{key}={value}')}" for key, value in options.items())
         done = host.run("pg_ctl", "start", "-D", str(host.cluster), "-W", "-l", str(host.log), "-o", words)
-        _must(host, done)
-        self._at = time.monotonic()
+        if done.returncode == 0:
+            self._at = time.monotonic()
+            return
+        # On a machine that is short of something pg_ctl now and then fails before it has started anything.
+        self._refusals += 1
+        if self._refusals > self._MOST_REFUSALS:
+            _must(host, done)
+        time.sleep(0.1 * self._refusals)
 
     def _written(self) -> str:
         with self._host.log.open(errors="replace") as file:

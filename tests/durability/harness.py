@@ -37,7 +37,7 @@ from combine.workflows.brief import split_brief
 COMMITS = {
     "start": "ExecutionService.start.<locals>.work",
     "begin": "SegmentJournal.begin.<locals>.work",
-    "open_call": "StepJournal.open_call.<locals>.<lambda>",
+    "open_call": "StepJournal._reserve.<locals>.<lambda>",
     "close_call": "StepJournal.close_call.<locals>.work",
     "save_questions": "StepJournal.save_questions.<locals>.work",
     "record_findings": "StepJournal.record_findings.<locals>.work",
