@@ -127,7 +127,8 @@ class Engine:
         DBOS(config=self._config())
         self._register_segment()
         DBOS.listen_queues([self.queue])
-        await self._database.transact(self._launch)
+        while not await self._database.transact(self._launch):  # noqa: ASYNC110 - the other one is another process
+            await asyncio.sleep(self._poll_s)
         shared = self.queue == SHARED_QUEUE
         self._poked = self._listener.subscribe(NOBODY, CONTROL_CHANNEL) if shared else None
         recovery = Recovery(
@@ -214,8 +215,17 @@ class Engine:
             "sys_db_pool_size": 5,
         }
 
-    async def _launch(self, session: WriteSession) -> None:
-        await session.connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK})
+    async def _launch(self, session: WriteSession) -> bool:
+        """Alone among all processes. False: it is another one's turn.
+
+        Waiting inside the statement would hold a snapshot, and DBOS builds indexes concurrently, which waits for
+        every snapshot: the one that holds the lock would wait for those that want it, for ever.
+        """
+        turn = await session.connection.execute(
+            sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK}
+        )
+        if not turn.scalar_one():
+            return False
         await self._register_queue_if_possible(session)
         try:
             DBOS.launch()
@@ -227,6 +237,7 @@ class Engine:
         await DBOS.register_queue_async(
             self.queue, worker_concurrency=self._concurrency, polling_interval_sec=self._poll_s
         )
+        return True
 
     async def _register_queue_if_possible(self, session: WriteSession) -> None:
         """Register before launch: DBOS looks for queues at launch and then once a second.

@@ -135,6 +135,15 @@ def rolling_restart(workers, counting: CountingProvider, database_url: str, exec
     return verdict
 
 
+def test_workers_started_together_on_an_empty_database(workers, counting, database_url):
+    markers = ["e0", "e1", "e2"]
+    pids = [workers.fork(Wish(database_url, [one], environment_of(counting), stay=True)) for one in markers]
+    wait_until(lambda: replies(database_url) == len(markers) * 6 and not under_way(database_url), 60)
+    assert stop(workers, pids) == [ENDED] * 3
+    verdict = audit(database_url, counting, markers)
+    assert not verdict.faults, "\n".join(verdict.faults)
+
+
 def test_a_rolling_restart(workers, counting, database_url):
     assert rolling_restart(workers, counting, database_url, 30).executions == 30
 

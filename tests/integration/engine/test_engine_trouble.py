@@ -43,10 +43,10 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(database):
         await other.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK})
         starting = asyncio.create_task(cut.start())
 
-        async def waits_for_the_lock() -> bool:
-            return await rows(database, "pg_locks WHERE locktype = 'advisory' AND NOT granted") == 1
+        async def waits_for_its_turn() -> bool:
+            return await rows(database, "executors") == 1
 
-        await until(waits_for_the_lock)
+        await until(waits_for_its_turn)
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting
