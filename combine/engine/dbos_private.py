@@ -24,6 +24,22 @@ WHERE workflow_uuid = :claim_workflow AND owner_xid = :claim_owner AND status = 
 """
 """Holds the claim for the length of a transaction; no row means that somebody else has it."""
 
+ENQUEUE = """
+WITH status AS (
+  INSERT INTO dbos.workflow_status
+    (workflow_uuid, status, name, queue_name, application_version, application_name, serialization, priority,
+     creator_xid)
+  VALUES (:workflow_id, 'ENQUEUED', :workflow, :queue, :app_version, :app_name, :serialization, 0,
+    cast(gen_random_uuid() AS text))
+  ON CONFLICT DO NOTHING
+)
+INSERT INTO dbos.workflow_input (workflow_uuid, inputs) VALUES (:workflow_id, :inputs) ON CONFLICT DO NOTHING
+"""
+"""What DBOS writes for ``DBOSClient.enqueue_in_transaction``, which compiles its statements anew each time.
+
+The same id twice is one row.
+"""
+
 HAND_BACK = """
 UPDATE dbos.workflow_status
 SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL, queue_name = :queue,

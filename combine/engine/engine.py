@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -37,6 +36,8 @@ APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our
 POLL_S = 0.1
 SHARED_POLL_S = 0.25  # a worker's idle CPU is this poll; nobody sits and waits for its first segment
 _UNWIND_S = 5.0
+_SERIALIZER = dbos_private.JsonSerializer()
+_ENQUEUE = sa.text(dbos_private.ENQUEUE)
 _LAUNCH_LOCK = 7_261_002  # DBOS migrates at launch; one process at a time
 
 log = logging.getLogger("combine.engine")
@@ -104,7 +105,7 @@ class Engine:
         self._poll_s = poll_s or (SHARED_POLL_S if shared else POLL_S)
         self._client = DBOSClient(
             system_database_url=self._url,
-            serializer=dbos_private.JsonSerializer(),
+            serializer=_SERIALIZER,
             application_name=APP_NAME,
             lazy=True,
         )
@@ -174,15 +175,16 @@ class Engine:
 
     async def enqueue(self, session: WriteSession, execution_id: UUID, round_: int, *, shared: bool = False) -> None:
         """Put one segment in the queue, in the caller's transaction. The same round twice is one row."""
-        options: Any = {
-            "workflow_name": SEGMENT_NAME,
-            "queue_name": SHARED_QUEUE if shared else self.queue,
+        values = {
             "workflow_id": workflow_id(execution_id, round_),
+            "workflow": SEGMENT_NAME,
+            "queue": SHARED_QUEUE if shared else self.queue,
             "app_version": APP_VERSION,
+            "app_name": APP_NAME,
+            "serialization": _SERIALIZER.name(),
+            "inputs": _SERIALIZER.serialize({"args": [str(execution_id), round_], "kwargs": {}}),
         }
-        await session.connection.run_sync(
-            lambda connection: self._client.enqueue_in_transaction(connection, options, str(execution_id), round_)
-        )
+        await session.connection.execute(_ENQUEUE, values)
 
     async def adopt(self, session: WriteSession, execution_id: UUID, round_: int) -> Adoption:
         """Take over the segment of an execution whose process is gone, or that nobody has claimed yet."""
@@ -210,7 +212,7 @@ class Engine:
             "system_database_url": self._url,
             "application_version": APP_VERSION,
             "executor_id": self.executor_id,
-            "serializer": dbos_private.JsonSerializer(),
+            "serializer": _SERIALIZER,
             "log_level": "WARNING",
             "sys_db_pool_size": 5,
         }

@@ -11,18 +11,18 @@ from combine.errors import OwnershipLost
 from combine.execution.segment import Segment
 from combine.execution.state import runnable_steps
 from combine.storage.database import Database, WriteSession
-from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions
 from combine.storage.journal import Journal
 from combine.storage.outages import Outages
 from combine.storage.segment_state import SegmentState, read_segment_state
+from combine.storage.segments import Segments
 from combine.storage.steps import StepRow, Steps
 from combine.storage.transitions import Transitions
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.statuses import ExecutionStatus, StepStatus
 
-_RESTING = (
+_RESTING: tuple[str, ...] = (
     # In order of what a person should see first when several steps rest for different reasons.
     StepStatus.FAILED,
     StepStatus.WAITING_FOR_DECISION,
@@ -50,20 +50,11 @@ class SegmentJournal:
 
     async def begin(self) -> SegmentState | None:
         """Mark the execution as running and read it. None: this segment has nothing (more) to do."""
-
-        async def work(session: WriteSession) -> SegmentState | None:
-            await self.segment.claim.hold(session)
-            if not await Transitions(session).begin(self.segment.execution_id, self.segment.round):
-                return None
-            forgotten = await Journal(session).forget_open_calls(self.segment.execution_id)
-            await Events(session).append(
-                self.segment.execution_id,
-                "execution_running",
-                data={"round": self.segment.round, "outcome_unknown": forgotten},
-            )
-            return await read_segment_state(session, self.segment.execution_id)
-
-        return await self.database.transact(work, give_up_after=None)
+        claim, execution_id, round_ = self.segment.claim, self.segment.execution_id, self.segment.round
+        begun = await self.database.once(
+            lambda session: Segments(session).begin(claim, execution_id, round_), give_up_after=None
+        )
+        return await self.read() if begun else None
 
     async def read(self) -> SegmentState:
         """The tables as they stand now."""
@@ -74,7 +65,7 @@ class SegmentJournal:
                 raise OwnershipLost
             return state
 
-        return await self.database.transact(work, give_up_after=None)
+        return await self.database.once(work, give_up_after=None)
 
     async def fail_step(self, step_id: str, reason: str, code: str) -> None:
         """A step that the provider has refused."""
@@ -139,9 +130,9 @@ class SegmentJournal:
         """Pause or end the execution according to its steps, unless something has become ready meanwhile."""
 
         async def work(session: WriteSession) -> Ending:
-            await self.segment.claim.hold(session)
-            execution = await Executions(session).lock(self.segment.execution_id)
-            if execution.status != ExecutionStatus.RUNNING:
+            segments = Segments(session)
+            status = await segments.hold(self.segment.claim, self.segment.execution_id)
+            if status != ExecutionStatus.RUNNING or await segments.complete(self.segment.execution_id):
                 return Ending.OVER
             steps = await Steps(session).list(self.segment.execution_id)
             if runnable_steps(workflow, {step.step_id: step.status for step in steps}):
@@ -151,24 +142,21 @@ class SegmentJournal:
                 await self.segment.enqueue_next(session)
                 await Transitions(session).finish(self.segment.execution_id, ExecutionStatus.QUEUED.value)
                 return Ending.OVER
-            await self._rest(session, execution, steps)
+            await self._rest(session, steps)
             return Ending.OVER
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def _rest(self, session: WriteSession, execution: ExecutionRow, steps: tuple[StepRow, ...]) -> None:
-        execution_id = execution.id
-        transitions = Transitions(session)
-        for resting in _RESTING:
-            step = next((step for step in steps if step.status == resting), None)
-            if step is not None:
-                data = _next_try(execution) if resting is StepStatus.WAITING_FOR_PROVIDER else None
-                await transitions.finish(
-                    execution_id, resting.value, reason=step.reason, reason_code=step.reason_code, data=data
-                )
-                return
-        await Documents(session).activate_execution_versions(execution_id)
-        await transitions.finish(execution_id, ExecutionStatus.COMPLETED.value)
+    async def _rest(self, session: WriteSession, steps: tuple[StepRow, ...]) -> None:
+        execution = await Executions(session).get(self.segment.execution_id)
+        step = min((step for step in steps if step.status in _RESTING), key=lambda step: _RESTING.index(step.status))
+        await Transitions(session).finish(
+            execution.id,
+            step.status,
+            reason=step.reason,
+            reason_code=step.reason_code,
+            data=_next_try(execution) if step.status == StepStatus.WAITING_FOR_PROVIDER else None,
+        )
 
 
 def _next_try(execution: ExecutionRow) -> dict[str, Any]:

@@ -20,23 +20,24 @@ from combine.services.forks import ForkExecution, answers_for, check_fork, store
 from combine.storage.caps import CapKind
 from combine.storage.database import Database, WriteSession
 from combine.storage.decisions import Decisions
-from combine.storage.documents import Documents, NewDocument
+from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
 from combine.storage.journal import Journal
 from combine.storage.outages import Outages
-from combine.storage.projects import ProjectRow, Projects
+from combine.storage.projects import Projects
 from combine.storage.questions import Questions
+from combine.storage.starting import Start, store_start
 from combine.storage.steps import StepRow, Steps
 from combine.storage.transitions import Transitions
 from combine.workflows.brief import Brief
-from combine.workflows.brief_json import BRIEF_TYPE, brief_to_json
+from combine.workflows.brief_json import brief_to_json
 from combine.workflows.catalog import Catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.graph import topological_order
 from combine.workflows.questions import Question
-from combine.workflows.statuses import ENDED, DecisionAction, DocumentStatus, ExecutionStatus, StepStatus
+from combine.workflows.statuses import ENDED, DecisionAction, ExecutionStatus, StepStatus
 
 MAX_PROJECT_NAME = 120
 _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
@@ -92,33 +93,33 @@ class ExecutionService:
         _check_budget(command.budget_usd)
         unpriced = self._unpriced(command.model, workflow)
         model, _ = parse_model(command.model)
-        execution_id, brief_id = uuid4(), uuid4()
+        start = Start(
+            execution_id=uuid4(),
+            project_id=uuid4(),
+            project=project_name,
+            brief_id=uuid4(),
+            brief=brief_to_json(command.brief),
+            workflow_id=workflow.workflow_id,
+            workflow_version=workflow.version,
+            definition=definition_to_json(workflow),
+            step_ids=[step.step_id for step in topological_order(workflow)],
+            model=str(model),
+            ask=command.ask,
+            given_answers=command.answers,
+            budget_usd=command.budget_usd,
+            allow_unpriced=command.allow_unpriced,
+        )
 
         async def work(session: WriteSession) -> UUID:
-            project = await Projects(session).get_or_create(project_name)
             if unpriced and not command.allow_unpriced:
-                self._refuse_under_a_cap(unpriced, command.budget_usd, project)
-            await Executions(session).insert(
-                NewExecution(
-                    id=execution_id,
-                    project_id=project.id,
-                    workflow_id=workflow.workflow_id,
-                    workflow_version=workflow.version,
-                    definition=definition_to_json(workflow),
-                    brief_id=await _store_brief(session, project.id, brief_id, command.brief),
-                    model=str(model),
-                    ask=command.ask,
-                    given_answers=dict(command.answers),
-                    budget_usd=command.budget_usd,
-                    allow_unpriced=command.allow_unpriced,
+                self._refuse_under_a_cap(
+                    unpriced, command.budget_usd, project_name, await Projects(session).budget(project_name)
                 )
-            )
-            await Steps(session).insert_all(execution_id, [step.step_id for step in topological_order(workflow)])
-            await self._engine.enqueue(session, execution_id, 1)
+            await store_start(session, start)
             if command.allow_unpriced:
-                await _say_unpriced(session, execution_id, unpriced)
-            await Events(session).append(execution_id, "execution_queued", data={"workflow": workflow.workflow_id})
-            return execution_id
+                await _say_unpriced(session, start.execution_id, unpriced)
+            await self._engine.enqueue(session, start.execution_id, 1)
+            return start.execution_id
 
         return await self._database.transact(work)
 
@@ -275,7 +276,8 @@ class ExecutionService:
             unpriced = self._unpriced(str(model), workflow)
             allowed = command.allow_unpriced or source.allow_unpriced
             if unpriced and not allowed:
-                self._refuse_under_a_cap(unpriced, budget_usd, await Projects(session).get(source.project_id))
+                project = await Projects(session).get(source.project_id)
+                self._refuse_under_a_cap(unpriced, budget_usd, project.name, project.budget_usd)
             new = NewExecution(
                 id=fork_id,
                 project_id=source.project_id,
@@ -326,7 +328,8 @@ class ExecutionService:
             await Executions(session).allow_unpriced(row.id)
             await _say_unpriced(session, row.id, unpriced)
         elif unpriced and budget_usd is not None and not row.allow_unpriced:
-            self._refuse_under_a_cap(unpriced, budget_usd, await Projects(session).get(row.project_id))
+            project = await Projects(session).get(row.project_id)
+            self._refuse_under_a_cap(unpriced, budget_usd, project.name, project.budget_usd)
         if budget_usd is not None:
             await Executions(session).set_budget(row.id, budget_usd)
 
@@ -338,18 +341,22 @@ class ExecutionService:
         return tuple(ref for ref in refs if self._pricing.price(ref, Usage(input_tokens=1)).usd is None)
 
     def _refuse_under_a_cap(
-        self, unpriced: tuple[ModelRef, ...], budget_usd: Decimal | None, project: ProjectRow
+        self,
+        unpriced: tuple[ModelRef, ...],
+        budget_usd: Decimal | None,
+        project: str,
+        project_budget_usd: Decimal | None,
     ) -> None:
         caps = {
             CapKind.EXECUTION: budget_usd,
-            CapKind.PROJECT: project.budget_usd,
+            CapKind.PROJECT: project_budget_usd,
             CapKind.DAY: self._daily_budget_usd,
         }
         for kind, cap in caps.items():
             if cap is not None:
                 ref = unpriced[0]
                 raise Invalid(
-                    f"The price of {ref} is not known, so {named(kind, project.name)} cannot be kept.",
+                    f"The price of {ref} is not known, so {named(kind, project)} cannot be kept.",
                     code=PRICE_UNKNOWN,
                     hint=f'Declare it, e.g. COMBINE_LLM_PRICES=\'{{"{ref.model}": {{"input": 1, "output": 5}}}}\' '
                     "(USD per million tokens), or let it run uncapped with --allow-unpriced.",
@@ -388,21 +395,6 @@ def _project_name(text: str) -> str:
             hint="Name it with --project NAME.",
         )
     return name
-
-
-async def _store_brief(session: WriteSession, project_id: UUID, brief_id: UUID, brief: Brief) -> UUID:
-    """The brief's version in the project: the one that counts if the text is the same, else a new one."""
-    documents = Documents(session)
-    content = brief_to_json(brief)
-    active = await documents.active(project_id, BRIEF_TYPE)
-    if active is not None:
-        if active.content["text"] == brief.text:
-            return active.id
-        await documents.supersede(active.id)
-    await documents.insert_version(
-        NewDocument(brief_id, project_id, BRIEF_TYPE, content, DocumentStatus.ACTIVE, "person")
-    )
-    return brief_id
 
 
 def _must_be_open(row: ExecutionRow, questions: list[Question], given: Mapping[str, str]) -> None:

@@ -89,26 +89,6 @@ SELECT split_part(id, '-', 1) AS prefix, max(split_part(id, '-', 2)::int) AS hig
 FROM given WHERE id ~ '^[A-Z]+-[0-9]{1,9}$' GROUP BY 1
 """)
 
-_ACTIVATE = sa.text("""
-WITH mine AS (
-  SELECT documents.id, documents.project_id, documents.type
-  FROM steps JOIN documents ON documents.id = steps.document_id
-  WHERE steps.execution_id = :execution_id
-), earlier AS (
-  UPDATE documents SET status = 'superseded' FROM mine
-  WHERE documents.project_id = mine.project_id AND documents.type = mine.type AND documents.id <> mine.id
-    AND (documents.status IN ('active', 'stale')
-         OR (documents.status = 'draft' AND documents.execution_id = :execution_id))
-)
-UPDATE documents SET status = 'active' FROM mine WHERE documents.id = mine.id
-RETURNING documents.id
-""")
-
-_LOCK_PROJECT = sa.text("""
-SELECT projects.id FROM projects JOIN executions ON executions.project_id = projects.id
-WHERE executions.id = :execution_id FOR NO KEY UPDATE OF projects
-""")
-
 
 class Documents:
     """Every query about documents."""
@@ -216,16 +196,3 @@ class Documents:
         """
         rows = await self._connection.execute(_USED_IDS, {"project_id": project_id, "type": type_})
         return {row.prefix: row.highest for row in rows}
-
-    async def activate_execution_versions(self, execution_id: UUID) -> tuple[UUID, ...]:
-        """What the execution's steps made last becomes what counts; everything it replaces is superseded."""
-        # One execution of a project at a time, or each would leave the other's versions active.
-        await self._connection.execute(_LOCK_PROJECT, {"execution_id": execution_id})
-        rows = await self._connection.execute(_ACTIVATE, {"execution_id": execution_id})
-        return tuple(row.id for row in rows)
-
-    async def supersede(self, document_id: UUID) -> None:
-        """A later version takes this one's place."""
-        await self._connection.execute(
-            sa.update(documents).where(documents.c.id == document_id).values(status=DocumentStatus.SUPERSEDED)
-        )

@@ -71,6 +71,11 @@ class Projects:
             )
         return build(ProjectRow, row)
 
+    async def budget(self, name: str) -> Decimal | None:
+        """The cap of the project of that name; None, too, if there is none yet."""
+        query = sa.select(projects.c.budget_usd).where(projects.c.name == name)
+        return (await self._connection.execute(query)).scalar_one_or_none()
+
     async def list(self) -> tuple[ProjectRow, ...]:
         """All projects by name."""
         return build_all(ProjectRow, await self._connection.execute(_SELECT.order_by(projects.c.name)))

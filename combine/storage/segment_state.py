@@ -1,4 +1,4 @@
-"""All that a segment needs to know of its execution, read in two statements."""
+"""All that a segment needs to know of its execution: one statement, and one more if calls have been answered before."""
 
 from __future__ import annotations
 
@@ -122,6 +122,20 @@ class SegmentState:
 
 _DOCUMENT = "jsonb_build_object('id', d.id, 'type', d.type, 'version', d.version, 'content', d.content)"
 
+_USED_IDS = """
+WITH given (type, id) AS (
+  SELECT d.type, jsonb_path_query(d.content, '$.**.id') #>> '{}' FROM documents d
+  WHERE d.project_id = e.project_id AND d.type <> 'brief'
+  UNION ALL
+  SELECT '', q.assumption_id FROM questions q JOIN executions o ON o.id = q.execution_id
+  WHERE o.project_id = e.project_id AND q.assumption_id IS NOT NULL
+), highest (type, prefix, number) AS (
+  SELECT type, split_part(id, '-', 1), max(split_part(id, '-', 2)::int)
+  FROM given WHERE id ~ '^[A-Z]+-[0-9]{1,9}$' GROUP BY 1, 2
+)
+SELECT coalesce(jsonb_agg(jsonb_build_array(type, prefix, number)), '[]') FROM highest
+"""
+
 _STATE = sa.text(f"""
 SELECT e.id, e.project_id, e.status, e.round, e.definition, e.brief_id, b.content AS brief, e.model, e.ask,
   e.given_answers, e.revision, e.waits_for,
@@ -142,22 +156,12 @@ SELECT e.id, e.project_id, e.status, e.round, e.definition, e.brief_id, b.conten
       'step_id', f.step_id, 'revision', f.revision, 'attempt', f.attempt, 'kind', f.kind, 'severity', f.severity,
       'code', f.code, 'document', f.document, 'item', f.item, 'path', f.path, 'message', f.message,
       'found', f.found, 'expected', f.expected) ORDER BY f.id), '[]')
-   FROM findings f WHERE f.execution_id = e.id) AS findings
+   FROM findings f WHERE f.execution_id = e.id) AS findings,
+  ({_USED_IDS}) AS used_ids,
+  EXISTS (SELECT 1 FROM llm_calls c WHERE c.execution_id = e.id AND c.state = 'replied') AS replied
 FROM executions e JOIN documents b ON b.id = e.brief_id
 WHERE e.id = :execution_id
-""")  # noqa: S608 - only the constant above is formatted in
-
-_USED_IDS = sa.text("""
-WITH given (type, id) AS (
-  SELECT type, jsonb_path_query(content, '$.**.id') #>> '{}' FROM documents
-  WHERE project_id = :project_id AND type <> 'brief'
-  UNION ALL
-  SELECT '', q.assumption_id FROM questions q JOIN executions e ON e.id = q.execution_id
-  WHERE e.project_id = :project_id AND q.assumption_id IS NOT NULL
-)
-SELECT type, split_part(id, '-', 1) AS prefix, max(split_part(id, '-', 2)::int) AS highest
-FROM given WHERE id ~ '^[A-Z]+-[0-9]{1,9}$' GROUP BY 1, 2
-""")
+""")  # noqa: S608 - only the constants above are formatted in
 
 _REPLIES = sa.text("""
 SELECT c.id, c.step_id, c.revision, c.attempt, b.body, c.stop_reason, c.stop_detail,
@@ -173,10 +177,10 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
     row = (await session.connection.execute(_STATE, {"execution_id": execution_id})).first()
     if row is None:
         return None
-    replies = (await session.connection.execute(_REPLIES, {"execution_id": execution_id})).all()
+    replies = (await session.connection.execute(_REPLIES, {"execution_id": execution_id})).all() if row.replied else ()
     used_ids: dict[str, dict[str, int]] = {}
-    for used in await session.connection.execute(_USED_IDS, {"project_id": row.project_id}):
-        used_ids.setdefault(used.type, {})[used.prefix] = used.highest
+    for type_, prefix, highest in row.used_ids:
+        used_ids.setdefault(type_, {})[prefix] = highest
     documents = [_document(value) for value in row.documents]
     return SegmentState(
         execution=ExecutionFacts(

@@ -1,5 +1,5 @@
-"""The changes of state that are more than one column: beginning and ending a segment, sending steps back,
-releasing steps that waited.
+"""The changes of state that are more than one column: ending a segment, sending steps back, releasing steps that
+waited.
 """
 
 from __future__ import annotations
@@ -23,17 +23,6 @@ class Transitions:
     def __init__(self, session: WriteSession) -> None:
         self._session = session
         self._connection = session.connection
-
-    async def begin(self, execution_id: UUID, round_: int) -> bool:
-        """Mark the execution as running. False: this round is void, or the execution has ended or waits."""
-        result = await self._connection.execute(
-            sa.text(
-                "UPDATE executions SET status = 'running', reason = NULL, reason_code = NULL, finished_at = NULL, "
-                "updated_at = clock_timestamp() WHERE id = :id AND round = :round AND status IN ('queued', 'running')"
-            ),
-            {"id": execution_id, "round": round_},
-        )
-        return result.rowcount == 1
 
     async def finish(
         self,

@@ -1,15 +1,22 @@
 """What ``engine/dbos_private.py`` takes for granted of DBOS. If one of these fails, DBOS has changed."""
 
+import asyncio
 import inspect
 from importlib.metadata import version
+from uuid import uuid4
 
 import dbos
 import pytest
+import sqlalchemy as sa
 from dbos._dbos import DBOS
 from dbos._schemas.system_database import SystemSchema
 from dbos._sys_db import SystemDatabase
 
 from combine.engine import dbos_private
+from combine.engine.engine import APP_NAME, APP_VERSION, Engine
+from combine.engine.recovery import SEGMENT_NAME, SHARED_QUEUE
+from combine.storage.database import Database
+from combine.storage.listener import EventListener
 
 
 def test_the_pinned_version_is_the_one_whose_insides_we_know():
@@ -43,3 +50,55 @@ def test_arguments_come_back_from_json_as_dbos_wants_them():
 def test_a_claim_outside_a_segment_is_an_error():
     with pytest.raises(RuntimeError, match="not inside"):
         dbos_private.current_claim()
+
+
+async def pass_by(segment):
+    """A segment that has nothing to do."""
+
+
+async def test_our_enqueue_writes_what_that_of_dbos_writes(database_url):
+    """Column by column; the id, the random token and the times aside."""
+    database = Database(database_url)
+    listener = EventListener(database_url)
+    await listener.start()
+    engine = Engine(database, listener, pass_by, kind="test", shared=True, version="0")
+    execution_id = uuid4()
+    client = dbos.DBOSClient(
+        system_database_url=database_url, serializer=dbos_private.JsonSerializer(), application_name=APP_NAME, lazy=True
+    )
+    options = {
+        "workflow_name": SEGMENT_NAME,
+        "queue_name": SHARED_QUEUE,
+        "workflow_id": "by-dbos",
+        "app_version": APP_VERSION,
+    }
+
+    async def both(session):
+        for _ in range(2):  # the second time changes nothing
+            await engine.enqueue(session, execution_id, 1)
+        await session.connection.run_sync(
+            lambda connection: client.enqueue_in_transaction(connection, options, str(execution_id), 1)
+        )
+        return [await written(session, workflow) for workflow in (f"{execution_id}:1", "by-dbos")]
+
+    async def written(session, workflow):
+        tables = [
+            await session.connection.execute(
+                sa.text(f"SELECT * FROM dbos.{table} WHERE workflow_uuid = :id"), {"id": workflow}
+            )
+            for table in ("workflow_status", "workflow_input")
+        ]
+        rows = [dict(table.one()._mapping) for table in tables]
+        aside = {"workflow_uuid", "creator_xid", "created_at", "updated_at", "retention_timestamp"}
+        return [{name: value for name, value in row.items() if name not in aside} for row in rows]
+
+    try:
+        await engine.start()
+        ours, theirs = await database.transact(both)
+        assert ours == theirs
+        assert ours[0]["status"] == "ENQUEUED"
+    finally:
+        await engine.drain()
+        await asyncio.to_thread(client.destroy)
+        await listener.close()
+        await database.close()

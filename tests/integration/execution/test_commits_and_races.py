@@ -13,10 +13,14 @@ from combine.execution.context import DocumentSaved, QuestionsAsked, SentBack
 from combine.execution.runner import ExecutionRunner
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
-from combine.storage.documents import Documents
+from combine.storage.claim import Claim
 from combine.storage.journal import NewVersion
+from combine.storage.segments import Segments
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
+
+ALWAYS = Claim("SELECT 1", {})
+"""A claim that nobody takes over."""
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 
@@ -137,7 +141,9 @@ async def test_two_executions_that_end_at_once_leave_one_active_version_of_each_
     other: list[asyncio.Task] = []
 
     async def activate(session, execution):
-        await Documents(session).activate_execution_versions(UUID(execution))
+        segments = Segments(session)
+        await segments.hold(ALWAYS, UUID(execution))
+        assert await segments.complete(UUID(execution))
 
     async def activate_first(session):
         await activate(session, first)
@@ -246,15 +252,17 @@ async def test_a_step_whose_answer_was_faster_goes_on_beside_the_others(house):
     runner = AnsweredAtOnce(
         house.database, house.catalog, house.llm, house.pricing, Telemetry(house.database), max_output_tokens=1000
     )
-    transact = house.database.transact
+    once, reads = house.database.once, []
 
     async def tell_of_reads(work, **options):
-        result = await transact(work, **options)
+        result = await once(work, **options)
         if "SegmentJournal.read" in work.__qualname__:
-            house.read.set()
+            reads.append(result)
+            if len(reads) == 2:  # the first is the beginning
+                house.read.set()
         return result
 
-    house.database.transact = tell_of_reads
+    house.database.once = tell_of_reads
     running = asyncio.create_task(runner.run(HandSegment(house, execution_id, round_)))
     await asyncio.wait_for(went_on.wait(), 10)
     running.cancel()

@@ -12,8 +12,8 @@ STEP = {"statements": 3, "commits": 3}
 """The intent, the reply, the document: each one statement that commits by itself."""
 FINAL_STEP = {"statements": 5, "commits": 3}
 """Its findings are two statements more, and its document a transaction."""
-SEGMENT = {"statements": 14, "commits": 2}
-"""Beside its steps: it begins and it ends."""
+SEGMENT = {"statements": 4, "commits": 3}
+"""Beside its steps: it begins, reads, and ends; the reading commits nothing but is a transaction."""
 _IN_A_STEP = {"LLMStepExecutor.execute", "Database.once"}  # a paid reply is stored in a task of its own
 
 

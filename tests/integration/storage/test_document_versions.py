@@ -6,6 +6,7 @@ import pytest
 from combine.errors import NotFound
 from combine.storage.documents import Documents, content_sha256
 from combine.storage.questions import Questions
+from combine.storage.segments import Segments
 from combine.storage.steps import Steps
 from combine.workflows.questions import AnswerType, Question
 from combine.workflows.statuses import DecidedBy
@@ -89,18 +90,24 @@ async def test_a_completed_execution_makes_its_last_versions_count(stored):
     async def status(document_id):
         return (await stored.read(Documents, "get", document_id)).status
 
+    async def all_done(execution_id):
+        for step in await stored.read(Steps, "list", execution_id):
+            await stored.write(Steps, "update", execution_id, step.step_id, status="done")
+
     old = await make(stored.execution_id, "requirements-doc", last_of="requirements")
-    await stored.write(Documents, "activate_execution_versions", stored.execution_id)
+    assert not await stored.write(Segments, "complete", stored.execution_id)
+    assert await status(old) == "draft"
+    await all_done(stored.execution_id)
+    assert await stored.write(Segments, "complete", stored.execution_id)
     other = await stored.another_execution()
     rejected = await make(other, "requirements-doc")
     kept = await make(other, "requirements-doc", last_of="requirements")
     of_another_type = await make(stored.execution_id, "project-discovery")
     assert await status(old) == "active"
 
+    await all_done(other)
     for _ in range(2):  # again after an unknown outcome: the same
-        assert await stored.write(Documents, "activate_execution_versions", other) == (kept,)
+        assert await stored.write(Segments, "complete", other)
         assert [await status(each) for each in (old, rejected, kept)] == ["superseded", "superseded", "active"]
     assert await status(of_another_type) == "draft"
     assert (await stored.read(Documents, "active", stored.project_id, "requirements-doc")).id == kept
-    await stored.write(Documents, "supersede", kept)
-    assert await stored.read(Documents, "active", stored.project_id, "requirements-doc") is None
