@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from combine.storage.embedded import EmbeddedServer, start_embedded, stop_embedded
 from combine.storage.embedded_host import prepare_host
 
 if TYPE_CHECKING:
     from combine.storage.database import Database
+settings.register_profile("house", deadline=None)  # no test asserts a time
+settings.load_profile("house")
 _HOME_VARIABLE = "TEST_POSTGRES_HOME"
 _HOME_PREFIX = "combine-tests-"
 _TEMPLATE = "template_combine"

@@ -237,8 +237,9 @@ class LLMStepExecutor:
             max_output_tokens=state.output_tokens,
         )
         # Bytes: a letter of Chinese or Japanese takes three, and can take more than a token.
-        text = prompt.system + prompt.prefix + prompt.task + json.dumps(schema)
+        text = prompt.system + prompt.prefix + prompt.task
         size = len(text.encode("utf-8", "surrogatepass"))
+        size += self._catalog.reply_schema_size(step.output, ask=step.allow_clarification)
         worst = self._pricing.worst_case(context.model, size, state.output_tokens).usd
         intent = CallIntent(
             id=uuid4(),

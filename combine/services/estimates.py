@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -120,8 +119,8 @@ class EstimateService:
         prompt = self._prompts.build(
             PromptInput(workflow.workflow_id, step, str(ref), brief, ask=step.allow_clarification)
         )
-        schema = json.dumps(self._catalog.reply_schema(step.output, ask=step.allow_clarification))
-        characters = sum(map(len, (prompt.system, prompt.prefix, prompt.task, schema)))
+        characters = sum(map(len, (prompt.system, prompt.prefix, prompt.task)))
+        characters += self._catalog.reply_schema_size(step.output, ask=step.allow_clarification)
         limit = step.max_output_tokens or self._max_output_tokens
         short, long = min(SHORT_DOCUMENT_TOKENS, limit), min(LONG_DOCUMENT_TOKENS, limit)
         first = round(characters / FEW_CHARACTERS_PER_TOKEN) + len(step.inputs) * LONG_DOCUMENT_TOKENS

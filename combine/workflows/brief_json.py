@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from combine.workflows.brief import Brief, Sentence, SentenceKind
@@ -16,7 +15,10 @@ def brief_to_json(brief: Brief) -> dict[str, Any]:
     return {
         "text": brief.text,
         "language": brief.language,
-        "sentences": [asdict(sentence) for sentence in brief.sentences],
+        "sentences": [
+            {"id": one.id, "text": one.text, "kind": one.kind, "start": one.start, "end": one.end}
+            for one in brief.sentences
+        ],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ class Catalog:
     def __init__(self, content: _Content) -> None:
         self._content = content
         self._envelopes: dict[tuple[str, bool], dict[str, Any]] = {}
+        self._sizes: dict[tuple[str, bool], int] = {}
 
     def workflow_ids(self) -> tuple[str, ...]:
         """Ids of all workflows, sorted."""
@@ -74,6 +76,13 @@ class Catalog:
         if key not in self._envelopes:
             self._envelopes[key] = reply_schema(self.schema(document_type).schema, ask=ask)
         return self._envelopes[key]
+
+    def reply_schema_size(self, document_type: str, *, ask: bool) -> int:
+        """Length of that envelope as JSON in ASCII, in characters and bytes. NotFound as ``schema``."""
+        key = (document_type, ask)
+        if key not in self._sizes:
+            self._sizes[key] = len(json.dumps(self.reply_schema(document_type, ask=ask)))
+        return self._sizes[key]
 
     def document_types(self) -> tuple[str, ...]:
         """All document types that have a schema, sorted."""

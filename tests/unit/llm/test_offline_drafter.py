@@ -224,7 +224,7 @@ async def test_every_brief_gives_four_documents_without_a_finding(name, ask):
     assert done.documents["strategy-review"]["recommendation"]["action"] == "proceed"
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.one_of(

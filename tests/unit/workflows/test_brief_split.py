@@ -136,7 +136,7 @@ SHAPES = {
 BLOCKS = st.builds(lambda shape, lines: SHAPES[shape](lines), st.sampled_from(sorted(SHAPES)), LINES)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(BLOCKS, min_size=1, max_size=6), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_every_word_of_every_block_is_in_exactly_one_sentence(parts, line_end):
     text = "\n\n".join(parts).replace("\n", line_end)
@@ -157,7 +157,7 @@ MARKUP = re.compile(
 SOUP = st.text(st.sampled_from("ab1 Z.é。\n\n\r\t#->|*+`~=[]()x!:<p>\\&漢ا\u2028\u00a0\x00"), max_size=80)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.one_of(SOUP, st.text(max_size=60), st.text(st.characters(), max_size=40)).map(lambda text: f"{text}\n\nend"))
 def test_any_text_is_split_without_loss(text):
     brief = split_brief(text)
