@@ -34,7 +34,7 @@ from combine.storage.outages import NOBODY
 APP_NAME = "combine"
 APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
 POLL_S = 0.1
-SHARED_POLL_S = 0.25  # a worker's idle CPU is this poll; nobody sits and waits for its first segment
+SHARED_POLL_S = 0.35  # a worker's idle CPU is this poll; nobody sits and waits for its first segment
 _UNWIND_S = 5.0
 _SERIALIZER = dbos_private.JsonSerializer()
 _ENQUEUE = sa.text(dbos_private.ENQUEUE)
