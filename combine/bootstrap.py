@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from combine import __version__
 from combine.llm.factory import LLMConfig, ModelPrice, ProviderFactory, parse_model
 from combine.llm.pricing import Pricing
+from combine.llm.slots import CallSlots
 from combine.services.costs import CostService
 from combine.services.documents import DocumentService
 from combine.services.estimates import EstimateService
@@ -138,6 +139,7 @@ async def open_working(
         config = llm_config(settings)
         providers, pricing = ProviderFactory(config), config.pricing()
         stack.push_async_callback(providers.close)
+        slots = CallSlots(dict[str, int](settings.llm_concurrency.items()))
         runner = ExecutionRunner(
             database=reading.database,
             catalog=reading.catalog,
@@ -146,6 +148,7 @@ async def open_working(
             telemetry=Telemetry(reading.database),
             max_output_tokens=settings.llm_max_output_tokens,
             daily_budget_usd=settings.daily_budget_usd,
+            slots=slots,
         )
         engine = Engine(
             reading.database,
@@ -159,6 +162,7 @@ async def open_working(
         )
         if start:
             stack.push_async_callback(engine.drain)
+            stack.callback(slots.close)  # first: what waits for its turn is handed on at once
             await engine.start()
         yield Working(
             settings=reading.settings,

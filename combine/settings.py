@@ -83,6 +83,10 @@ class Settings(BaseSettings):
     llm_read_timeout: Duration = timedelta(seconds=120)
     """Longest silence inside a stream; a loaded local model can need minutes for its first token."""
     llm_retry_after_cap: Duration = timedelta(seconds=60)
+    llm_concurrency: dict[Literal["anthropic", "openai", "offline", "scripted"], PositiveInt] = Field(
+        default_factory=dict
+    )
+    """JSON: ``{"anthropic": 8}``, calls in flight at once per provider in one process; not named: no limit."""
     llm_prices: dict[str, PriceOverride] = Field(default_factory=dict)
     """JSON: ``{"my-model": {"input": 0.5, "output": 1.5}}``, USD per million tokens."""
     daily_budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -25,7 +26,8 @@ from combine.execution.output_parser import Output, OutputParser
 from combine.execution.step_records import CallTelemetry, StepRecords
 from combine.llm.models import ModelRef
 from combine.llm.pricing import Pricing
-from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Usage
+from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Progress, Usage
+from combine.llm.slots import CallSlots
 from combine.storage.journal import CallIntent, CallReply, NewVersion
 from combine.workflows.catalog import Catalog, SchemaAsset
 from combine.workflows.checks import CheckContext, document_hints, next_ids, unused_sentences
@@ -39,6 +41,8 @@ from combine.workflows.statuses import CallPurpose, CallState
 
 MICRO_USD = Decimal("0.000001")
 """What the ledger counts in."""
+CANCELLED = "cancelled"
+"""Error code of a call that was cut short from this side."""
 MAX_STEP_OUTPUT_TOKENS = 128_000  # the current models' own limit
 
 
@@ -82,8 +86,10 @@ class LLMStepExecutor:
         catalog: Catalog,
         pricing: Pricing,
         max_output_tokens: int,
+        slots: CallSlots | None = None,
     ) -> None:
         self._providers = llm_provider
+        self._slots = slots or CallSlots()
         self._prompts = prompt_builder
         self._parser = output_parser
         self._telemetry = telemetry
@@ -225,7 +231,10 @@ class LLMStepExecutor:
         prompt: RenderedPrompt,
         schema: dict[str, Any],
     ) -> StoredReply | None:
-        """Intent, request, raw reply. None if a cap leaves no room for its worst case."""
+        """Intent, request, raw reply. None if a cap leaves no room for its worst case.
+
+        Raises LLMError, NoMoreCalls.
+        """
         provider = self._providers.provider(context.model)
         request = LLMRequest(
             model=context.model.model,
@@ -254,22 +263,41 @@ class LLMStepExecutor:
             prompt=_prompt_bytes(prompt),
             reserved_usd=None if worst is None else worst.quantize(MICRO_USD, ROUND_CEILING),
         )
-        if not await self._journal.open_call(intent):
-            return None
-        try:
-            async with self._telemetry.call(context.execution_id, step.step_id) as on_progress:
-                reply = await provider.complete(request, on_progress)
-        except LLMError as error:
-            error.details = {**error.details, "provider": context.model.provider}
-            await self._journal.close_call(self._failed(intent, context.model, error))
-            raise
-        await self._journal.close_call(self._replied(intent, context.model, reply))
+        async with self._slots.slot(context.model.provider):
+            if not await self._journal.open_call(intent):
+                return None
+            reply = await self._send(provider, request, intent, context)
+            await self._journal.close_call(self._replied(intent, context.model, reply))
         if context.model.provider == context.tries_again and context.tries_again not in self._works_again:
             await self._journal.provider_works_again(context.execution_id, context.tries_again)
             self._works_again.add(context.tries_again)
         return StoredReply(
             intent.id, intent.attempt, reply.text, reply.stop_reason.value, reply.detail, reply.model, context.model
         )
+
+    async def _send(
+        self, provider: LLMProvider, request: LLMRequest, intent: CallIntent, context: StepContext
+    ) -> LLMReply:
+        """The reply. What goes wrong, or is cancelled, is in the ledger before it leaves here."""
+        used: list[Usage] = []
+        try:
+            async with self._telemetry.call(context.execution_id, intent.step_id) as tell:
+
+                def on_progress(progress: Progress) -> None:
+                    if progress.usage is not None:
+                        used.append(progress.usage)
+                    else:
+                        tell(progress)
+
+                return await provider.complete(request, on_progress)
+        except LLMError as error:
+            error.details = {**error.details, "provider": context.model.provider}
+            await self._journal.close_call(self._failed(intent, context.model, error))
+            raise
+        except asyncio.CancelledError:
+            if used and used[-1] != Usage():
+                await self._journal.close_call(self._failed(intent, context.model, _cut_short(used[-1])))
+            raise  # with nothing known of what it used, its outcome is unknown and its worst case stays reserved
 
     def _replied(self, intent: CallIntent, model: ModelRef, reply: LLMReply) -> CallReply:
         body = reply.text.encode("utf-8", "surrogatepass")
@@ -413,6 +441,15 @@ def _purpose(step: StepDefinition, context: StepContext, state: _Progress) -> st
     if step.is_final:
         return CallPurpose.REVIEW.value
     return CallPurpose.REVISION.value if context.revision else CallPurpose.DRAFT.value
+
+
+def _cut_short(used: Usage) -> LLMError:
+    """A call that was cancelled while its reply streamed in. A provider bills what it had produced by then."""
+    return LLMError(
+        "Cancelled while the reply streamed in; the tokens are the provider's count so far, the output estimated.",
+        code=CANCELLED,
+        details={"usage": used},
+    )
 
 
 def _tokens(usage: Usage) -> dict[str, Any]:

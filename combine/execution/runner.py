@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from combine.errors import CombineError, LLMError, OwnershipLost, TransientLLMError
@@ -18,6 +18,7 @@ from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
 from combine.llm.retry import asked_wait_s
+from combine.llm.slots import CallSlots, NoMoreCalls
 from combine.storage.database import Database
 from combine.storage.segment_state import SegmentState
 from combine.workflows.brief_json import brief_from_json
@@ -39,6 +40,8 @@ class ExecutionRunner:
     telemetry: Telemetry
     max_output_tokens: int
     daily_budget_usd: Decimal | None = None
+    slots: CallSlots = field(default_factory=CallSlots)
+    """Shared by all segments of this process."""
 
     async def run(self, segment: Segment) -> None:
         """Work until the execution pauses or ends. Raises OwnershipLost if another process has taken over.
@@ -68,6 +71,7 @@ class ExecutionRunner:
             catalog=self.catalog,
             pricing=self.pricing,
             max_output_tokens=self.max_output_tokens,
+            slots=self.slots,
         )
 
 
@@ -161,6 +165,8 @@ class _Work:
                 provider=str(error.details.get("provider", "")),
                 at_least_s=asked_wait_s(error) or 0.0,
             )
+        except NoMoreCalls:
+            pass  # the process stops; the end of the segment hands the step on
         except LLMError as error:
             await self._journal.fail_step(step_id, _reason(error), _code(error))
         else:

@@ -85,6 +85,8 @@ class Progress:
     """Set while the retry loop waits before its next attempt."""
     reason: str | None = None
     """Why it waits."""
+    usage: Usage | None = None
+    """Set when the call is cancelled: what all its attempts have used, as far as is known."""
 
 
 OnProgress = Callable[[Progress], None]

@@ -115,7 +115,8 @@ async def complete_with_retries(
     """The reply of the first attempt that succeeds, with the usage of all of them.
 
     ``send`` raises TransientLLMError to be called again. What leaves here carries in ``details`` the ``attempts`` made,
-    the ``usage`` of the failed ones (a Usage; ``usage_of`` reads it) and ``retry_after_s`` if a wait was named.
+    the ``usage`` of the failed ones (a Usage; ``usage_of`` reads it) and ``retry_after_s`` if a wait was named. A call
+    that is cancelled says what it has used as its last progress.
     """
     spent = Usage()
     number = 0
@@ -124,6 +125,9 @@ async def complete_with_retries(
         attempt = Attempt(number, request, on_progress, timing)
         try:
             reply = await send(attempt)
+        except asyncio.CancelledError:
+            attempt.report(Progress(output_tokens=0, attempt=number, usage=spent + attempt.billed()))
+            raise
         except TransientLLMError as error:
             spent += attempt.billed()
             too_long = _asks_for_too_long(error, policy)
@@ -135,7 +139,11 @@ async def complete_with_retries(
                 raise
             wait = _wait(error, number, policy, timing)
             attempt.report(Progress(output_tokens=0, attempt=number, waiting_s=wait, reason=error.message))
-            await timing.sleep(wait)
+            try:
+                await timing.sleep(wait)
+            except asyncio.CancelledError:
+                attempt.report(Progress(output_tokens=0, attempt=number, usage=spent))
+                raise
         except PermanentLLMError as error:
             _account(error, number, spent + attempt.billed())
             raise

@@ -36,7 +36,7 @@ from combine.workflows.brief import split_brief
 
 COMMITS = {
     "start": "ExecutionService.start.<locals>.work",
-    "begin": "SegmentJournal.begin.<locals>.work",
+    "begin": "SegmentJournal.begin.<locals>.<lambda>",
     "open_call": "StepJournal._reserve.<locals>.<lambda>",
     "close_call": "StepJournal.close_call.<locals>.work",
     "save_questions": "StepJournal.save_questions.<locals>.work",

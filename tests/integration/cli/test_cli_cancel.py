@@ -38,30 +38,35 @@ def rows(url, query):
         return connection.execute(query).fetchall()
 
 
-def until_streaming(fake):
-    """The request whose reply is streaming in."""
+def until_streaming(fake, url):
+    """The request whose reply is streaming in, once some of it has come."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        if len(fake.requests) == 2:
+        if rows(url, "SELECT 1 FROM events WHERE kind = 'call_progress' AND step_id = 'requirements'"):
             return fake.requests[1]
         time.sleep(0.02)
     raise AssertionError("the second call has not come")
 
 
 def is_booked(url):
-    """The call that was cut stands in the ledger, and its worst case counts as spent."""
-    calls = rows(url, "SELECT step_id, state, cost_usd, reserved_usd, finished_at FROM llm_calls ORDER BY started_at")
-    (_, first, paid, *_), (step, state, cost, reserved, finished) = calls
-    assert (first, step, state, cost) == ("replied", "requirements", "outcome_unknown", None)
-    assert reserved > 0
-    assert finished is not None
-    assert rows(url, "SELECT status, spent_usd, reserved_usd FROM executions") == [("cancelled", paid, reserved)]
+    """The call that was cut stands in the ledger with what it used until then; nothing stays reserved."""
+    calls = rows(
+        url,
+        "SELECT step_id, state, error_code, cost_usd, reserved_usd, input_tokens + cache_write_tokens, output_tokens "
+        "FROM llm_calls ORDER BY started_at",
+    )
+    (_, first, _, paid, *_), (step, state, error, cost, reserved, read, written) = calls
+    assert (first, step, state, error) == ("replied", "requirements", "failed", "cancelled")
+    assert 0 < cost < reserved
+    assert read > 1000
+    assert 0 < written < 4000
+    assert rows(url, "SELECT status, spent_usd, reserved_usd FROM executions") == [("cancelled", paid + cost, 0)]
 
 
 def test_another_process_cancels(cli, fake):
     cli.environment |= fake.env()
     running = cli.begin("run", cli.brief, "--model", MODEL, "--no-questions", "--json")
-    call = until_streaming(fake)
+    call = until_streaming(fake, cli.url)
     ((execution,),) = rows(cli.url, "SELECT id::text FROM executions")
     cancelled = cli("cancel", execution, "--json")
     assert call.gone.wait(1), "the stream was not closed within a second"
@@ -71,7 +76,7 @@ def test_another_process_cancels(cli, fake):
     assert json.loads(out)["status"] == "cancelled"
     is_booked(cli.url)
     shown = cli.here("show", execution).out
-    assert "outcome unknown" in shown
+    assert "Cancelled while the reply streamed in" in shown
     assert f"combine resume {execution[:8]} --from" in shown
     assert len(fake.requests) == 2
 
@@ -82,7 +87,7 @@ async def test_the_same_process_cancels(cli, fake, monkeypatch):
     start = StartExecution(split_brief(bakery.BRIEF), "strategy-document", "cakes", MODEL, ask=False)
     async with open_working(read_settings(), lambda _: None) as working:
         execution = await working.executions.start(start)
-        call = await asyncio.to_thread(until_streaming, fake)
+        call = await asyncio.to_thread(until_streaming, fake, cli.url)
         before = time.monotonic()
         await working.executions.cancel(str(execution))
         assert await asyncio.to_thread(call.gone.wait, 1), "the stream was not closed within a second"
@@ -94,7 +99,7 @@ async def test_the_same_process_cancels(cli, fake, monkeypatch):
 def test_after_a_cancel_a_fork_goes_on_from_there(cli, fake):
     cli.environment |= fake.env()
     running = cli.begin("run", cli.brief, "--model", MODEL, "--no-questions")
-    until_streaming(fake)
+    until_streaming(fake, cli.url)
     ((execution,),) = rows(cli.url, "SELECT id::text FROM executions")
     assert cli("cancel", execution).code == 0
     running.communicate(timeout=30)
