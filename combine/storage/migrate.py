@@ -16,7 +16,7 @@ from combine.storage.urls import display_url, libpq_url, normalise_url
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in ``migrations/versions``, written here so that a start need not import Alembic to know it."""
 
 _LOCK = 0x636F6D62696E65  # any number, the same in every version
@@ -46,8 +46,8 @@ async def current_version(url: str) -> str | None:
 async def upgrade(url: str) -> bool:
     """Bring the database to ``head_version``, in one transaction; return whether there was anything to do.
 
-    Raises DatabaseUnavailable when it cannot be reached, Unavailable when a newer version of the program has been
-    at work in it already.
+    A database that a newer version of the program has migrated is left as it is: during a deploy both work on it.
+    Raises Unavailable if that version says that ours cannot, DatabaseUnavailable when it cannot be reached.
     """
     if await current_version(url) == HEAD:
         return False
@@ -88,6 +88,8 @@ def _upgrade_locked(connection: sa.Connection, url: str) -> bool:
     config = alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
+        if _may_work_beside_newer(connection):
+            return False
         raise Unavailable(
             f"The database at {display_url(url)} has schema version {found}; this program knows versions up to {HEAD}.",
             code="database_newer",
@@ -95,6 +97,11 @@ def _upgrade_locked(connection: sa.Connection, url: str) -> bool:
         )
     command.upgrade(config, HEAD)
     return True
+
+
+def _may_work_beside_newer(connection: sa.Connection) -> bool:
+    oldest = connection.execute(sa.text("SELECT oldest_revision FROM compatibility")).scalar_one()
+    return bool(oldest <= HEAD)
 
 
 def _unavailable(url: str, error: BaseException) -> DatabaseUnavailable:

@@ -30,6 +30,13 @@ projects = sa.Table(
     sa.Column("created_at", _time, nullable=False, server_default=_now),
 )
 
+compatibility = sa.Table(
+    "compatibility",
+    metadata,
+    sa.Column("oldest_revision", sa.Text, nullable=False),
+    comment="One row. A migration that takes away what older programs use sets it to its own revision.",
+)
+
 daily_spending = sa.Table(
     "daily_spending",
     metadata,

@@ -25,8 +25,9 @@ import anthropic  # noqa: F401
 import counting_llm
 import sqlalchemy as sa
 
+import combine.bootstrap
 import combine.engine.engine
-import combine.execution.runner  # noqa: F401
+import combine.execution.runner
 from combine.bootstrap import open_working
 from combine.llm.factory import ProviderFactory
 from combine.services.executions import StartExecution
@@ -67,6 +68,8 @@ class Wish:
     only_start: bool = False
     """Start the executions and work on none."""
     name: str = "worker"
+    version: str | None = None
+    """What the program takes for its own version; None: its real one."""
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -200,6 +203,8 @@ def run_worker(wish: Wish) -> NoReturn:
     logging.disable(logging.WARNING)  # DBOS says much about a database that is away
     os.environ.update(wish.environment)
     os.environ["COMBINE_DATABASE_URL"] = wish.url
+    if wish.version is not None:
+        combine.bootstrap.__version__ = wish.version
     trap = Trap(wish)
     if wish.point is not None:
         arm(trap)

@@ -88,9 +88,17 @@ async def test_a_database_that_is_up_to_date_costs_no_alembic(database_url):
     assert await process.wait() == 0
 
 
-async def test_a_database_of_a_newer_program_is_left_alone(database_url):
+async def test_a_database_of_a_newer_program_that_ours_can_use_is_left_as_it_is(database_url):
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert await upgrade(database_url) is False
+    assert await current_version(database_url) == "9999"
+
+
+async def test_a_database_of_a_newer_program_that_ours_cannot_use_is_refused(database_url):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE compatibility SET oldest_revision = '9998'")
     with pytest.raises(Unavailable, match="schema version 9999") as caught:
         await upgrade(database_url)
     assert caught.value.code == "database_newer"
