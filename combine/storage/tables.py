@@ -69,6 +69,7 @@ documents = sa.Table(
     sa.Column("created_at", _time, nullable=False, server_default=_now),
     sa.UniqueConstraint("project_id", "type", "version"),
     sa.Index("ix_documents_execution_id", "execution_id"),
+    sa.Index("ix_documents_created_at_id", "created_at", "id"),
     comment="One row is one immutable version; the brief is stored here too (type 'brief').",
 )
 
@@ -103,7 +104,9 @@ executions = sa.Table(
     sa.Column("created_at", _time, nullable=False, server_default=_now),
     sa.Column("updated_at", _time, nullable=False, server_default=_now),
     sa.Column("finished_at", _time),
+    sa.Column("request_id", sa.Text, comment="the HTTP request that let it go on last"),
     sa.Index("ix_executions_project_id_created_at", "project_id", "created_at"),
+    sa.Index("ix_executions_created_at_id", "created_at", "id"),
     sa.Index("ix_executions_status", "status"),
     sa.Index("ix_executions_waits_for", "waits_for", postgresql_where=sa.text("waits_for IS NOT NULL")),
 )
@@ -219,6 +222,7 @@ llm_calls = sa.Table(
     sa.Column("error_message", sa.Text),
     sa.Column("started_at", _time, nullable=False, server_default=_now),
     sa.Column("finished_at", _time),
+    sa.Column("request_id", sa.Text, comment="the HTTP request that caused it"),
     sa.Index("ix_llm_calls_execution_id_step_id", "execution_id", "step_id"),
     sa.Index("ix_llm_calls_started_at", "started_at"),
 )
@@ -232,6 +236,7 @@ events = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("step_id", sa.Text),
     sa.Column("data", JSONB, nullable=False, server_default="{}"),
+    sa.Column("request_id", sa.Text, comment="the HTTP request that caused it"),
 )
 
 executors = sa.Table(
@@ -245,4 +250,128 @@ executors = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("started_at", _time, nullable=False, server_default=_now),
     sa.Column("beat_at", _time, nullable=False, server_default=_now),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("email", sa.Text, comment="in small letters; none: the one user of local mode"),
+    sa.Column("role", sa.Text, nullable=False, server_default="member", comment="of the installation: admin or member"),
+    sa.Column("disabled_at", _time),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.UniqueConstraint("email"),
+)
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("user_id", UUID(as_uuid=True), sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("provider", sa.Text, nullable=False, comment="its name in the settings"),
+    sa.Column("email", sa.Text, comment="verified by the provider, in small letters"),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.Column("last_used_at", _time, nullable=False, server_default=_now),
+    sa.Index("ix_identities_user_id", "user_id"),
+    comment="Who a user is at a provider. Nobody is found by an address alone.",
+)
+
+sign_ins = sa.Table(
+    "sign_ins",
+    metadata,
+    sa.Column("state_sha256", sa.Text, primary_key=True),
+    sa.Column("browser_sha256", sa.Text, nullable=False, comment="of the cookie of the browser that began it"),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("nonce", sa.Text, nullable=False),
+    sa.Column("code_verifier", sa.Text, nullable=False),
+    sa.Column("next_path", sa.Text, nullable=False),
+    sa.Column("link_user_id", UUID(as_uuid=True), sa.ForeignKey("users.id"), comment="add an identity to this user"),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    comment="Sign-ins that have been begun; each is used once.",
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("secret_sha256", sa.Text, nullable=False, unique=True),
+    sa.Column("user_id", UUID(as_uuid=True), sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("user_agent", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.Column("last_seen_at", _time, nullable=False, server_default=_now),
+    sa.Column("expires_at", _time, nullable=False, comment="however much it is used"),
+    sa.Index("ix_sessions_user_id", "user_id"),
+)
+
+api_tokens = sa.Table(
+    "api_tokens",
+    metadata,
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("user_id", UUID(as_uuid=True), sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("secret_sha256", sa.Text, nullable=False, unique=True),
+    sa.Column("hint", sa.Text, nullable=False, comment="its last four characters"),
+    sa.Column("scope", sa.Text, nullable=False, comment="read, run or admin; each holds those before it"),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.Column("expires_at", _time, nullable=False),
+    sa.Column("last_used_at", _time),
+    sa.Column("revoked_at", _time),
+    sa.Index("ix_api_tokens_user_id", "user_id"),
+)
+
+project_members = sa.Table(
+    "project_members",
+    metadata,
+    sa.Column("project_id", UUID(as_uuid=True), sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column("user_id", UUID(as_uuid=True), sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("role", sa.Text, nullable=False, comment="viewer, editor or owner"),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.Index("ix_project_members_user_id", "user_id"),
+)
+
+invitations = sa.Table(
+    "invitations",
+    metadata,
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("project_id", UUID(as_uuid=True), sa.ForeignKey("projects.id"), nullable=False),
+    sa.Column("email", sa.Text, nullable=False, comment="in small letters"),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("invited_by", UUID(as_uuid=True), comment="none: at the command line"),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    sa.Column("expires_at", _time, nullable=False),
+    sa.Column("accepted_at", _time),
+    sa.Column("accepted_by", UUID(as_uuid=True)),
+    sa.Column("revoked_at", _time, comment="by an owner, or declined"),
+    sa.Index("ix_invitations_email", "email"),
+    sa.Index("ix_invitations_project_id", "project_id"),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("at", _time, nullable=False, server_default=_now),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("user_id", UUID(as_uuid=True), comment="who did it; none: at the command line"),
+    sa.Column("token_id", UUID(as_uuid=True), comment="with which token, if with one"),
+    sa.Column("project_id", UUID(as_uuid=True)),
+    sa.Column("object", sa.Text, comment="what it was done to, by its id"),
+    sa.Column("data", JSONB, nullable=False, server_default="{}"),
+    sa.Column("request_id", sa.Text),
+    sa.Index("ix_audit_project_id", "project_id"),
+    comment="Changes of rights, acceptances, edits, overrides. Rows are only ever added.",
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("user_id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("request_sha256", sa.Text, nullable=False),
+    sa.Column("execution_id", UUID(as_uuid=True), nullable=False),
+    sa.Column("created_at", _time, nullable=False, server_default=_now),
+    comment="One start for each key of a user, however often it is asked for.",
 )
