@@ -1,0 +1,31 @@
+"""One row of the audit, written by whoever makes the change, in the transaction of the change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from combine.auth.permissions import Actor
+from combine.storage.audit import Audit
+from combine.storage.database import WriteSession
+
+
+async def record(
+    session: WriteSession,
+    actor: Actor,
+    action: str,
+    *,
+    project_id: UUID | None = None,
+    object_: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Say who did ``action`` (a dotted word of ``docs/reference/audit.md``) to which object. No secret in ``data``."""
+    await Audit(session).add(
+        action,
+        user_id=actor.user_id,
+        token_id=actor.token_id,
+        project_id=project_id,
+        object_=object_,
+        data=data,
+    )
