@@ -53,15 +53,22 @@ class Audit:
         data: Mapping[str, Any] | None = None,
     ) -> None:
         """Store one row. Belongs in the transaction of the change; the request id is that of the task."""
-        values = {"action": action, "user_id": user_id, "token_id": token_id, "project_id": project_id}
-        values |= {"object": object_, "data": dict(data or {}), "request_id": current_request_id()}
-        await self._connection.execute(sa.insert(audit).values(**values))
+        row = sa.insert(audit).values(
+            action=action,
+            user_id=user_id,
+            token_id=token_id,
+            project_id=project_id,
+            object=object_,
+            data=dict(data or {}),
+            request_id=current_request_id(),
+        )
+        await self._connection.execute(row)
 
     async def list(
         self, *, project_id: UUID | None = None, before: int | None = None, limit: int = 50
     ) -> tuple[AuditRow, ...]:
         """The newest first, of one project or of all; ``before``: the id of the last row of the page before."""
-        query = sa.select(*_COLUMNS, users.c.name.label("user_name"))
+        query: sa.Select[Any] = sa.select(*_COLUMNS, users.c.name.label("user_name"))
         query = query.select_from(audit.outerjoin(users, users.c.id == audit.c.user_id))
         if project_id is not None:
             query = query.where(audit.c.project_id == project_id)
