@@ -40,6 +40,7 @@ REPLIES["requirements-doc"] = bakery.reply(bakery.unasked_requirements())
 async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, float]:
     """Start ``executions`` at once, each in a project of its own; wait until all have completed."""
     from combine import __version__
+    from combine.auth.permissions import OPERATOR
     from combine.engine.engine import Engine
     from combine.execution.runner import ExecutionRunner
     from combine.execution.telemetry import Telemetry
@@ -69,7 +70,7 @@ async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, fl
 
     engine = Engine(database, listener, segment, kind="bench", shared=True, version=__version__, concurrency=100)
     await engine.start()
-    service = ExecutionService(database, catalog, engine, pricing)
+    service = ExecutionService(database, catalog, engine, pricing, actor=OPERATOR)
     brief = split_brief(bakery.BRIEF)
 
     async def start(*names: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from combine import __version__
+from combine.auth.permissions import OPERATOR
 from combine.llm.factory import LLMConfig, ModelPrice, ProviderFactory, parse_model
 from combine.llm.pricing import Pricing
 from combine.llm.slots import CallSlots
@@ -17,6 +18,7 @@ from combine.services.documents import DocumentService
 from combine.services.estimates import EstimateService
 from combine.services.inspection import InspectionService
 from combine.services.projects import ProjectService
+from combine.services.replay import ReplayService
 from combine.settings import Settings
 from combine.storage.database import Database
 from combine.storage.listener import EventListener
@@ -44,6 +46,7 @@ class Reading:
     costs: CostService
     estimates: EstimateService
     projects: ProjectService
+    replays: ReplayService
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +177,15 @@ async def open_working(
             costs=reading.costs,
             estimates=reading.estimates,
             projects=reading.projects,
+            replays=reading.replays,
             engine=engine,
             executions=ExecutionService(
-                reading.database, reading.catalog, engine, pricing, daily_budget_usd=settings.daily_budget_usd
+                reading.database,
+                reading.catalog,
+                engine,
+                pricing,
+                actor=OPERATOR,
+                daily_budget_usd=settings.daily_budget_usd,
             ),
             providers=providers,
             pricing=pricing,
@@ -197,9 +206,12 @@ async def _reading(settings: Settings, report: Report, stack: AsyncExitStack) ->
         database=database,
         catalog=catalog,
         listener=listener,
-        inspection=InspectionService(database, listener),
-        documents=DocumentService(database, catalog),
-        costs=CostService(database),
-        estimates=EstimateService(database, catalog, llm_config(settings).pricing(), settings.llm_max_output_tokens),
-        projects=ProjectService(database),
+        inspection=InspectionService(database, listener, actor=OPERATOR),
+        documents=DocumentService(database, catalog, actor=OPERATOR),
+        costs=CostService(database, actor=OPERATOR),
+        estimates=EstimateService(
+            database, catalog, llm_config(settings).pricing(), settings.llm_max_output_tokens, actor=OPERATOR
+        ),
+        projects=ProjectService(database, actor=OPERATOR),
+        replays=ReplayService(database, catalog, actor=OPERATOR),
     )

@@ -5,6 +5,7 @@ CombineError
 │   └── DefinitionInvalid    a workflow definition with all its faults
 ├── NotFound             no such thing, or not visible to the caller
 ├── Conflict             the thing is in a state that does not allow this
+├── NotSignedIn          nobody knows who the caller is
 ├── NotPermitted         the caller may not do this
 ├── Unavailable          something we depend on does not answer
 │   └── DatabaseUnavailable
@@ -68,6 +69,12 @@ class Conflict(CombineError):
     """The present state does not allow this."""
 
     code = "conflict"
+
+
+class NotSignedIn(CombineError):
+    """You are not signed in."""
+
+    code = "not_signed_in"
 
 
 class NotPermitted(CombineError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from combine.errors import CombineError, Conflict, Invalid, LLMError, NotFound, NotPermitted
+from combine.errors import CombineError, Conflict, Invalid, LLMError, NotFound, NotPermitted, NotSignedIn
 from combine.workflows.statuses import ExecutionStatus
 
 PROVIDER_PREFIX = "provider."
@@ -34,7 +34,7 @@ _WAITING = {
 
 def of_error(error: BaseException) -> ExitCode:
     """The exit code of a command that ended with ``error``."""
-    if isinstance(error, Invalid | NotFound | Conflict | NotPermitted):
+    if isinstance(error, Invalid | NotFound | Conflict | NotPermitted | NotSignedIn):
         return ExitCode.WRONG_USE
     return ExitCode.PROVIDER if isinstance(error, LLMError) else ExitCode.OTHER
 

@@ -16,7 +16,7 @@ from combine.cli.wording import count, short
 from combine.errors import Conflict, Invalid
 from combine.execution.recording import Recording, read_recording_file, write_recording
 from combine.execution.replay import PromptDifference, ReplayedDocument, ReplayReport
-from combine.services.replay import ReplayService, replay_recording
+from combine.services.replay import replay_recording
 from combine.settings import Settings
 from combine.workflows.catalog import load_catalog
 
@@ -27,7 +27,7 @@ async def record(execution: str, out: Path, *, json: bool) -> int:
     """One execution as one file."""
     settings = prepare()
     async with open_reading(settings, say) as reading:
-        recording = await ReplayService(reading.database, reading.catalog).record(execution)
+        recording = await reading.replays.record(execution)
     data = write_recording(recording, compress=out.suffix == ".gz")
     _refuse_secrets(write_recording(recording, compress=False), settings)
     write_bytes(out, data)
@@ -73,7 +73,7 @@ async def replay(what: str, *, json: bool) -> int:
         report = await replay_recording(recording, load_catalog(settings.workflows_dir))
     else:
         async with open_reading(settings, say) as reading:
-            report = await ReplayService(reading.database, reading.catalog).replay(what)
+            report = await reading.replays.replay(what)
     put(as_json(asdict(report)) if json else "\n".join(_page(report)))
     return ExitCode.COMPLETED if report.identical else ExitCode.OTHER
 

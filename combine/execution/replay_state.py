@@ -81,6 +81,7 @@ class Past:
             given_answers=given.given_answers,
             revision=0,
             waits_for=None,
+            request_id=None,
         )
 
     def _made(self, at: datetime) -> Mapping[str, RecordedDocument]:

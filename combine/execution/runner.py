@@ -19,6 +19,7 @@ from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
 from combine.llm.retry import asked_wait_s
 from combine.llm.slots import CallSlots, NoMoreCalls
+from combine.observability.correlation import caused_by
 from combine.storage.database import Database
 from combine.storage.segment_state import SegmentState
 from combine.workflows.brief_json import brief_from_json
@@ -53,7 +54,8 @@ class ExecutionRunner:
         try:
             state = await journal.begin()
             if state is not None:
-                await _Work(self, segment, journal, state).go()
+                with caused_by(state.execution.request_id, execution_id=str(segment.execution_id)):
+                    await _Work(self, segment, journal, state).go()
         except (OwnershipLost, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -112,11 +114,12 @@ class _Work:
         if self._segment.draining:
             return
         statuses = {step.step_id: step.status for step in self._state.steps}
-        for step in runnable_steps(self._workflow, statuses):
-            if step.step_id not in self._tasks and step.step_id not in self._resting:
-                context = context_of(self._state, self._workflow, self._brief, step, beside=len(self._tasks))
-                self._revisions[step.step_id] = context.revision
-                self._tasks[step.step_id] = asyncio.create_task(self._executor.execute(step, context))
+        with caused_by(self._state.execution.request_id):  # another one than before, if a person has changed something
+            for step in runnable_steps(self._workflow, statuses):
+                if step.step_id not in self._tasks and step.step_id not in self._resting:
+                    context = context_of(self._state, self._workflow, self._brief, step, beside=len(self._tasks))
+                    self._revisions[step.step_id] = context.revision
+                    self._tasks[step.step_id] = asyncio.create_task(self._executor.execute(step, context))
 
     async def _wait(self) -> None:
         """Until a step has come to rest or a person has changed something; then the state is true again."""

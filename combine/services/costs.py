@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
+from combine.auth.permissions import Actor
+from combine.services.access import Access
 from combine.services.views import TokensView
 from combine.storage.calls import CallGroup, Calls, CallSums, GroupBy
 from combine.storage.database import Database
-from combine.storage.projects import Projects
 
 __all__ = ["CostGroupView", "CostReport", "CostService", "GroupBy"]
 
@@ -44,18 +46,19 @@ class CostReport:
 
 
 class CostService:
-    """Reads the ledger."""
+    """Reads the ledger of what its actor may see."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
+        self._access = Access(actor)
 
     async def report(
-        self, by: GroupBy = GroupBy.DAY, project: str | None = None, since: datetime | None = None
+        self, by: GroupBy = GroupBy.DAY, project: str | UUID | None = None, since: datetime | None = None
     ) -> CostReport:
         """Costs of calls begun at or after ``since``. Raises NotFound for an unknown project."""
         async with self._database.read() as session:
-            project_id = None if project is None else (await Projects(session).by_name(project)).id
-            rows = await Calls(session).groups(by, project_id=project_id, since=since)
+            project_id = None if project is None else (await self._access.project(session, project)).id
+            rows = await Calls(session).groups(by, self._access.visibility, project_id=project_id, since=since)
         groups = tuple(_group(row) for row in rows)
         return CostReport(by, groups, _total(groups))
 

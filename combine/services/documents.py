@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from combine.auth.permissions import Actor
 from combine.errors import Conflict, NotFound
 from combine.execution.review_loop import read_findings
+from combine.services.access import Access
 from combine.services.inspection import document_view
 from combine.services.views import DocumentView
 from combine.storage.database import Database, ReadSession
@@ -66,32 +69,40 @@ class DocumentExport:
 
 
 class DocumentService:
-    """Reads only. One public method is one transaction."""
+    """Reads only, and only what its actor may see. One public method is one transaction."""
 
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+    def __init__(self, database: Database, catalog: Catalog, *, actor: Actor) -> None:
         self._database = database
         self._catalog = catalog
+        self._access = Access(actor)
 
     async def list(
         self,
-        project: str | None = None,
+        project: str | UUID | None = None,
         document_type: str | None = None,
         status: DocumentStatus | None = None,
         limit: int = 200,
+        before: tuple[datetime, UUID] | None = None,
     ) -> tuple[DocumentView, ...]:
-        """Versions, the newest first, briefs left out unless asked for. Raises NotFound for an unknown project."""
-        async with self._database.read() as session:
-            projects = Projects(session)
-            project_id = None if project is None else (await projects.by_name(project)).id
-            names = {row.id: row.name for row in await projects.list()}
-            rows = await Documents(session).list(project_id=project_id, type_=document_type, status=status, limit=limit)
-            return tuple(
-                document_view(row, names[row.project_id])
-                for row in rows
-                if document_type is not None or row.type != BRIEF_TYPE
-            )
+        """Versions, the newest first, briefs left out unless asked for. Raises NotFound for an unknown project.
 
-    async def get(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentDetail:
+        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        """
+        async with self._database.read() as session:
+            project_id = None if project is None else (await self._access.project(session, project)).id
+            rows = await Documents(session).list(
+                self._access.visibility,
+                project_id=project_id,
+                type_=document_type,
+                not_type=BRIEF_TYPE if document_type is None else None,
+                status=status,
+                limit=limit,
+                before=before,
+            )
+            names = await Projects(session).names({row.project_id for row in rows})
+            return tuple(document_view(row, names[row.project_id]) for row in rows)
+
+    async def get(self, wanted: str, project: str | UUID | None = None, version: int | None = None) -> DocumentDetail:
         """One version, by the beginning of its id or by its type.
 
         Of a type: the version of that number, else the one that counts, else the newest. Without ``project`` the type
@@ -101,22 +112,22 @@ class DocumentService:
             row, name = await self._find(session, wanted, project, version)
             return self._detail(row, name)
 
-    async def versions(self, document_type: str, project: str | None = None) -> tuple[DocumentView, ...]:
+    async def versions(self, document_type: str, project: str | UUID | None = None) -> tuple[DocumentView, ...]:
         """All versions of one document, the newest first. Raises NotFound, Conflict."""
         async with self._database.read() as session:
-            project_id, name = await _project_with(session, document_type, project)
+            project_id, name = await self._project_with(session, document_type, project)
             rows = await Documents(session).versions(project_id, document_type)
             return tuple(document_view(row, name) for row in rows)
 
     async def diff(
-        self, document_type: str, project: str | None = None, old: int | None = None, new: int | None = None
+        self, document_type: str, project: str | UUID | None = None, old: int | None = None, new: int | None = None
     ) -> DocumentChanges:
         """What changed from version ``old`` to version ``new``, item by item.
 
         Without ``new`` the newest; without ``old`` the one before ``new``. Raises NotFound, also if there is only one.
         """
         async with self._database.read() as session:
-            project_id, name = await _project_with(session, document_type, project)
+            project_id, name = await self._project_with(session, document_type, project)
             documents = Documents(session)
             numbers = [row.version for row in await documents.versions(project_id, document_type)]
             first, second = _pair(document_type, numbers, old, new)
@@ -126,7 +137,9 @@ class DocumentService:
             diff = compare(self._ordered(before), self._ordered(after))
             return DocumentChanges(document_view(before, name), document_view(after, name), diff)
 
-    async def export(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentExport:
+    async def export(
+        self, wanted: str, project: str | UUID | None = None, version: int | None = None
+    ) -> DocumentExport:
         """One version as JSON and as Markdown; found as ``get`` finds it."""
         async with self._database.read() as session:
             row, name = await self._find(session, wanted, project, version)
@@ -135,12 +148,12 @@ class DocumentService:
             return DocumentExport(document_view(row, name), text, markdown)
 
     async def _find(
-        self, session: ReadSession, wanted: str, project: str | None, version: int | None
+        self, session: ReadSession, wanted: str, project: str | UUID | None, version: int | None
     ) -> tuple[DocumentRow, str]:
         documents = Documents(session)
         types = (*self._catalog.document_types(), BRIEF_TYPE)
         if wanted not in types and version is None:
-            found = await documents.find_by_prefix(wanted)
+            found = await documents.find_by_prefix(wanted, self._access.visibility)
             if found is not None:
                 return found, (await Projects(session).get(found.project_id)).name
             if project is None:
@@ -149,13 +162,33 @@ class DocumentService:
                     code="document_not_found",
                     hint=f"Give its id (`combine docs list` shows them) or its type: {', '.join(types)}.",
                 )
-        project_id, name = await _project_with(session, wanted, project)
+        project_id, name = await self._project_with(session, wanted, project)
         if version is not None:
             return await documents.version(project_id, wanted, version), name
         row = await documents.active(project_id, wanted) or await documents.newest(project_id, wanted)
         if row is None:
             raise _no_document(wanted, name)
         return row, name
+
+    async def _project_with(
+        self, session: ReadSession, document_type: str, project: str | UUID | None
+    ) -> tuple[UUID, str]:
+        if project is not None:
+            row = await self._access.project(session, project)
+            return row.id, row.name
+        found: dict[UUID, DocumentInfo] = {}
+        for info in await Documents(session).list(self._access.visibility, type_=document_type):
+            found.setdefault(info.project_id, info)
+        names = list((await Projects(session).names(found)).values())
+        if not names:
+            raise _no_document(document_type, None)
+        if len(names) > 1:
+            raise Conflict(
+                f"{len(names)} projects have a document {document_type}: {', '.join(sorted(names))}.",
+                code="project_needed",
+                hint="Name one with --project.",
+            )
+        return next(iter(found)), names[0]
 
     def _detail(self, row: DocumentRow, project: str) -> DocumentDetail:
         return DocumentDetail(
@@ -258,26 +291,6 @@ def _said_by(reviews: Sequence[DocumentRow], row: DocumentRow) -> tuple[Finding,
 def _schema(catalog: Catalog, document_type: str) -> Mapping[str, Any]:
     """An old document's type may be gone from the catalog; its keys are then ordered by name."""
     return catalog.schema(document_type).schema if document_type in catalog.document_types() else {}
-
-
-async def _project_with(session: ReadSession, document_type: str, project: str | None) -> tuple[UUID, str]:
-    projects = Projects(session)
-    if project is not None:
-        row = await projects.by_name(project)
-        return row.id, row.name
-    found: dict[UUID, DocumentInfo] = {}
-    for info in await Documents(session).list(type_=document_type):
-        found.setdefault(info.project_id, info)
-    names = [(await projects.get(project_id)).name for project_id in found]
-    if not names:
-        raise _no_document(document_type, None)
-    if len(names) > 1:
-        raise Conflict(
-            f"{len(names)} projects have a document {document_type}: {', '.join(sorted(names))}.",
-            code="project_needed",
-            hint="Name one with --project.",
-        )
-    return next(iter(found)), names[0]
 
 
 def _pair(document_type: str, numbers: Sequence[int], old: int | None, new: int | None) -> tuple[int, int]:

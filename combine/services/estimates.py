@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from combine.auth.permissions import Actor
 from combine.llm.models import ModelRef, parse_model
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
+from combine.services.access import Access
 from combine.storage.database import Database
 from combine.storage.history import History, StepHistory, TokensUsed
 from combine.workflows.brief import Brief
@@ -70,8 +72,11 @@ class _StepEstimate:
 class EstimateService:
     """Renders prompts and reads the ledger; calls nothing."""
 
-    def __init__(self, database: Database, catalog: Catalog, pricing: Pricing, max_output_tokens: int) -> None:
+    def __init__(
+        self, database: Database, catalog: Catalog, pricing: Pricing, max_output_tokens: int, *, actor: Actor
+    ) -> None:
         self._database = database
+        self._access = Access(actor)
         self._catalog = catalog
         self._prompts = PromptBuilder(catalog)
         self._pricing = pricing
@@ -86,7 +91,7 @@ class EstimateService:
         default, _ = parse_model(model)
         models = {step.step_id: parse_model(step.model)[0] if step.model else default for step in workflow.steps}
         async with self._database.read() as session:
-            history = await History(session).steps(workflow_id, str(default))
+            history = await History(session).steps(workflow_id, str(default), self._access.visibility)
         known = min((history[name].executions if name in history else 0 for name in models), default=0)
         steps = [
             _from_history(models[step.step_id], history[step.step_id])

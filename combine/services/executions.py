@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
-from combine.engine.engine import Adoption, Engine
-from combine.errors import Conflict, Invalid
-from combine.execution.budgets import CODES, PRICE_UNKNOWN, named
-from combine.execution.clarification import settle, unknown_names
-from combine.execution.review_loop import plan_after_review
-from combine.execution.step_journal import NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP
-from combine.llm.models import ModelRef, parse_model
+from combine.auth.permissions import Actor, ProjectRole
+from combine.engine.queue import Adoption, SegmentQueue
+from combine.errors import Conflict, Invalid, NotFound
+from combine.execution.clarification import settle
+from combine.llm.models import parse_model
 from combine.llm.pricing import Pricing
-from combine.llm.protocol import Usage
+from combine.services.access import Access
+from combine.services.auditing import record
 from combine.services.forks import ForkExecution, answers_for, check_fork, store_fork
+from combine.services.names import project_name
+from combine.services.spending import CODES, Spending, check_budget, say_unpriced
+from combine.services.waiting import accept_anyway, gate, must_be_open, see, try_again
 from combine.storage.caps import CapKind
 from combine.storage.database import Database, WriteSession
 from combine.storage.decisions import Decisions
 from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
+from combine.storage.idempotency import IdempotencyKeys, KeyUse
 from combine.storage.journal import Journal
 from combine.storage.outages import Outages
-from combine.storage.projects import Projects
+from combine.storage.projects import ProjectRow, Projects
 from combine.storage.questions import Questions
 from combine.storage.starting import Start, store_start
 from combine.storage.steps import StepRow, Steps
@@ -34,16 +38,12 @@ from combine.workflows.brief import Brief
 from combine.workflows.brief_json import brief_to_json
 from combine.workflows.catalog import Catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
-from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.graph import topological_order
-from combine.workflows.questions import Question
+from combine.workflows.ordering import content_sha256
 from combine.workflows.statuses import ENDED, DecisionAction, ExecutionStatus, StepStatus
 
-MAX_PROJECT_NAME = 120
 _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 _OVER = ENDED - {ExecutionStatus.FAILED}
-_UNSAVED_OUTPUT = frozenset({NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP})
-"""Why a step waits for a decision about an output that is not its document (it may have one from before)."""
 _STOPPED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.WAITING_FOR_PROVIDER, ExecutionStatus.WAITING_FOR_BUDGET})
 
 
@@ -53,7 +53,8 @@ class StartExecution:
 
     brief: Brief
     workflow_id: str
-    project: str
+    project: str | UUID
+    """The id of one, or a name; at the command line one of that name is made if there is none."""
     model: str
     """``PROVIDER:MODEL`` as a person writes it."""
     ask: bool = True
@@ -64,23 +65,37 @@ class StartExecution:
     """Run models of unknown price although a cap applies; nothing is reserved for their calls."""
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What came of a start with a key."""
+
+    execution_id: UUID
+    replayed: bool
+    """It had been started before, with the same key."""
+
+
 class ExecutionService:
-    """Writes. Whatever makes an execution go on enqueues its next segment in the same commit."""
+    """Writes. Whatever makes an execution go on enqueues its next segment in the same commit.
+
+    Every method raises NotFound for what its actor may not see, and NotPermitted for what they may not change.
+    """
 
     def __init__(
         self,
         database: Database,
         catalog: Catalog,
-        engine: Engine,
+        queue: SegmentQueue,
         pricing: Pricing,
         *,
+        actor: Actor,
         daily_budget_usd: Decimal | None = None,
     ) -> None:
         self._database = database
         self._catalog = catalog
-        self._engine = engine
-        self._pricing = pricing
-        self._daily_budget_usd = daily_budget_usd
+        self._queue = queue
+        self._spending = Spending(pricing, daily_budget_usd)
+        self._actor = actor
+        self._access = Access(actor)
 
     async def start(self, command: StartExecution) -> UUID:
         """Store brief and execution and enqueue the first segment; its id.
@@ -88,15 +103,33 @@ class ExecutionService:
         Raises NotFound for an unknown workflow, Invalid for an unknown model, a budget of nothing, or a model whose
         price nobody knows where a cap of any kind applies, unless that is allowed.
         """
+        start = self._prepare(command)
+        return await self._database.transact(lambda session: self._start(session, command, start))
+
+    async def start_once(self, command: StartExecution, key: str) -> Started:
+        """The same, but with the same key only once: whoever asks again is told of the first one.
+
+        Keys belong to their user and count for a day. Raises Conflict for a key that stands for another request.
+        """
+        start = self._prepare(command)
+        use = KeyUse(self._actor.user_id, key, _fingerprint(command, start), start.execution_id)
+
+        async def work(session: WriteSession) -> Started:
+            first = await IdempotencyKeys(session).claim(use)
+            if first is not None:
+                return Started(first, replayed=True)
+            return Started(await self._start(session, command, start), replayed=False)
+
+        return await self._database.transact(work)
+
+    def _prepare(self, command: StartExecution) -> Start:
         workflow = self._catalog.workflow(command.workflow_id)
-        project_name = _project_name(command.project)
-        _check_budget(command.budget_usd)
-        unpriced = self._unpriced(command.model, workflow)
+        check_budget(command.budget_usd)
         model, _ = parse_model(command.model)
-        start = Start(
+        return Start(
             execution_id=uuid4(),
             project_id=uuid4(),
-            project=project_name,
+            project=project_name(command.project) if isinstance(command.project, str) else "",
             brief_id=uuid4(),
             brief=brief_to_json(command.brief),
             workflow_id=workflow.workflow_id,
@@ -110,18 +143,40 @@ class ExecutionService:
             allow_unpriced=command.allow_unpriced,
         )
 
-        async def work(session: WriteSession) -> UUID:
-            if unpriced and not command.allow_unpriced:
-                self._refuse_under_a_cap(
-                    unpriced, command.budget_usd, project_name, await Projects(session).budget(project_name)
-                )
-            await store_start(session, start)
-            if command.allow_unpriced:
-                await _say_unpriced(session, start.execution_id, unpriced)
-            await self._engine.enqueue(session, start.execution_id, 1)
-            return start.execution_id
+    async def _start(self, session: WriteSession, command: StartExecution, start: Start) -> UUID:
+        project = await self._project_of(session, command, start)
+        if project is not None:
+            start = replace(start, project=project.name)
+        unpriced = self._spending.unpriced(command.model, self._catalog.workflow(command.workflow_id))
+        if unpriced and not command.allow_unpriced:
+            cap = None if project is None else project.budget_usd
+            self._spending.refuse_under_a_cap(unpriced, command.budget_usd, start.project, cap)
+        await store_start(session, start)
+        if command.allow_unpriced:
+            await say_unpriced(session, start.execution_id, unpriced)
+            await record(
+                session,
+                self._actor,
+                "execution.unpriced_allowed",
+                project_id=None if project is None else project.id,
+                object_=str(start.execution_id),
+            )
+        await self._queue.enqueue(session, start.execution_id, 1)
+        return start.execution_id
 
-        return await self._database.transact(work)
+    async def _project_of(self, session: WriteSession, command: StartExecution, start: Start) -> ProjectRow | None:
+        """The project, which its actor may start something in; None: at the command line, and there is none yet."""
+        if isinstance(command.project, UUID):
+            project = await Projects(session).seen(command.project, self._access.visibility)
+        else:
+            found = await Projects(session).find(start.project, self._access.visibility)
+            if found is None:
+                if self._actor.user_id is None:
+                    return None
+                raise NotFound(f"There is no project {start.project!r}.", code="project_not_found")
+            project = found
+        await self._access.need(session, project.id, ProjectRole.EDITOR)
+        return project
 
     async def answer(self, execution: str, given: Mapping[str, str], *, decide_rest: bool = False) -> UUID:
         """Settle open questions. Raises Conflict if none is open, Invalid for an answer that cannot be used.
@@ -130,9 +185,9 @@ class ExecutionService:
         """
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock_open(session, execution)
+            row = await self._lock_open(session, execution)
             questions = [open_.question for open_ in await Questions(session).open_questions(row.id)]
-            _must_be_open(row, questions, given)
+            must_be_open(row, questions, given)
             used = await Documents(session).used_ids(row.project_id, "")
             settled = settle(questions, given, decide_rest=decide_rest, next_assumption=used.get("ASM", 0) + 1)
             for one in settled:
@@ -151,14 +206,15 @@ class ExecutionService:
         """Accept the document a step waits with. Raises Conflict if none waits, or several and none is named."""
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock_open(session, execution)
-            step = await _gate(session, row, step_id)
+            row = await self._lock_open(session, execution)
+            step = await gate(session, row, step_id)
             await Steps(session).update(
                 row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None, guidance=None
             )
             await Decisions(session).insert(
                 row.id, DecisionAction.ACCEPT, step_id=step.step_id, document_id=step.document_id
             )
+            await self._record(session, "document.accepted", row, _of_step(step))
             await self._go_on(session, row, ExecutionStatus.WAITING_FOR_ACCEPTANCE)
             await Events(session).append(row.id, "accepted", step.step_id)
             return row.id
@@ -170,12 +226,13 @@ class ExecutionService:
         words = _words(reason, "A reason is needed to send a document back.")
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock_open(session, execution)
-            step = await _gate(session, row, step_id)
+            row = await self._lock_open(session, execution)
+            step = await gate(session, row, step_id)
             await Decisions(session).insert(
                 row.id, DecisionAction.REJECT, step_id=step.step_id, reason=words, document_id=step.document_id
             )
             await Transitions(session).send_back(row.id, [step.step_id], {step.step_id: words})
+            await self._record(session, "document.sent_back", row, _of_step(step))
             await self._go_on(session, row, ExecutionStatus.WAITING_FOR_ACCEPTANCE)
             await Events(session).append(row.id, "sent_back", step.step_id, {"reason": words})
             return row.id
@@ -190,23 +247,24 @@ class ExecutionService:
             guidance = _words(guidance, "Trying again needs guidance, or the same would come out.")
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock_open(session, execution)
+            row = await self._lock_open(session, execution)
             steps = await Steps(session).list(row.id)
             waiting = [step for step in steps if step.status == StepStatus.WAITING_FOR_DECISION]
             if not waiting:
                 raise Conflict(
                     f"Execution {row.id} waits for no decision; it is {row.status}.",
                     code="no_decision_wanted",
-                    hint=_see(row),
+                    hint=see(row),
                 )
             for step in waiting:
                 if action is DecisionAction.TRY_AGAIN:
-                    await _try_again(session, row, step, guidance or "")
+                    await try_again(session, row, step, guidance or "")
                 else:
-                    await _accept_anyway(session, row, step)
+                    await accept_anyway(session, row, step)
                 await Decisions(session).insert(
                     row.id, action, step_id=step.step_id, reason=guidance, document_id=step.document_id
                 )
+            await self._record(session, "execution.decided", row, {"action": action.value})
             await self._go_on(session, row, ExecutionStatus.WAITING_FOR_DECISION)
             await Events(session).append(row.id, "decided", data={"action": action.value, "guidance": guidance})
             return row.id
@@ -219,10 +277,11 @@ class ExecutionService:
         async def work(session: WriteSession) -> UUID:
             # Here, since perhaps no process works on it; the reply of one that does is still stored. Before the lock,
             # as a segment that closes a call takes the call's row first, too.
-            found = await Executions(session).find_by_prefix(execution)
+            found = await self._access.execution(session, execution, ProjectRole.EDITOR)
             await Journal(session).forget_open_calls(found.id)
-            row = await _lock_open(session, execution)
+            row = await self._lock_open(session, execution)
             await Decisions(session).insert(row.id, DecisionAction.CANCEL)
+            await self._record(session, "execution.cancelled", row)
             await Transitions(session).poke(row.id)
             await Transitions(session).finish(row.id, ExecutionStatus.CANCELLED)
             return row.id
@@ -237,7 +296,7 @@ class ExecutionService:
         """
 
         async def work(session: WriteSession) -> UUID:
-            row = await _lock(session, execution)
+            row = await self._lock(session, execution)
             await self._change_money(session, row, budget_usd, allow_unpriced=allow_unpriced)
             if row.status in _UNDER_WAY:
                 await self._take_over(session, row)
@@ -268,16 +327,16 @@ class ExecutionService:
         fork_id = uuid4()
 
         async def work(session: WriteSession) -> UUID:
-            source = await _lock(session, execution)
+            source = await self._lock(session, execution)
             workflow = check_fork(source, command.from_step)
             model, _ = parse_model(command.model or source.model)
             budget_usd = source.budget_usd if command.budget_usd is None else command.budget_usd
-            _check_budget(budget_usd)
-            unpriced = self._unpriced(str(model), workflow)
+            check_budget(budget_usd)
+            unpriced = self._spending.unpriced(str(model), workflow)
             allowed = command.allow_unpriced or source.allow_unpriced
             if unpriced and not allowed:
                 project = await Projects(session).get(source.project_id)
-                self._refuse_under_a_cap(unpriced, budget_usd, project.name, project.budget_usd)
+                self._spending.refuse_under_a_cap(unpriced, budget_usd, project.name, project.budget_usd)
             new = NewExecution(
                 id=fork_id,
                 project_id=source.project_id,
@@ -294,22 +353,42 @@ class ExecutionService:
             )
             await store_fork(session, source, workflow, new, command.from_step)
             if allowed:
-                await _say_unpriced(session, fork_id, unpriced)
-            await self._engine.enqueue(session, fork_id, 1)
+                await say_unpriced(session, fork_id, unpriced)
+                await self._record(session, "execution.unpriced_allowed", source, {"fork": str(fork_id)})
+            await self._queue.enqueue(session, fork_id, 1)
             await Events(session).append(fork_id, "execution_queued", data={"workflow": source.workflow_id})
             return fork_id
 
         return await self._database.transact(work)
 
+    async def _lock(self, session: WriteSession, execution: str) -> ExecutionRow:
+        """The execution's row, ours alone, for an actor who may change it."""
+        found = await self._access.execution(session, execution, ProjectRole.EDITOR)
+        return await Executions(session).lock(found.id)
+
+    async def _lock_open(self, session: WriteSession, execution: str) -> ExecutionRow:
+        """The same; raises Conflict if it has ended for good, though a step of it may still say that it waits."""
+        row = await self._lock(session, execution)
+        if row.status in _OVER:
+            raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended", hint=see(row))
+        return row
+
+    async def _record(
+        self, session: WriteSession, action: str, execution: ExecutionRow, data: Mapping[str, Any] | None = None
+    ) -> None:
+        await record(
+            session, self._actor, action, project_id=execution.project_id, object_=str(execution.id), data=data
+        )
+
     async def _go_on(self, session: WriteSession, row: ExecutionRow, waited_as: ExecutionStatus) -> None:
         """Enqueue the next segment, or tell the one that still works on other steps."""
         if row.status == waited_as:
-            await self._engine.enqueue(session, row.id, await Transitions(session).requeue(row.id))
+            await self._queue.enqueue(session, row.id, await Transitions(session).requeue(row.id))
         else:
             await Transitions(session).poke(row.id)
 
     async def _take_over(self, session: WriteSession, row: ExecutionRow) -> None:
-        adoption = await self._engine.adopt(session, row.id, row.round)
+        adoption = await self._queue.adopt(session, row.id, row.round)
         if adoption is Adoption.BUSY:
             raise Conflict(
                 f"Another process works on execution {row.id}.",
@@ -317,141 +396,23 @@ class ExecutionService:
                 hint=f"Follow it with: combine watch {row.id}",
             )
         if adoption is Adoption.ENDED:
-            await self._engine.enqueue(session, row.id, await Transitions(session).requeue(row.id))
+            await self._queue.enqueue(session, row.id, await Transitions(session).requeue(row.id))
 
     async def _change_money(
         self, session: WriteSession, row: ExecutionRow, budget_usd: Decimal | None, *, allow_unpriced: bool
     ) -> None:
-        _check_budget(budget_usd)
-        unpriced = self._unpriced(row.model, definition_from_json(row.definition))
+        check_budget(budget_usd)
+        unpriced = self._spending.unpriced(row.model, definition_from_json(row.definition))
         if allow_unpriced:
             await Executions(session).allow_unpriced(row.id)
-            await _say_unpriced(session, row.id, unpriced)
+            await self._record(session, "execution.unpriced_allowed", row)
+            await say_unpriced(session, row.id, unpriced)
         elif unpriced and budget_usd is not None and not row.allow_unpriced:
             project = await Projects(session).get(row.project_id)
-            self._refuse_under_a_cap(unpriced, budget_usd, project.name, project.budget_usd)
+            self._spending.refuse_under_a_cap(unpriced, budget_usd, project.name, project.budget_usd)
         if budget_usd is not None:
             await Executions(session).set_budget(row.id, budget_usd)
-
-    def _unpriced(self, default_model: str, workflow: WorkflowDefinition) -> tuple[ModelRef, ...]:
-        """The models of a workflow whose price nobody knows."""
-        names = [step.model or default_model for step in workflow.steps]
-        names += [step.fallback_model for step in workflow.steps if step.fallback_model]
-        refs = dict.fromkeys(parse_model(name)[0] for name in names)
-        return tuple(ref for ref in refs if self._pricing.price(ref, Usage(input_tokens=1)).usd is None)
-
-    def _refuse_under_a_cap(
-        self,
-        unpriced: tuple[ModelRef, ...],
-        budget_usd: Decimal | None,
-        project: str,
-        project_budget_usd: Decimal | None,
-    ) -> None:
-        caps = {
-            CapKind.EXECUTION: budget_usd,
-            CapKind.PROJECT: project_budget_usd,
-            CapKind.DAY: self._daily_budget_usd,
-        }
-        for kind, cap in caps.items():
-            if cap is not None:
-                ref = unpriced[0]
-                raise Invalid(
-                    f"The price of {ref} is not known, so {named(kind, project)} cannot be kept.",
-                    code=PRICE_UNKNOWN,
-                    hint=f'Declare it, e.g. COMBINE_LLM_PRICES=\'{{"{ref.model}": {{"input": 1, "output": 5}}}}\' '
-                    "(USD per million tokens), or let it run uncapped with --allow-unpriced.",
-                )
-
-
-def _check_budget(budget_usd: Decimal | None) -> None:
-    if budget_usd is not None and budget_usd <= 0:
-        raise Invalid("A budget is an amount above 0 USD.", code="budget_invalid")
-
-
-async def _say_unpriced(session: WriteSession, execution_id: UUID, unpriced: tuple[ModelRef, ...]) -> None:
-    if unpriced:
-        await Events(session).append(execution_id, "unpriced_allowed", data={"models": [str(ref) for ref in unpriced]})
-
-
-async def _lock(session: WriteSession, execution: str) -> ExecutionRow:
-    executions = Executions(session)
-    return await executions.lock((await executions.find_by_prefix(execution)).id)
-
-
-async def _lock_open(session: WriteSession, execution: str) -> ExecutionRow:
-    """The same; raises Conflict if it has ended for good, though a step of it may still say that it waits."""
-    row = await _lock(session, execution)
-    if row.status in _OVER:
-        raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended", hint=_see(row))
-    return row
-
-
-def _project_name(text: str) -> str:
-    name = " ".join(text.split())
-    if not name or len(name) > MAX_PROJECT_NAME or not name.isprintable():
-        raise Invalid(
-            f"{text[:80]!r} cannot name a project: give 1 to {MAX_PROJECT_NAME} printable characters.",
-            code="project_name_invalid",
-            hint="Name it with --project NAME.",
-        )
-    return name
-
-
-def _must_be_open(row: ExecutionRow, questions: list[Question], given: Mapping[str, str]) -> None:
-    if not questions:
-        raise Conflict(
-            f"Execution {row.id} has no open question; it is {row.status}.", code="no_open_question", hint=_see(row)
-        )
-    if unknown := unknown_names(questions, given):
-        raise Invalid(
-            f"No open question is called {', '.join(map(repr, unknown))}.",
-            code="answer_unknown",
-            hint="Open are: " + "; ".join(f"{question.id} {question.text}" for question in questions),
-        )
-
-
-async def _gate(session: WriteSession, row: ExecutionRow, step_id: str | None) -> StepRow:
-    steps = await Steps(session).list(row.id)
-    waiting = [s for s in steps if s.status == StepStatus.WAITING_FOR_ACCEPTANCE]
-    meant = [s for s in waiting if step_id in {None, s.step_id}]
-    if len(meant) == 1:
-        return meant[0]
-    if waiting:
-        names = ", ".join(step.step_id for step in waiting)
-        told = (
-            f"Several steps wait for acceptance: {names}."
-            if meant
-            else f"Step {step_id!r} does not wait for acceptance."
-        )
-        hint = "Name one with --step." if meant else f"Waiting: {names}."
-        raise Conflict(told, code="step_needed", hint=hint)
-    raise Conflict(
-        f"Execution {row.id} waits for no acceptance; it is {row.status}.", code="no_acceptance_wanted", hint=_see(row)
-    )
-
-
-async def _try_again(session: WriteSession, row: ExecutionRow, step: StepRow, guidance: str) -> None:
-    steps = {step.step_id}
-    if step.document_id is not None and step.reason_code not in _UNSAVED_OUTPUT:
-        document = await Documents(session).get(step.document_id)
-        workflow = definition_from_json(row.definition)
-        steps |= plan_after_review(
-            document.content, workflow, step.step_id, revisions_done=workflow.max_revisions
-        ).steps
-    await Transitions(session).send_back(row.id, sorted(steps), dict.fromkeys(steps, guidance))
-
-
-async def _accept_anyway(session: WriteSession, row: ExecutionRow, step: StepRow) -> None:
-    if step.reason_code == NO_VALID_DOCUMENT:
-        raise Conflict(
-            f"The last output of step {step.step_id} is no valid document, so it cannot be accepted.",
-            code="not_acceptable",
-            hint=f"Try again with guidance: combine resume {row.id} --decision try-again --guidance TEXT",
-        )
-    if step.reason_code == REMEDIATIONS_USED_UP:
-        await Transitions(session).accept_last_attempt(row.id, step.step_id)
-    else:
-        await Steps(session).update(row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None)
+            await self._record(session, "execution.budget_set", row, {"budget_usd": str(budget_usd)})
 
 
 def _words(text: str | None, message: str) -> str:
@@ -476,3 +437,15 @@ def _cannot_resume(row: ExecutionRow) -> Conflict:
     }
     status = ExecutionStatus(row.status)
     return Conflict(f"Execution {row.id} is {status}.", code="cannot_resume", hint=hints.get(status))
+
+
+def _of_step(step: StepRow) -> dict[str, Any]:
+    return {"step": step.step_id, "document_id": None if step.document_id is None else str(step.document_id)}
+
+
+def _fingerprint(command: StartExecution, start: Start) -> str:
+    """What was asked for, without what was made up for it."""
+    project = str(command.project) if isinstance(command.project, UUID) else start.project
+    asked = {name: getattr(start, name) for name in ("brief", "workflow_id", "model", "ask", "allow_unpriced")}
+    budget_usd = None if start.budget_usd is None else str(start.budget_usd.normalize())
+    return content_sha256({**asked, "project": project, "answers": dict(start.given_answers), "budget_usd": budget_usd})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from combine.auth.permissions import Actor
+from combine.engine.alive import pid_is_gone
 from combine.engine.heartbeat import DEAD_AFTER_S
-from combine.engine.recovery import pid_is_gone
+from combine.services.access import Access
 from combine.services.views import (
     CallView,
     DocumentView,
@@ -23,7 +26,7 @@ from combine.services.views import (
 from combine.storage.calls import CallRow, Calls
 from combine.storage.database import Database, ReadSession
 from combine.storage.documents import DocumentInfo, Documents
-from combine.storage.events import Events
+from combine.storage.events import EventRow, Events
 from combine.storage.executions import ExecutionRow, Executions
 from combine.storage.executors import ExecutorRow, Executors
 from combine.storage.findings import FindingRow, Findings
@@ -31,6 +34,7 @@ from combine.storage.listener import EventListener
 from combine.storage.projects import Projects
 from combine.storage.questions import QuestionRow, Questions
 from combine.storage.steps import StepRow, Steps
+from combine.storage.visibility import EVERYTHING
 from combine.workflows.definition_json import definition_from_json
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
@@ -41,20 +45,29 @@ _AT_WORK = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 class InspectionService:
     """Reads only. One public method is one transaction, except ``follow``, which reads again and again."""
 
-    def __init__(self, database: Database, listener: EventListener) -> None:
+    def __init__(self, database: Database, listener: EventListener, *, actor: Actor) -> None:
         self._database = database
         self._listener = listener
+        self._access = Access(actor)
 
     async def list(
-        self, project: str | None = None, status: ExecutionStatus | None = None, limit: int = 50
+        self,
+        project: str | UUID | None = None,
+        status: ExecutionStatus | None = None,
+        limit: int = 50,
+        before: tuple[datetime, UUID] | None = None,
     ) -> tuple[ExecutionView, ...]:
-        """Executions, the newest first. Raises NotFound for an unknown project."""
+        """Executions, the newest first. Raises NotFound for an unknown project.
+
+        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        """
         async with self._database.read() as session:
-            projects = Projects(session)
-            project_id = None if project is None else (await projects.by_name(project)).id
-            names = {row.id: row.name for row in await projects.list()}
+            project_id = None if project is None else (await self._access.project(session, project)).id
             statuses = () if status is None else (status.value,)
-            rows = await Executions(session).list(project_id=project_id, statuses=statuses, limit=limit)
+            rows = await Executions(session).list(
+                self._access.visibility, project_id=project_id, statuses=statuses, limit=limit, before=before
+            )
+            names = await Projects(session).names({row.project_id for row in rows})
             costs = await Calls(session).costs([row.id for row in rows])
             return tuple(_execution(row, names[row.project_id], costs[row.id]) for row in rows)
 
@@ -69,7 +82,7 @@ class InspectionService:
         Raises NotFound, Invalid for a beginning that is too short, Conflict for one that several executions have.
         """
         async with self._database.read() as session:
-            row = await Executions(session).find_by_prefix(execution)
+            row = await Executions(session).find_by_prefix(execution, self._access.visibility)
             return await _detail(session, row)
 
     async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
@@ -77,6 +90,8 @@ class InspectionService:
 
         Nothing is missed and nothing comes twice. Raises NotFound.
         """
+        async with self._database.read() as session:
+            await Executions(session).seen(execution_id, self._access.visibility)
         with self._listener.subscribe(execution_id) as subscription:
             while True:
                 async with self._database.read() as session:
@@ -85,7 +100,7 @@ class InspectionService:
                     rows = await Events(session).after(execution_id, after_seq)
                 for row in rows:
                     after_seq = row.seq
-                    yield EventView(row.seq, row.at, row.kind, row.step_id, row.data)
+                    yield event_view(row)
                 if not rows:
                     if status not in _AT_WORK:
                         return
@@ -118,7 +133,7 @@ async def _documents(
 ) -> tuple[DocumentView, ...]:
     """All versions this execution has made or taken over, in the order of its steps, the newest of each step last."""
     place = {step.step_id: step.position for step in steps}
-    made = await Documents(session).list(execution_id=row.id)
+    made = await Documents(session).list(EVERYTHING, execution_id=row.id)
     here = {one.id for one in made}
     taken_over = [step.document_id for step in steps if step.document_id is not None and step.document_id not in here]
     made += await Documents(session).infos(taken_over)
@@ -131,6 +146,7 @@ def document_view(row: DocumentInfo, project: str) -> DocumentView:
     return DocumentView(
         id=row.id,
         project=project,
+        project_id=row.project_id,
         type=row.type,
         version=row.version,
         status=row.status,
@@ -148,6 +164,7 @@ def _execution(row: ExecutionRow, project: str, cost_usd: Decimal | None) -> Exe
     return ExecutionView(
         id=row.id,
         project=project,
+        project_id=row.project_id,
         workflow_id=row.workflow_id,
         status=ExecutionStatus(row.status),
         reason=row.reason,
@@ -232,6 +249,7 @@ def _call(row: CallRow) -> CallView:
         finished_at=row.finished_at,
         stop_reason=row.stop_reason,
         error=row.error_message,
+        request_id=row.request_id,
     )
 
 
@@ -243,6 +261,11 @@ def _tokens_of(calls: Iterable[CallRow]) -> TokensView:
         cache_read=sum(row.cache_read_tokens for row in rows),
         cache_write=sum(row.cache_write_tokens for row in rows),
     )
+
+
+def event_view(row: EventRow) -> EventView:
+    """One event."""
+    return EventView(row.seq, row.at, row.kind, row.step_id, row.data, row.request_id)
 
 
 def executor_view(row: ExecutorRow) -> ExecutorView:

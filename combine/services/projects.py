@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from uuid import UUID, uuid4
 
-from combine.errors import Invalid
-from combine.storage.database import Database, WriteSession
-from combine.storage.projects import Projects
+from combine.auth.permissions import Actor, ProjectRole, Scope
+from combine.errors import Conflict
+from combine.services.access import Access
+from combine.services.auditing import record
+from combine.services.names import project_name
+from combine.services.spending import check_budget
+from combine.storage.database import Database, ReadSession, WriteSession
+from combine.storage.members import Members
+from combine.storage.projects import Projects, ProjectSums
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
     """One project."""
 
+    id: UUID
     name: str
+    role: ProjectRole
+    """What the one who asks is in it."""
     documents: int
     """Document types with a version, the brief not counted."""
     executions: int
@@ -24,39 +35,88 @@ class ProjectView:
     """Of the calls with a known price."""
     reserved_usd: Decimal
     """Set aside for calls in flight and calls whose outcome is unknown."""
+    created_at: datetime
 
 
 class ProjectService:
-    """Lists projects and caps them."""
+    """Makes, lists and caps projects."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
+        self._actor = actor
+        self._access = Access(actor)
 
-    async def list(self) -> tuple[ProjectView, ...]:
-        """All projects by name."""
+    async def list(self, *, after: str | None = None, limit: int = 1000) -> tuple[ProjectView, ...]:
+        """Projects by name. ``after``: the name of the last one of the page before."""
         async with self._database.read() as session:
-            return tuple(
-                ProjectView(
-                    name=one.project.name,
-                    documents=one.documents,
-                    executions=one.executions,
-                    budget_usd=one.project.budget_usd,
-                    spent_usd=one.project.spent_usd,
-                    reserved_usd=one.project.reserved_usd,
-                )
-                for one in await Projects(session).sums()
-            )
+            sums = await Projects(session).sums(self._access.visibility, after=after, limit=limit)
+            return await self._views(session, sums)
 
-    async def set_budget(self, name: str, budget_usd: Decimal | None) -> ProjectView:
-        """Cap a project from the next call on; None takes the cap away. Raises NotFound, Invalid.
+    async def get(self, project: str | UUID) -> ProjectView:
+        """One, by its id or its name. Raises NotFound."""
+        async with self._database.read() as session:
+            return await self._view(session, project)
+
+    async def create(self, name: str, budget_usd: Decimal | None = None) -> ProjectView:
+        """A new one; who makes it owns it.
+
+        Raises Invalid for a name that cannot be used, Conflict for one that is taken, also by a project of others.
+        """
+        self._actor.need_scope(Scope.RUN)
+        words = project_name(name)
+        check_budget(budget_usd)
+        project_id = uuid4()
+
+        async def work(session: WriteSession) -> None:
+            if not await Projects(session).insert(project_id, words):
+                raise Conflict(
+                    f"The name {words!r} is taken.",
+                    code="project_name_taken",
+                    hint="Choose another one, or ask its owner to invite you.",
+                )
+            await Projects(session).set_budget(project_id, budget_usd)
+            if self._actor.user_id is not None:
+                await Members(session).set_role(project_id, self._actor.user_id, ProjectRole.OWNER)
+            await record(session, self._actor, "project.created", project_id=project_id, data={"name": words})
+
+        await self._database.transact(work)
+        return await self.get(project_id)
+
+    async def set_budget(self, project: str | UUID, budget_usd: Decimal | None) -> ProjectView:
+        """Cap a project from the next call on; None takes the cap away. Raises NotFound, NotPermitted, Invalid.
 
         What has stopped at the old cap stays stopped until it is resumed.
         """
-        if budget_usd is not None and budget_usd <= 0:
-            raise Invalid("A budget is an amount above 0 USD.", code="budget_invalid")
+        check_budget(budget_usd)
 
-        async def work(session: WriteSession) -> None:
-            await Projects(session).set_budget(name, budget_usd)
+        async def work(session: WriteSession) -> UUID:
+            row = await self._access.project(session, project)
+            await self._access.need(session, row.id, ProjectRole.OWNER, Scope.ADMIN)
+            await Projects(session).set_budget(row.id, budget_usd)
+            said = {"budget_usd": None if budget_usd is None else str(budget_usd)}
+            await record(session, self._actor, "project.budget_set", project_id=row.id, data=said)
+            return row.id
 
-        await self._database.transact(work)
-        return next(one for one in await self.list() if one.name == name)
+        return await self.get(await self._database.transact(work))
+
+    async def _view(self, session: ReadSession, project: str | UUID) -> ProjectView:
+        row = await self._access.project(session, project)
+        sums = await Projects(session).sums(self._access.visibility, project_id=row.id)
+        return (await self._views(session, sums))[0]
+
+    async def _views(self, session: ReadSession, sums: tuple[ProjectSums, ...]) -> tuple[ProjectView, ...]:
+        roles = await self._access.roles(session)
+        return tuple(
+            ProjectView(
+                id=one.project.id,
+                name=one.project.name,
+                role=roles.get(one.project.id, ProjectRole.OWNER if self._actor.everywhere else ProjectRole.VIEWER),
+                documents=one.documents,
+                executions=one.executions,
+                budget_usd=one.project.budget_usd,
+                spent_usd=one.project.spent_usd,
+                reserved_usd=one.project.reserved_usd,
+                created_at=one.project.created_at,
+            )
+            for one in sums
+        )

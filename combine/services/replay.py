@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from combine import __version__
+from combine.auth.permissions import Actor
 from combine.errors import CombineError, Invalid
 from combine.execution.recording import (
     FORMAT,
@@ -23,6 +24,7 @@ from combine.execution.recording import (
     Recording,
 )
 from combine.execution.replay import Replay, ReplayReport
+from combine.services.access import Access
 from combine.storage.calls import CallRow, Calls
 from combine.storage.database import Database, ReadSession
 from combine.storage.documents import DocumentRow, Documents
@@ -33,6 +35,7 @@ from combine.storage.questions import QuestionRow, Questions
 from combine.storage.recordings import Recordings
 from combine.storage.segment_state import read_segment_state
 from combine.storage.steps import Steps
+from combine.storage.visibility import EVERYTHING
 from combine.workflows.catalog import Catalog
 
 _PREVIOUS = re.compile(r'^<previous type="([^"]+)" version="(\d+)">', re.MULTILINE)
@@ -45,14 +48,15 @@ _EVENTS_AT_ONCE = 500
 class ReplayService:
     """Reads only. One public method is one transaction."""
 
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+    def __init__(self, database: Database, catalog: Catalog, *, actor: Actor) -> None:
         self._database = database
         self._catalog = catalog
+        self._access = Access(actor)
 
     async def record(self, execution: str) -> Recording:
         """One execution as it is now. Raises NotFound, Invalid, Conflict as every look at an execution does."""
         async with self._database.read() as session:
-            row = await Executions(session).find_by_prefix(execution)
+            row = await Executions(session).find_by_prefix(execution, self._access.visibility)
             return await _Reader(session, row).read()
 
     async def replay(self, execution: str) -> ReplayReport:
@@ -129,7 +133,7 @@ class _Reader:
     async def _documents(self, events: Iterable[EventRow]) -> list[RecordedDocument]:
         """What it has made, in order, behind what it has taken over."""
         documents = Documents(self._session)
-        wanted = {one.id for one in await documents.list(execution_id=self._row.id)}
+        wanted = {one.id for one in await documents.list(EVERYTHING, execution_id=self._row.id)}
         wanted |= {one.document_id for one in await Steps(self._session).list(self._row.id) if one.document_id}
         for event in events:
             if event.kind == "forked_from":

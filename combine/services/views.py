@@ -28,6 +28,7 @@ class DocumentView:
 
     id: UUID
     project: str
+    project_id: UUID
     type: str
     version: int
     status: str
@@ -90,6 +91,8 @@ class CallView:
     finished_at: datetime | None
     stop_reason: str | None
     error: str | None
+    request_id: str | None
+    """The HTTP request that caused it; None: it was caused at the command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class ExecutionView:
 
     id: UUID
     project: str
+    project_id: UUID
     workflow_id: str
     status: ExecutionStatus
     reason: str | None
@@ -198,3 +202,5 @@ class EventView:
     kind: str
     step_id: str | None
     data: Mapping[str, Any]
+    request_id: str | None
+    """The HTTP request that caused it; None: it was caused at the command line."""

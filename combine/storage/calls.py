@@ -16,6 +16,7 @@ from combine.errors import NotFound
 from combine.storage.database import ReadSession
 from combine.storage.rows import build, build_all, columns
 from combine.storage.tables import executions, llm_calls, projects
+from combine.storage.visibility import Visibility
 from combine.workflows.statuses import CallState
 
 
@@ -50,6 +51,8 @@ class CallRow:
     error_message: str | None
     started_at: datetime
     finished_at: datetime | None
+    request_id: str | None
+    """The HTTP request that caused it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ class Calls:
     async def groups(
         self,
         by: GroupBy,
+        visibility: Visibility,
         *,
         project_id: UUID | None = None,
         since: datetime | None = None,
@@ -183,6 +187,7 @@ class Calls:
         joined = llm_calls.join(executions, executions.c.id == llm_calls.c.execution_id)
         joined = joined.join(projects, projects.c.id == executions.c.project_id)
         query = sa.select(_KEYS[by].label("key"), *_SUMS).select_from(joined)
+        query = query.where(visibility.of(executions.c.project_id))
         if project_id is not None:
             query = query.where(executions.c.project_id == project_id)
         if since is not None:

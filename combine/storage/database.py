@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from enum import Enum
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -23,7 +24,14 @@ from combine.storage.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC04
 T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=15)
-"""How long a transaction waits for a database that is away, unless told otherwise."""
+"""How long a transaction waits for a database that is away, unless the database or the call says otherwise."""
+
+
+class Own(Enum):
+    """Stands for what a ``Database`` was made with."""
+
+    PATIENCE = "patience"
+
 
 _FIRST_DELAY, _LONGEST_DELAY, _RACE_DELAY = 0.1, 2.0, 0.02
 
@@ -51,14 +59,26 @@ class Database:
     Opens nothing until it is used. Belongs to the event loop that first uses it.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        """Raises Invalid when ``url`` is not a PostgreSQL URL."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        pool_timeout: timedelta = timedelta(seconds=30),
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        """Raises Invalid when ``url`` is not a PostgreSQL URL.
+
+        ``pool_timeout``: how long a transaction waits for a connection of the pool, once per try. ``patience``: how
+        long it goes on trying while the database is away, where it is not told otherwise.
+        """
         self._url = normalise_url(url)
+        self._patience = patience
         self._engine: AsyncEngine = create_async_engine(
             self._url,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=30,
+            pool_timeout=pool_timeout.total_seconds(),
             json_serializer=_to_json,
             hide_parameters=True,  # a failing statement must not print a brief
             connect_args=_connect_args(self._url),
@@ -83,7 +103,7 @@ class Database:
         A connection that died in the pool is replaced before the body begins. Raises DatabaseUnavailable when none
         can be had, or when it is lost inside the body.
         """
-        connection = await self._retry(self._open_read_only, PATIENCE)
+        connection = await self._retry(self._open_read_only, self._patience)
         try:
             yield ReadSession(connection)
         except sa.exc.SQLAlchemyError as error:
@@ -97,7 +117,7 @@ class Database:
         self,
         work: Callable[[WriteSession], Awaitable[T]],
         *,
-        give_up_after: timedelta | None = PATIENCE,
+        give_up_after: timedelta | Own | None = Own.PATIENCE,
     ) -> T:
         """Run ``work`` in one READ COMMITTED transaction and return what it returns.
 
@@ -105,8 +125,9 @@ class Database:
         short of something or shutting down, and a lost race for a document's version number. A commit whose answer
         was lost is such a case too, so ``work`` must bear repetition: make ids outside it.
 
-        ``give_up_after``: None waits for ever (for work that something else bounds). Raises DatabaseUnavailable when
-        the time is over, Unavailable at once when the server's disk is full; every other error as it is.
+        ``give_up_after``: by default the database's patience; None waits for ever (for work that something else
+        bounds). Raises DatabaseUnavailable when the time is over, Unavailable at once when the server's disk is full;
+        every other error as it is.
         """
 
         async def attempt() -> T:
@@ -119,7 +140,7 @@ class Database:
         self,
         work: Callable[[WriteSession], Awaitable[T]],
         *,
-        give_up_after: timedelta | None = PATIENCE,
+        give_up_after: timedelta | Own | None = Own.PATIENCE,
     ) -> T:
         """Like ``transact`` for work of a single statement, which needs no BEGIN and no COMMIT of its own."""
 
@@ -158,7 +179,9 @@ class Database:
             raise
         return connection
 
-    async def _retry(self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | None) -> T:
+    async def _retry(self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | Own | None) -> T:
+        if give_up_after is Own.PATIENCE:
+            give_up_after = self._patience
         deadline = None if give_up_after is None else monotonic() + give_up_after.total_seconds()
         tries = 0
         while True:

@@ -16,6 +16,7 @@ from combine.storage.database import ReadSession
 from combine.storage.id_prefix import uuid_range
 from combine.storage.rows import build, build_all, columns
 from combine.storage.tables import documents
+from combine.storage.visibility import Visibility
 from combine.workflows.ordering import content_sha256
 from combine.workflows.statuses import DocumentStatus
 
@@ -150,17 +151,28 @@ class Documents:
 
     async def list(
         self,
+        visibility: Visibility,
         *,
         project_id: UUID | None = None,
         type_: str | None = None,
+        not_type: str | None = None,
         status: str | None = None,
         execution_id: UUID | None = None,
         limit: int = 1000,
+        before: tuple[datetime, UUID] | None = None,
     ) -> tuple[DocumentInfo, ...]:
-        """What matches all that is given, the newest first."""
+        """What may be seen and matches all that is given, the newest first.
+
+        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        """
         wanted = {"project_id": project_id, "type": type_, "status": status, "execution_id": execution_id}
         query = _INFO.where(*(documents.c[name] == value for name, value in wanted.items() if value is not None))
-        query = query.order_by(documents.c.created_at.desc(), documents.c.type, documents.c.version.desc()).limit(limit)
+        query = query.where(visibility.of(documents.c.project_id))
+        if not_type is not None:
+            query = query.where(documents.c.type != not_type)
+        if before is not None:
+            query = query.where(sa.tuple_(documents.c.created_at, documents.c.id) < sa.tuple_(*map(sa.literal, before)))
+        query = query.order_by(documents.c.created_at.desc(), documents.c.id.desc()).limit(limit)
         return build_all(DocumentInfo, await self._connection.execute(query))
 
     async def active(self, project_id: UUID, type_: str) -> DocumentRow | None:
@@ -177,12 +189,16 @@ class Documents:
         row = (await self._connection.execute(query)).first()
         return None if row is None else build(DocumentRow, row)
 
-    async def find_by_prefix(self, text: str) -> DocumentRow | None:
-        """The version whose id begins with ``text``. Raises Invalid below four digits, Conflict when several do."""
+    async def find_by_prefix(self, text: str, visibility: Visibility) -> DocumentRow | None:
+        """The version that may be seen and whose id begins with ``text``.
+
+        Raises Invalid below four digits, Conflict when several do.
+        """
         ids = uuid_range(text)
         if ids is None:
             return None
-        query = _ROW.where(documents.c.id.between(*ids)).order_by(documents.c.created_at.desc()).limit(5)
+        seen = visibility.of(documents.c.project_id)
+        query = _ROW.where(documents.c.id.between(*ids), seen).order_by(documents.c.created_at.desc()).limit(5)
         found = build_all(DocumentRow, await self._connection.execute(query))
         if len(found) > 1:
             names = ", ".join(f"{row.id} ({row.type} {row.version})" for row in found)

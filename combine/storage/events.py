@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from combine.errors import NotFound
+from combine.observability.correlation import current_request_id
 from combine.storage.database import ReadSession
 from combine.storage.rows import build_all, columns
 from combine.storage.tables import events
@@ -27,6 +28,8 @@ class EventRow:
     kind: str
     step_id: str | None
     data: Mapping[str, Any]
+    request_id: str | None
+    """The HTTP request that caused it."""
 
 
 # The row lock on the execution makes the order of the numbers the order of the commits. The channel's name is
@@ -35,8 +38,8 @@ _APPEND = sa.text("""
 WITH numbered AS (
   UPDATE executions SET seq = seq + 1 WHERE id = :execution_id RETURNING id, seq
 ), stored AS (
-  INSERT INTO events (execution_id, seq, kind, step_id, data)
-  SELECT id, seq, :kind, :step_id, :data FROM numbered RETURNING execution_id, seq
+  INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
+  SELECT id, seq, :kind, :step_id, :data, cast(:request_id AS text) FROM numbered RETURNING execution_id, seq
 )
 SELECT seq, pg_notify('combine_events', execution_id || ' ' || seq) FROM stored
 """).bindparams(sa.bindparam("data", type_=JSONB))
@@ -73,6 +76,7 @@ class Events:
         Take it last in a transaction: from here on the execution's row is locked.
         """
         values = {"execution_id": execution_id, "kind": kind, "step_id": step_id, "data": dict(data or {})}
+        values["request_id"] = current_request_id()
         row = (await self._connection.execute(_APPEND, values)).first()
         if row is None:
             raise NotFound(f"There is no execution {execution_id}.", code="execution_not_found")

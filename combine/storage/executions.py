@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from combine.errors import Conflict, NotFound
+from combine.observability.correlation import current_request_id
 from combine.storage.database import ReadSession
 from combine.storage.id_prefix import uuid_range
 from combine.storage.rows import build, build_all, columns
 from combine.storage.tables import executions
+from combine.storage.visibility import Visibility
 from combine.workflows.statuses import ENDED, ExecutionStatus
 
 
@@ -90,19 +92,25 @@ class Executions:
         """Raises NotFound."""
         return await self._one(_SELECT.where(executions.c.id == execution_id), execution_id)
 
+    async def seen(self, execution_id: UUID, visibility: Visibility) -> ExecutionRow:
+        """The one that may be seen and has this id. Raises NotFound."""
+        seen = visibility.of(executions.c.project_id)
+        return await self._one(_SELECT.where(executions.c.id == execution_id, seen), execution_id)
+
     async def lock(self, execution_id: UUID) -> ExecutionRow:
         """The row as it is now, ours alone until the transaction ends. Raises NotFound."""
         return await self._one(_SELECT.where(executions.c.id == execution_id).with_for_update(), execution_id)
 
-    async def find_by_prefix(self, text: str) -> ExecutionRow:
-        """The execution whose id begins with ``text``; dashes and case do not matter.
+    async def find_by_prefix(self, text: str, visibility: Visibility) -> ExecutionRow:
+        """The execution that may be seen and whose id begins with ``text``; dashes and case do not matter.
 
         Raises Invalid below four digits, NotFound, and Conflict naming the candidates when there are several.
         """
         ids = uuid_range(text)
         if ids is None:
             raise _not_found(text)
-        query = _SELECT.where(executions.c.id.between(*ids)).order_by(executions.c.created_at.desc()).limit(5)
+        seen = visibility.of(executions.c.project_id)
+        query = _SELECT.where(executions.c.id.between(*ids), seen).order_by(executions.c.created_at.desc()).limit(5)
         found = build_all(ExecutionRow, await self._connection.execute(query))
         if not found:
             raise _not_found(text)
@@ -116,21 +124,25 @@ class Executions:
 
     async def list(
         self,
+        visibility: Visibility,
         *,
         project_id: UUID | None = None,
         statuses: Collection[str] = (),
         limit: int = 50,
-        before: ExecutionRow | None = None,
+        before: tuple[datetime, UUID] | None = None,
     ) -> tuple[ExecutionRow, ...]:
-        """What matches all that is given, the newest first; ``before``: the last row of the page before."""
-        query = _SELECT
+        """What may be seen and matches all that is given, the newest first.
+
+        ``before``: ``created_at`` and ``id`` of the last row of the page before.
+        """
+        query = _SELECT.where(visibility.of(executions.c.project_id))
         if project_id is not None:
             query = query.where(executions.c.project_id == project_id)
         if statuses:
             query = query.where(executions.c.status.in_(statuses))
         if before is not None:
             place = sa.tuple_(executions.c.created_at, executions.c.id)
-            query = query.where(place < sa.tuple_(sa.literal(before.created_at), sa.literal(before.id)))
+            query = query.where(place < sa.tuple_(*map(sa.literal, before)))
         query = query.order_by(executions.c.created_at.desc(), executions.c.id.desc()).limit(limit)
         return build_all(ExecutionRow, await self._connection.execute(query))
 
@@ -154,6 +166,11 @@ class Executions:
     async def allow_unpriced(self, execution_id: UUID) -> None:
         """From now on calls whose price is unknown may leave although a cap applies. Raises NotFound."""
         await self._update(execution_id, {"allow_unpriced": True})
+
+    async def caused_by_this_request(self, execution_id: UUID) -> None:
+        """What the execution does from now on is due to the present request. Outside of one nothing is written."""
+        if (request_id := current_request_id()) is not None:
+            await self._update(execution_id, {"request_id": request_id})
 
     async def _update(self, execution_id: UUID, values: Mapping[str, Any]) -> int:
         statement = sa.update(executions).where(executions.c.id == execution_id).values(**values)

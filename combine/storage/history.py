@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from combine.storage.database import ReadSession
+from combine.storage.visibility import Visibility
 
 NEWEST = 50
 """How many executions are looked at; older ones say little of today's prompts."""
@@ -15,6 +16,8 @@ _USED = sa.text("""
 WITH chosen AS (
   SELECT id FROM executions
   WHERE workflow_id = :workflow_id AND model = :model AND status = 'completed'
+    AND (cast(:user_id AS uuid) IS NULL
+      OR project_id IN (SELECT project_id FROM project_members WHERE user_id = :user_id))
   ORDER BY created_at DESC LIMIT :newest
 ), used AS (
   SELECT c.step_id, sum(c.input_tokens) AS input, sum(c.output_tokens) AS output,
@@ -58,9 +61,10 @@ class History:
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
 
-    async def steps(self, workflow_id: str, model: str) -> dict[str, StepHistory]:
-        """By step id, from the newest completed executions of that workflow with that model."""
+    async def steps(self, workflow_id: str, model: str, visibility: Visibility) -> dict[str, StepHistory]:
+        """By step id, from the newest completed executions of that workflow with that model that may be seen."""
         given = {"workflow_id": workflow_id, "model": model, "newest": NEWEST}
+        given["user_id"] = visibility.user_id
         return {
             row.step_id: StepHistory(
                 row.step_id,

@@ -20,6 +20,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from combine.observability.correlation import current_request_id
 from combine.storage.claim import Claim
 from combine.storage.database import WriteSession
 from combine.storage.listener import CHANNEL
@@ -140,17 +141,18 @@ WITH claim AS ({{claim}}), fresh AS (
 ), call AS (
   INSERT INTO llm_calls
     (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256, reserved_usd,
-     started_at)
+     started_at, request_id)
   SELECT :id, :execution_id, :step_id, :revision, :attempt, :purpose, :provider, :model, 'intent',
-         :prompt_sha256, :reserved, statement_timestamp()
+         :prompt_sha256, :reserved, statement_timestamp(), cast(:request_id AS text)
   FROM reserve
 ), step AS (
   UPDATE steps SET status = 'running', reason = NULL, reason_code = NULL,
     started_at = coalesce(started_at, clock_timestamp())
   WHERE execution_id = :execution_id AND step_id = :step_id AND EXISTS (SELECT 1 FROM reserve)
 ), event AS (
-  INSERT INTO events (execution_id, seq, kind, step_id, data)
-  SELECT :execution_id, seq, 'call_started', :step_id, :data FROM reserve RETURNING execution_id, seq
+  INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
+  SELECT :execution_id, seq, 'call_started', :step_id, :data, cast(:request_id AS text) FROM reserve
+  RETURNING execution_id, seq
 )
 {_NOTIFY}
 """
@@ -188,8 +190,9 @@ WITH reply AS (
   ON CONFLICT (day) DO UPDATE
     SET spent_usd = d.spent_usd + excluded.spent_usd, reserved_usd = d.reserved_usd + excluded.reserved_usd
 ), event AS (
-  INSERT INTO events (execution_id, seq, kind, step_id, data)
-  SELECT :execution_id, seq, :kind, :step_id, :data FROM execution RETURNING execution_id, seq
+  INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
+  SELECT :execution_id, seq, :kind, :step_id, :data, cast(:request_id AS text) FROM execution
+  RETURNING execution_id, seq
 )
 {_NOTIFY}
 """).bindparams(
@@ -222,9 +225,9 @@ WITH claim AS ({{claim}}), step AS (
   UPDATE executions SET seq = seq + 1, updated_at = clock_timestamp()
   WHERE id = :execution_id AND EXISTS (SELECT 1 FROM document) RETURNING seq
 ), event AS (
-  INSERT INTO events (execution_id, seq, kind, step_id, data)
+  INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
   SELECT :execution_id, execution.seq, 'document_saved', :step_id,
-         cast(:data AS jsonb) || jsonb_build_object('version', document.version)
+         cast(:data AS jsonb) || jsonb_build_object('version', document.version), cast(:request_id AS text)
   FROM execution, document RETURNING execution_id, seq
 )
 SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq), document.version
@@ -284,6 +287,7 @@ class Journal:
             "reserved": intent.reserved_usd,
             "amount": intent.reserved_usd or Decimal(0),
             "daily_budget": daily_budget_usd,
+            "request_id": current_request_id(),
             "data": {
                 "call_id": str(intent.id),
                 "revision": intent.revision,
@@ -302,6 +306,7 @@ class Journal:
     async def close_call(self, reply: CallReply) -> None:
         """Store the raw reply, its usage and its cost, and release the reservation. Closing twice changes nothing."""
         values: dict[str, Any] = {name: getattr(reply, name) for name in CallReply.__slots__ if name != "attempt"}
+        values["request_id"] = current_request_id()
         values["kind"] = "call_finished" if reply.state == "replied" else "call_failed"
         values["data"] = {
             "call_id": str(reply.id),
@@ -326,6 +331,7 @@ class Journal:
         values["call_ids"] = list(version.call_ids)
         values["input_ids"] = list(version.input_ids)
         values["assets"] = dict(version.assets)
+        values["request_id"] = current_request_id()
         values["step_status"] = step_status
         values["reason"] = reason
         values["data"] = {"document": version.type, "document_id": str(version.id), "revision": version.revision}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,8 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from combine.errors import NotFound
 from combine.storage.database import ReadSession
-from combine.storage.rows import build, build_all, columns
+from combine.storage.rows import build, columns
 from combine.storage.tables import documents, executions, projects
+from combine.storage.visibility import EVERYTHING, Visibility
 from combine.workflows.brief_json import BRIEF_TYPE
 
 
@@ -53,7 +55,7 @@ class Projects:
         """The project of that name, made if there is none."""
         made = insert(projects).values(id=uuid4(), name=name).on_conflict_do_nothing(index_elements=["name"])
         row = (await self._connection.execute(made.returning(*columns(projects, ProjectRow)))).first()
-        return build(ProjectRow, row) if row is not None else await self.by_name(name)
+        return build(ProjectRow, row) if row is not None else await self.by_name(name, EVERYTHING)
 
     async def get(self, project_id: UUID) -> ProjectRow:
         """Raises NotFound."""
@@ -62,35 +64,61 @@ class Projects:
             raise NotFound(f"There is no project {project_id}.", code="project_not_found")
         return build(ProjectRow, row)
 
-    async def by_name(self, name: str) -> ProjectRow:
-        """Raises NotFound."""
-        row = (await self._connection.execute(_SELECT.where(projects.c.name == name))).first()
-        if row is None:
+    async def by_name(self, name: str, visibility: Visibility) -> ProjectRow:
+        """The one that may be seen and has this name. Raises NotFound."""
+        found = await self.find(name, visibility)
+        if found is None:
             raise NotFound(
                 f"There is no project {name!r}.", code="project_not_found", hint="`combine projects list` shows them."
             )
+        return found
+
+    async def find(self, name: str, visibility: Visibility) -> ProjectRow | None:
+        """The same; None if there is none."""
+        query = _SELECT.where(projects.c.name == name, visibility.of(projects.c.id))
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else build(ProjectRow, row)
+
+    async def seen(self, project_id: UUID, visibility: Visibility) -> ProjectRow:
+        """The one that may be seen and has this id. Raises NotFound."""
+        query = _SELECT.where(projects.c.id == project_id, visibility.of(projects.c.id))
+        row = (await self._connection.execute(query)).first()
+        if row is None:
+            raise NotFound(f"There is no project {project_id}.", code="project_not_found")
         return build(ProjectRow, row)
 
-    async def budget(self, name: str) -> Decimal | None:
-        """The cap of the project of that name; None, too, if there is none yet."""
-        query = sa.select(projects.c.budget_usd).where(projects.c.name == name)
-        return (await self._connection.execute(query)).scalar_one_or_none()
+    async def names(self, project_ids: Collection[UUID]) -> dict[UUID, str]:
+        """Id -> name of those that exist."""
+        query = sa.select(projects.c.id, projects.c.name).where(projects.c.id.in_(project_ids))
+        return {row.id: row.name for row in await self._connection.execute(query)} if project_ids else {}
 
-    async def list(self) -> tuple[ProjectRow, ...]:
-        """All projects by name."""
-        return build_all(ProjectRow, await self._connection.execute(_SELECT.order_by(projects.c.name)))
+    async def insert(self, project_id: UUID, name: str) -> bool:
+        """Make one. Making the same twice makes it once. False: another one has the name."""
+        made = insert(projects).values(id=project_id, name=name).on_conflict_do_nothing()
+        await self._connection.execute(made)
+        query = sa.select(sa.true()).where(projects.c.id == project_id)
+        return (await self._connection.execute(query)).first() is not None
 
-    async def sums(self) -> tuple[ProjectSums, ...]:
-        """All projects by name, with what there is in them."""
+    async def sums(
+        self, visibility: Visibility, *, project_id: UUID | None = None, after: str | None = None, limit: int = 1000
+    ) -> tuple[ProjectSums, ...]:
+        """Projects that may be seen, by name, with what there is in them.
+
+        ``after``: the name of the last one of the page before.
+        """
         made = sa.select(sa.func.count(sa.distinct(documents.c.type)))
         made = made.where(documents.c.project_id == projects.c.id, documents.c.type != BRIEF_TYPE)
         run = sa.select(sa.func.count()).where(executions.c.project_id == projects.c.id)
         query = sa.select(*columns(projects, ProjectRow), made.scalar_subquery(), run.scalar_subquery())
-        rows = await self._connection.execute(query.order_by(projects.c.name))
+        query = query.where(visibility.of(projects.c.id))
+        if project_id is not None:
+            query = query.where(projects.c.id == project_id)
+        if after is not None:
+            query = query.where(projects.c.name > after)
+        rows = await self._connection.execute(query.order_by(projects.c.name).limit(limit))
         return tuple(ProjectSums(ProjectRow(*row[:-2]), *row[-2:]) for row in rows)
 
-    async def set_budget(self, name: str, budget_usd: Decimal | None) -> ProjectRow:
-        """The project with its cap from now on; None: no cap. Raises NotFound."""
-        changed = sa.update(projects).where(projects.c.name == name).values(budget_usd=budget_usd)
-        row = (await self._connection.execute(changed.returning(*columns(projects, ProjectRow)))).first()
-        return await self.by_name(name) if row is None else build(ProjectRow, row)
+    async def set_budget(self, project_id: UUID, budget_usd: Decimal | None) -> None:
+        """Its cap from now on; None: no cap."""
+        changed = sa.update(projects).where(projects.c.id == project_id).values(budget_usd=budget_usd)
+        await self._connection.execute(changed)

@@ -29,6 +29,8 @@ class ExecutionFacts:
     revision: int
     waits_for: str | None
     """The provider that this segment tries again, for all executions that wait for it."""
+    request_id: str | None
+    """The HTTP request that let it go on last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ SELECT coalesce(jsonb_agg(jsonb_build_array(type, prefix, number)), '[]') FROM h
 
 _STATE = sa.text(f"""
 SELECT e.id, e.project_id, e.status, e.round, e.definition, e.brief_id, b.content AS brief, e.model, e.ask,
-  e.given_answers, e.revision, e.waits_for,
+  e.given_answers, e.revision, e.waits_for, e.request_id,
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
       'step_id', s.step_id, 'status', s.status, 'revision', s.revision, 'attempt', s.attempt,
       'question_rounds', s.question_rounds, 'document_id', s.document_id, 'accepted', s.accepted,
@@ -196,6 +198,7 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
             row.given_answers,
             row.revision,
             row.waits_for,
+            row.request_id,
         ),
         steps=tuple(_step(value) for value in row.steps),
         questions=tuple(QuestionFacts(**value) for value in row.questions),

@@ -8,6 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from combine.errors import NotFound, OwnershipLost
+from combine.observability.correlation import current_request_id
 from combine.storage.claim import Claim
 from combine.storage.database import WriteSession
 from combine.storage.listener import CHANNEL
@@ -20,15 +21,15 @@ WITH claim AS ({{claim}}), execution AS (
   UPDATE executions SET status = 'running', reason = NULL, reason_code = NULL, finished_at = NULL,
     seq = seq + 1, updated_at = clock_timestamp()
   WHERE id = :execution_id AND round = :round AND status IN ('queued', 'running') AND EXISTS (SELECT 1 FROM claim)
-  RETURNING id, seq, round
+  RETURNING id, seq, round, request_id
 ), forgotten AS (
   UPDATE llm_calls SET state = 'outcome_unknown', finished_at = clock_timestamp()
   WHERE execution_id = (SELECT id FROM execution) AND state = 'intent'
   RETURNING id
 ), event AS (
-  INSERT INTO events (execution_id, seq, kind, data)
+  INSERT INTO events (execution_id, seq, kind, data, request_id)
   SELECT id, seq, 'execution_running',
-    jsonb_build_object('round', round, 'outcome_unknown', (SELECT count(*) FROM forgotten))
+    jsonb_build_object('round', round, 'outcome_unknown', (SELECT count(*) FROM forgotten)), request_id
   FROM execution RETURNING execution_id, seq
 )
 SELECT EXISTS (SELECT 1 FROM claim) AS held, (SELECT seq FROM event) AS seq, (SELECT {_NOTIFY} FROM event)
@@ -63,8 +64,9 @@ WITH complete AS (
   WHERE id = :execution_id AND EXISTS (SELECT 1 FROM complete)
   RETURNING id, seq
 ), event AS (
-  INSERT INTO events (execution_id, seq, kind, data)
-  SELECT id, seq, 'execution_completed', jsonb_build_object('reason', NULL, 'reason_code', NULL)
+  INSERT INTO events (execution_id, seq, kind, data, request_id)
+  SELECT id, seq, 'execution_completed', jsonb_build_object('reason', NULL, 'reason_code', NULL),
+    cast(:request_id AS text)
   FROM execution RETURNING execution_id, seq
 )
 SELECT seq, {_NOTIFY} FROM event
@@ -111,4 +113,5 @@ class Segments:
 
         ``hold`` comes first.
         """
-        return (await self._connection.execute(_COMPLETE, {"execution_id": execution_id})).first() is not None
+        values = {"execution_id": execution_id, "request_id": current_request_id()}
+        return (await self._connection.execute(_COMPLETE, values)).first() is not None

@@ -11,6 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from combine.observability.correlation import current_request_id
 from combine.storage.database import WriteSession
 from combine.storage.listener import CHANNEL
 from combine.workflows.brief_json import BRIEF_TYPE
@@ -62,18 +63,19 @@ WITH made AS (
   RETURNING id
 ), execution AS (
   INSERT INTO executions (id, project_id, workflow_id, workflow_version, definition, brief_id, model, status, seq, ask,
-    given_answers, budget_usd, allow_unpriced)
+    given_answers, budget_usd, allow_unpriced, request_id)
   SELECT :execution_id, project.id, :workflow_id, :workflow_version, :definition,
     coalesce((SELECT id FROM brief), (SELECT id FROM same)), :model, 'queued', 1, :ask, :given_answers, :budget_usd,
-    :allow_unpriced
+    :allow_unpriced, cast(:request_id AS text)
   FROM project ON CONFLICT DO NOTHING RETURNING id
 ), step AS (
   INSERT INTO steps (execution_id, step_id, position, status)
   SELECT execution.id, step_id, place - 1, 'pending'
   FROM execution, unnest(cast(:step_ids AS text[])) WITH ORDINALITY AS given (step_id, place)
 ), event AS (
-  INSERT INTO events (execution_id, seq, kind, data)
-  SELECT id, 1, 'execution_queued', jsonb_build_object('workflow', cast(:workflow_id AS text)) FROM execution
+  INSERT INTO events (execution_id, seq, kind, data, request_id)
+  SELECT id, 1, 'execution_queued', jsonb_build_object('workflow', cast(:workflow_id AS text)),
+    cast(:request_id AS text) FROM execution
   RETURNING execution_id, seq
 )
 SELECT project.id, (SELECT pg_notify('{CHANNEL}', execution_id || ' ' || seq) FROM event) FROM project
@@ -94,7 +96,7 @@ async def store_start(session: WriteSession, start: Start) -> None:
     values = {name: getattr(start, name) for name in Start.__slots__}
     values |= {"step_ids": list(start.step_ids), "brief": dict(start.brief), "definition": dict(start.definition)}
     values |= {"given_answers": dict(start.given_answers), "brief_text": start.brief["text"]}
-    values |= {"brief_sha256": content_sha256(start.brief)}
+    values |= {"brief_sha256": content_sha256(start.brief), "request_id": current_request_id()}
     stored = None
     while stored is None:
         stored = (await session.connection.execute(_START, values)).first()

@@ -43,10 +43,12 @@ class Transitions:
         """The execution waits for its next segment; the number of its round."""
         executions = Executions(self._session)
         await executions.set_status(execution_id, "queued")
+        await executions.caused_by_this_request(execution_id)
         return await executions.next_round(execution_id)
 
     async def poke(self, execution_id: UUID) -> None:
         """Tell the segment that works on it, wherever it runs, once this transaction commits."""
+        await Executions(self._session).caused_by_this_request(execution_id)
         await self._connection.execute(
             sa.text("SELECT pg_notify(:channel, :id)"), {"channel": CONTROL_CHANNEL, "id": str(execution_id)}
         )

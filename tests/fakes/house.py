@@ -9,6 +9,7 @@ from uuid import UUID
 
 import bakery
 
+from combine.auth.permissions import OPERATOR, Actor
 from combine.engine.engine import Adoption
 from combine.engine.outages import release_due
 from combine.execution.runner import ExecutionRunner
@@ -25,6 +26,7 @@ from combine.storage.executions import ExecutionRow, Executions
 from combine.storage.findings import Findings
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
+from combine.storage.visibility import EVERYTHING
 from combine.workflows.brief import split_brief
 from combine.workflows.catalog import Catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
@@ -104,6 +106,7 @@ class House:
     llm: Requests = field(default_factory=lambda: Requests(bakery.script()))
     adoption: Adoption = Adoption.ENDED
     daily_budget_usd: Decimal | None = None
+    actor: Actor = OPERATOR
 
     # What the service knows of the engine.
     async def enqueue(self, session, execution_id, round_, *, shared=False):
@@ -114,7 +117,14 @@ class House:
 
     @property
     def service(self) -> ExecutionService:
-        return ExecutionService(self.database, self.catalog, self, self.pricing, daily_budget_usd=self.daily_budget_usd)
+        return ExecutionService(
+            self.database,
+            self.catalog,
+            self,
+            self.pricing,
+            actor=self.actor,
+            daily_budget_usd=self.daily_budget_usd,
+        )
 
     @property
     def runner(self) -> ExecutionRunner:
@@ -183,15 +193,15 @@ class House:
     async def versions(self, execution_id):
         """(type, version, status), oldest first, the brief left out."""
         async with self.database.read() as session:
-            rows = await Documents(session).list(execution_id=UUID(str(execution_id)))
+            rows = await Documents(session).list(EVERYTHING, execution_id=UUID(str(execution_id)))
         return sorted((row.type, row.version, row.status) for row in rows)
 
     async def documents(self, execution_id):
         async with self.database.read() as session:
-            return await Documents(session).list(execution_id=UUID(str(execution_id)))
+            return await Documents(session).list(EVERYTHING, execution_id=UUID(str(execution_id)))
 
     async def content(self, execution_id, type_):
         """The content of the newest version of that type."""
         async with self.database.read() as session:
-            rows = await Documents(session).list(execution_id=UUID(str(execution_id)), type_=type_)
+            rows = await Documents(session).list(EVERYTHING, execution_id=UUID(str(execution_id)), type_=type_)
             return (await Documents(session).get(rows[0].id)).content

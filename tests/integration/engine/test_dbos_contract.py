@@ -2,19 +2,24 @@
 
 import asyncio
 import inspect
+import subprocess
+import sys
 from importlib.metadata import version
 from uuid import uuid4
 
 import dbos
 import pytest
 import sqlalchemy as sa
+from dbos import _migration
 from dbos._dbos import DBOS
 from dbos._schemas.system_database import SystemSchema
 from dbos._sys_db import SystemDatabase
 
 from combine.engine import dbos_private
-from combine.engine.engine import APP_NAME, APP_VERSION, Engine
-from combine.engine.recovery import SEGMENT_NAME, SHARED_QUEUE
+from combine.engine.alive import SHARED_QUEUE
+from combine.engine.engine import Engine
+from combine.engine.queue import APP_NAME, APP_VERSION, SEGMENT_NAME, Adoption, SharedQueue
+from combine.engine.queue_tables import TABLES_VERSION, make_queue_tables
 from combine.storage.database import Database
 from combine.storage.listener import EventListener
 
@@ -102,3 +107,27 @@ async def test_our_enqueue_writes_what_that_of_dbos_writes(database_url):
         await asyncio.to_thread(client.destroy)
         await listener.close()
         await database.close()
+
+
+def test_the_version_of_the_tables_that_we_look_for_is_that_of_dbos():
+    assert len(_migration.get_dbos_migrations("dbos", use_listen_notify=True)) == TABLES_VERSION
+
+
+async def test_a_process_that_only_enqueues_makes_the_tables_once(database):
+    assert await make_queue_tables(database) is True
+    assert await make_queue_tables(database) is False
+    execution_id = uuid4()
+
+    async def twice(session):
+        for _ in range(2):
+            await SharedQueue().enqueue(session, execution_id, 1)
+        return await SharedQueue().adopt(session, execution_id, 1)
+
+    assert await database.transact(twice) is Adoption.ADOPTED
+    ended = await database.transact(lambda session: SharedQueue().adopt(session, execution_id, 2))
+    assert ended is Adoption.ENDED
+
+
+def test_putting_segments_in_the_queue_loads_no_dbos():
+    program = "import sys, combine.engine.queue, combine.engine.queue_tables; sys.exit('dbos' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
-from combine.engine import dbos_private
+from combine.engine import queue
 from combine.engine.engine import Adoption, Engine, workflow_id
 from combine.engine.recovery import SHARED_QUEUE, recover
 from combine.errors import OwnershipLost
@@ -47,7 +47,7 @@ async def enqueue(database: Database, engine: Engine, execution_id: UUID, round_
 async def state_of(database: Database, execution_id: UUID, round_: int = 1):
     async with database.read() as session:
         found = await session.connection.execute(
-            sa.text(dbos_private.SEGMENT_STATE), {"workflow_id": workflow_id(execution_id, round_)}
+            sa.text(queue.SEGMENT_STATE), {"workflow_id": workflow_id(execution_id, round_)}
         )
         return found.first()
 

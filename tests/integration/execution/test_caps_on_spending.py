@@ -23,8 +23,8 @@ PRICED = Pricing({"scripted": ModelPrice(Decimal(100), Decimal(1000))})
 
 async def set_cap(house, name, usd):
     async def work(session):
-        await Projects(session).get_or_create(name)
-        await Projects(session).set_budget(name, usd)
+        project = await Projects(session).get_or_create(name)
+        await Projects(session).set_budget(project.id, usd)
 
     await house.database.transact(work)
 

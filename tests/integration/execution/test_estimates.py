@@ -5,6 +5,7 @@ from decimal import Decimal
 import bakery
 import pytest
 
+from combine.auth.permissions import OPERATOR
 from combine.errors import Invalid
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.services.estimates import EstimateService
@@ -18,7 +19,7 @@ WORKFLOW = "strategy-document"
 @pytest.fixture
 def estimates(house):
     house.pricing = PRICED
-    return EstimateService(house.database, house.catalog, PRICED, 32_000)
+    return EstimateService(house.database, house.catalog, PRICED, 32_000, actor=OPERATOR)
 
 
 def calls_of(estimate):

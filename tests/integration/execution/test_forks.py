@@ -8,6 +8,7 @@ import pytest
 from combine.errors import Conflict, Invalid, NotFound, PermanentLLMError
 from combine.services.forks import ForkExecution
 from combine.storage.documents import Documents
+from combine.storage.visibility import EVERYTHING
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.statuses import DecisionAction
 
@@ -20,7 +21,7 @@ def asked(house):
 
 async def active(house, project_id):
     async with house.database.read() as session:
-        rows = await Documents(session).list(project_id=project_id, status="active")
+        rows = await Documents(session).list(EVERYTHING, project_id=project_id, status="active")
     return sorted((row.type, row.version) for row in rows if row.type != "brief")
 
 

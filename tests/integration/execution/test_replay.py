@@ -9,6 +9,7 @@ import bakery
 import pytest
 import sqlalchemy as sa
 
+from combine.auth.permissions import OPERATOR
 from combine.errors import Invalid, PermanentLLMError, TransientLLMError
 from combine.execution.recording import read_recording_file, write_recording
 from combine.llm.protocol import StopReason
@@ -209,7 +210,7 @@ WAYS = (
 
 @pytest.fixture
 def replays(house):
-    return ReplayService(house.database, house.catalog)
+    return ReplayService(house.database, house.catalog, actor=OPERATOR)
 
 
 async def rows(house):

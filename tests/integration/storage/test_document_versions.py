@@ -8,6 +8,7 @@ from combine.storage.documents import Documents, content_sha256
 from combine.storage.questions import Questions
 from combine.storage.segments import Segments
 from combine.storage.steps import Steps
+from combine.storage.visibility import EVERYTHING
 from combine.workflows.questions import AnswerType, Question
 from combine.workflows.statuses import DecidedBy
 
@@ -48,8 +49,10 @@ async def test_documents_are_found_by_what_is_known_of_them(stored):
         first.id,
     ]
     assert await read(Documents, "get_many", []) == ()
-    assert [row.id for row in await read(Documents, "list", execution_id=stored.execution_id)] == [first.id]
-    assert [row.id for row in await read(Documents, "list", type_="brief", status="active")] == [stored.brief_id]
+    assert [row.id for row in await read(Documents, "list", EVERYTHING, execution_id=stored.execution_id)] == [first.id]
+    assert [row.id for row in await read(Documents, "list", EVERYTHING, type_="brief", status="active")] == [
+        stored.brief_id
+    ]
     assert await read(Documents, "active", project, first.type) is None
     with pytest.raises(NotFound):
         await read(Documents, "get", uuid4())

@@ -17,6 +17,7 @@ from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.storage.tables import llm_calls
+from combine.storage.visibility import EVERYTHING
 from combine.workflows.findings import Finding, FindingKind, Severity
 from combine.workflows.questions import Answer, AnswerType, Question
 from combine.workflows.statuses import DecidedBy, DecisionAction
@@ -26,9 +27,9 @@ async def test_a_project_is_made_once(stored):
     rows = await asyncio.gather(*(stored.write(Projects, "get_or_create", "New") for _ in range(5)))
     assert len({row.id for row in rows}) == 1
     assert await stored.read(Projects, "get", rows[0].id) == rows[0]
-    assert [row.name for row in await stored.read(Projects, "list")] == ["New", "Shop"]
+    assert [one.project.name for one in await stored.read(Projects, "sums", EVERYTHING)] == ["New", "Shop"]
     with pytest.raises(NotFound):
-        await stored.read(Projects, "by_name", "Unknown")
+        await stored.read(Projects, "by_name", "Unknown", EVERYTHING)
 
 
 async def test_an_execution_changes_its_status(stored):
@@ -66,7 +67,7 @@ async def test_an_execution_is_found_by_the_beginning_of_its_id(stored, new_exec
     for number in (1, 2):
         id_ = UUID(f"abcd000{number}-0000-4000-8000-000000000000")
         await stored.write(Executions, "insert", new_execution(stored.project_id, stored.brief_id, id_))
-    assert str((await stored.read(Executions, "find_by_prefix", text)).id).startswith("abcd0001")
+    assert str((await stored.read(Executions, "find_by_prefix", text, EVERYTHING)).id).startswith("abcd0001")
     for given, error in {
         "abcd": Conflict,
         "abc": Invalid,
@@ -75,19 +76,21 @@ async def test_an_execution_is_found_by_the_beginning_of_its_id(stored, new_exec
         text + "ff" * 16: NotFound,
     }.items():
         with pytest.raises(error):
-            await stored.read(Executions, "find_by_prefix", given)
+            await stored.read(Executions, "find_by_prefix", given, EVERYTHING)
 
 
 async def test_executions_are_listed_page_by_page_the_newest_first(stored):
     ids = [stored.execution_id, *[await stored.another_execution() for _ in range(4)]]
     await stored.write(Executions, "set_status", ids[2], "completed")
     pages, last = [], None
-    while page := await stored.read(Executions, "list", limit=2, before=last):
+    while page := await stored.read(Executions, "list", EVERYTHING, limit=2, before=last):
         pages.append([row.id for row in page])
-        last = page[-1]
+        last = (page[-1].created_at, page[-1].id)
     assert pages == [[ids[4], ids[3]], [ids[2], ids[1]], [ids[0]]]
-    assert [row.id for row in await stored.read(Executions, "list", statuses=["completed", "failed"])] == [ids[2]]
-    assert await stored.read(Executions, "list", project_id=uuid4()) == ()
+    assert [row.id for row in await stored.read(Executions, "list", EVERYTHING, statuses=["completed", "failed"])] == [
+        ids[2]
+    ]
+    assert await stored.read(Executions, "list", EVERYTHING, project_id=uuid4()) == ()
 
 
 async def test_steps_keep_their_order_and_change(stored):
@@ -201,19 +204,19 @@ async def test_costs_keep_apart_what_is_not_known(stored):
     assert len(await stored.read(Calls, "list", stored.execution_id)) == 7
     assert (await stored.read(Calls, "sums", uuid4())).calls == 0
 
-    keys = {by: [group.key for group in await stored.read(Calls, "groups", by)] for by in GroupBy}
+    keys = {by: [group.key for group in await stored.read(Calls, "groups", by, EVERYTHING)] for by in GroupBy}
     assert keys[GroupBy.MODEL] == ["anthropic:m", "anthropic:unpriced", "offline"]
     assert keys[GroupBy.STEP] == ["strategy-document/discovery", "strategy-document/review"]
     assert keys[GroupBy.WORKFLOW] == ["strategy-document"]
     assert keys[GroupBy.PROJECT] == ["Shop"]
     assert keys[GroupBy.EXECUTION] == [str(stored.execution_id)]
-    (day,) = await stored.read(Calls, "groups", GroupBy.DAY, project_id=stored.project_id)
+    (day,) = await stored.read(Calls, "groups", GroupBy.DAY, EVERYTHING, project_id=stored.project_id)
     assert day.sums == sums
     begun = (await stored.read(Calls, "list", stored.execution_id))[0].started_at
     assert day.key == begun.astimezone().strftime("%Y-%m-%d") or day.key == str(begun.date())
     later = begun + timedelta(days=1)
-    assert await stored.read(Calls, "groups", GroupBy.DAY, since=later) == ()
-    assert await stored.read(Calls, "groups", GroupBy.DAY, until=begun) == ()
+    assert await stored.read(Calls, "groups", GroupBy.DAY, EVERYTHING, since=later) == ()
+    assert await stored.read(Calls, "groups", GroupBy.DAY, EVERYTHING, until=begun) == ()
 
 
 async def test_executors_are_alive_as_long_as_they_beat(stored):

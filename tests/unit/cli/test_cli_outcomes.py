@@ -86,7 +86,13 @@ def test_an_error_names_cause_and_next_step():
 
 
 def call(state="replied", provider="openai", **more):
-    values = {"cost_usd": Decimal("0.5"), "reserved_usd": Decimal(2), "stop_reason": None, "error": None} | more
+    values = {
+        "cost_usd": Decimal("0.5"),
+        "reserved_usd": Decimal(2),
+        "stop_reason": None,
+        "error": None,
+        "request_id": None,
+    } | more
     return CallView(
         ID, "s", 0, 1, "draft", state, provider, "m", TokensView(), started_at=NOW, finished_at=NOW, **values
     )
@@ -96,6 +102,7 @@ def detail(status, calls=(), cost=Decimal("0.5"), **more):
     execution = ExecutionView(
         ID,
         "p",
+        ID,
         "w",
         ExecutionStatus(status),
         None,
@@ -146,7 +153,7 @@ def test_answers_given_since_it_began_to_wait_are_counted():
 )
 def test_a_difference_names_items_by_what_they_are_about(value, told):
     item = Item("XX-001", "XX", "things", "$.things[0]", {"id": "XX-001", **value})
-    view = DocumentView(ID, "p", "t", 1, "active", "llm", None, None, None, "", NOW)
+    view = DocumentView(ID, "p", ID, "t", 1, "active", "llm", None, None, None, "", NOW)
     changes = DocumentChanges(view, view, DocumentDiff((item,), (), (), ()))
     assert list(diff_as_text(changes))[1] == f"+ XX-001  {told}"
 
@@ -231,7 +238,7 @@ def test_events_become_lines():
         ("execution_failed", None, {}, None),
     ]
     for seq, (kind, step, data, line) in enumerate(told, 1):
-        found = state.apply(EventView(seq, NOW, kind, step, data))
+        found = state.apply(EventView(seq, NOW, kind, step, data, None))
         assert found == line if line is None else found.startswith(line)
     assert state.running == {}
 
@@ -243,5 +250,5 @@ def test_one_unknown_price_makes_the_sum_unknown():
         ("call_finished", {"cost_usd": None}),
         ("call_finished", {"cost_usd": "1"}),
     ):
-        state.apply(EventView(1, NOW, kind, "s", data))
+        state.apply(EventView(1, NOW, kind, "s", data, None))
     assert state.running["s"].cost_usd is None

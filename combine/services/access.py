@@ -1,0 +1,73 @@
+"""Whether somebody may do something. Every service asks here, with the session of its own transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from combine.auth.permissions import Actor, ProjectRole, Scope, need_project_role
+from combine.errors import NotFound
+from combine.storage.database import ReadSession
+from combine.storage.executions import ExecutionRow, Executions
+from combine.storage.members import Members
+from combine.storage.projects import ProjectRow, Projects
+from combine.storage.visibility import EVERYTHING, Visibility
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The rights of one actor."""
+
+    actor: Actor
+
+    @property
+    def visibility(self) -> Visibility:
+        """The projects they may see at all; for the queries."""
+        if self.actor.everywhere:
+            return EVERYTHING
+        assert self.actor.user_id is not None  # only the operator is nobody, and sees everything
+        return Visibility(self.actor.user_id)
+
+    async def role(self, session: ReadSession, project_id: UUID) -> ProjectRole:
+        """What they are in a project. Raises NotFound if they may not see it, or if there is none."""
+        await Projects(session).seen(project_id, self.visibility)
+        if self.actor.everywhere:
+            return ProjectRole.OWNER
+        assert self.actor.user_id is not None  # as above
+        held = await Members(session).role(project_id, self.actor.user_id)
+        if held is None:  # taken away since the line before
+            raise NotFound(f"There is no project {project_id}.", code="project_not_found")
+        return ProjectRole(held)
+
+    async def roles(self, session: ReadSession) -> dict[UUID, ProjectRole]:
+        """What they are in each project of theirs; for those who are everywhere this is empty."""
+        if self.actor.everywhere:
+            return {}
+        assert self.actor.user_id is not None  # as above
+        held = await Members(session).roles(self.actor.user_id)
+        return {project_id: ProjectRole(role) for project_id, role in held.items()}
+
+    async def need(
+        self, session: ReadSession, project_id: UUID, role: ProjectRole, scope: Scope = Scope.RUN
+    ) -> ProjectRole:
+        """The role they hold in the project.
+
+        Raises NotFound if they may not see it, NotPermitted if role or scope are not enough.
+        """
+        held = await self.role(session, project_id)
+        need_project_role(held, role)
+        self.actor.need_scope(scope)
+        return held
+
+    async def execution(self, session: ReadSession, execution: str, role: ProjectRole) -> ExecutionRow:
+        """The execution whose id begins so, for somebody who may change it. Raises as ``need`` does, and Conflict."""
+        row = await Executions(session).find_by_prefix(execution, self.visibility)
+        await self.need(session, row.project_id, role)
+        return row
+
+    async def project(self, session: ReadSession, name_or_id: str | UUID) -> ProjectRow:
+        """A project they may see, by its id or its name. Raises NotFound."""
+        projects = Projects(session)
+        if isinstance(name_or_id, UUID):
+            return await projects.seen(name_or_id, self.visibility)
+        return await projects.by_name(name_or_id, self.visibility)

@@ -1,0 +1,87 @@
+"""What an execution waits for, and what becomes of it by a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from combine.errors import Conflict, Invalid
+from combine.execution.clarification import unknown_names
+from combine.execution.review_loop import plan_after_review
+from combine.execution.step_journal import NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP
+from combine.storage.database import WriteSession
+from combine.storage.documents import Documents
+from combine.storage.executions import ExecutionRow
+from combine.storage.steps import StepRow, Steps
+from combine.storage.transitions import Transitions
+from combine.workflows.definition_json import definition_from_json
+from combine.workflows.questions import Question
+from combine.workflows.statuses import StepStatus
+
+_UNSAVED_OUTPUT = frozenset({NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP})
+"""Why a step waits for a decision about an output that is not its document (it may have one from before)."""
+
+
+def see(row: ExecutionRow) -> str:
+    """Where a person may look."""
+    return f"See where it stands: combine show {row.id}"
+
+
+def must_be_open(row: ExecutionRow, questions: list[Question], given: Mapping[str, str]) -> None:
+    """Raises Conflict if nothing is asked, Invalid if an answer belongs to no open question."""
+    if not questions:
+        raise Conflict(
+            f"Execution {row.id} has no open question; it is {row.status}.", code="no_open_question", hint=see(row)
+        )
+    if unknown := unknown_names(questions, given):
+        raise Invalid(
+            f"No open question is called {', '.join(map(repr, unknown))}.",
+            code="answer_unknown",
+            hint="Open are: " + "; ".join(f"{question.id} {question.text}" for question in questions),
+        )
+
+
+async def gate(session: WriteSession, row: ExecutionRow, step_id: str | None) -> StepRow:
+    """The step that waits for acceptance. Raises Conflict if none does, or several and none is named."""
+    steps = await Steps(session).list(row.id)
+    waiting = [s for s in steps if s.status == StepStatus.WAITING_FOR_ACCEPTANCE]
+    meant = [s for s in waiting if step_id in {None, s.step_id}]
+    if len(meant) == 1:
+        return meant[0]
+    if waiting:
+        names = ", ".join(step.step_id for step in waiting)
+        told = (
+            f"Several steps wait for acceptance: {names}."
+            if meant
+            else f"Step {step_id!r} does not wait for acceptance."
+        )
+        hint = "Name one with --step." if meant else f"Waiting: {names}."
+        raise Conflict(told, code="step_needed", hint=hint)
+    raise Conflict(
+        f"Execution {row.id} waits for no acceptance; it is {row.status}.", code="no_acceptance_wanted", hint=see(row)
+    )
+
+
+async def try_again(session: WriteSession, row: ExecutionRow, step: StepRow, guidance: str) -> None:
+    """Send the step back with a person's words, and with it what its review found wanting."""
+    steps = {step.step_id}
+    if step.document_id is not None and step.reason_code not in _UNSAVED_OUTPUT:
+        document = await Documents(session).get(step.document_id)
+        workflow = definition_from_json(row.definition)
+        steps |= plan_after_review(
+            document.content, workflow, step.step_id, revisions_done=workflow.max_revisions
+        ).steps
+    await Transitions(session).send_back(row.id, sorted(steps), dict.fromkeys(steps, guidance))
+
+
+async def accept_anyway(session: WriteSession, row: ExecutionRow, step: StepRow) -> None:
+    """Take what there is. Raises Conflict if it is no valid document."""
+    if step.reason_code == NO_VALID_DOCUMENT:
+        raise Conflict(
+            f"The last output of step {step.step_id} is no valid document, so it cannot be accepted.",
+            code="not_acceptable",
+            hint=f"Try again with guidance: combine resume {row.id} --decision try-again --guidance TEXT",
+        )
+    if step.reason_code == REMEDIATIONS_USED_UP:
+        await Transitions(session).accept_last_attempt(row.id, step.step_id)
+    else:
+        await Steps(session).update(row.id, step.step_id, status=StepStatus.DONE, accepted=True, reason=None)
