@@ -18,27 +18,13 @@ from dbos._dbos import _get_dbos_instance
 from dbos._error import DBOSWorkflowConflictIDError
 from dbos._serialization import Serializer
 
+from combine.engine.queue import SERIALIZER_NAME, to_json
+
 FENCE = """
 SELECT 1 FROM dbos.workflow_status
 WHERE workflow_uuid = :claim_workflow AND owner_xid = :claim_owner AND status = 'PENDING' FOR SHARE
 """
 """Holds the claim for the length of a transaction; no row means that somebody else has it."""
-
-ENQUEUE = """
-WITH status AS (
-  INSERT INTO dbos.workflow_status
-    (workflow_uuid, status, name, queue_name, application_version, application_name, serialization, priority,
-     creator_xid)
-  VALUES (:workflow_id, 'ENQUEUED', :workflow, :queue, :app_version, :app_name, :serialization, 0,
-    cast(gen_random_uuid() AS text))
-  ON CONFLICT DO NOTHING
-)
-INSERT INTO dbos.workflow_input (workflow_uuid, inputs) VALUES (:workflow_id, :inputs) ON CONFLICT DO NOTHING
-"""
-"""What DBOS writes for ``DBOSClient.enqueue_in_transaction``, which compiles its statements anew each time.
-
-The same id twice is one row.
-"""
 
 HAND_BACK = """
 UPDATE dbos.workflow_status
@@ -54,21 +40,6 @@ RETURNING workflow_uuid
 A queue is dead, too, if no process at all listens to it.
 
 The status is part of the condition, so a row that a live process has claimed meanwhile is left alone.
-"""
-
-ADOPT = """
-UPDATE dbos.workflow_status
-SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL, queue_name = :queue,
-    updated_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-WHERE workflow_uuid = :workflow_id
-  AND ((status = 'PENDING' AND executor_id <> ALL(:alive))
-    OR (status = 'ENQUEUED' AND queue_name <> ALL(:alive_queues)))
-RETURNING workflow_uuid
-"""
-"""Moves one segment that nobody alive works on to this process's queue."""
-
-SEGMENT_STATE = """
-SELECT status, executor_id, queue_name FROM dbos.workflow_status WHERE workflow_uuid = :workflow_id
 """
 
 LOST = """
@@ -102,11 +73,11 @@ SegmentTakenOver = DBOSWorkflowConflictIDError
 
 
 class JsonSerializer(Serializer):
-    """Arguments are ids only; JSON keeps old rows readable after code has moved (pickle would not)."""
+    """JSON, since pickle would not bear that code moves."""
 
     def serialize(self, data: Any) -> str:
         """To JSON."""
-        return json.dumps(data, default=str)
+        return to_json(data)
 
     def deserialize(self, serialized_data: str) -> Any:
         """From JSON; DBOS wants the positional arguments back as a tuple."""
@@ -117,7 +88,7 @@ class JsonSerializer(Serializer):
 
     def name(self) -> str:
         """The name that DBOS stores beside each value."""
-        return "combine_json"
+        return SERIALIZER_NAME
 
 
 def current_claim() -> tuple[str, str]:

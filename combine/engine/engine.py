@@ -11,17 +11,18 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig
 
-from combine.engine import dbos_private
+from combine.engine import dbos_private, queue
+from combine.engine.alive import SHARED_QUEUE
 from combine.engine.heartbeat import Heartbeat
 from combine.engine.outages import release_all_due
-from combine.engine.recovery import SEGMENT_NAME, SHARED_QUEUE, Recovery, read_executors
+from combine.engine.queue import APP_NAME, APP_VERSION, SEGMENT_NAME, Adoption, workflow_id
+from combine.engine.recovery import Recovery
 from combine.errors import DatabaseUnavailable, OwnershipLost
 from combine.execution.segment import SegmentRunner
 from combine.storage.beat import BeatConnection
@@ -31,24 +32,13 @@ from combine.storage.faults import mark_disconnects
 from combine.storage.listener import CONTROL_CHANNEL, EventListener, Subscription
 from combine.storage.outages import NOBODY
 
-APP_NAME = "combine"
-APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
 POLL_S = 0.1
 SHARED_POLL_S = 0.35  # a worker's idle CPU is this poll; nobody sits and waits for its first segment
 _UNWIND_S = 5.0
 _SERIALIZER = dbos_private.JsonSerializer()
-_ENQUEUE = sa.text(dbos_private.ENQUEUE)
 _LAUNCH_LOCK = 7_261_002  # DBOS migrates at launch; one process at a time
 
 log = logging.getLogger("combine.engine")
-
-
-class Adoption(Enum):
-    """What came of an attempt to take over one execution's current segment."""
-
-    ADOPTED = "adopted"  # it is in this process's queue now
-    BUSY = "busy"  # a live process works on it or has it queued
-    ENDED = "ended"  # that segment is over; only a next round can go on
 
 
 @dataclass(eq=False)
@@ -175,32 +165,13 @@ class Engine:
 
     async def enqueue(self, session: WriteSession, execution_id: UUID, round_: int, *, shared: bool = False) -> None:
         """Put one segment in the queue, in the caller's transaction. The same round twice is one row."""
-        values = {
-            "workflow_id": workflow_id(execution_id, round_),
-            "workflow": SEGMENT_NAME,
-            "queue": SHARED_QUEUE if shared else self.queue,
-            "app_version": APP_VERSION,
-            "app_name": APP_NAME,
-            "serialization": _SERIALIZER.name(),
-            "inputs": _SERIALIZER.serialize({"args": [str(execution_id), round_], "kwargs": {}}),
-        }
-        await session.connection.execute(_ENQUEUE, values)
+        await queue.enqueue(session, execution_id, round_, SHARED_QUEUE if shared else self.queue)
 
     async def adopt(self, session: WriteSession, execution_id: UUID, round_: int) -> Adoption:
         """Take over the segment of an execution whose process is gone, or that nobody has claimed yet."""
-        key = workflow_id(execution_id, round_)
-        if key in dbos_private.running_here():
+        if workflow_id(execution_id, round_) in dbos_private.running_here():
             return Adoption.BUSY
-        executors = await read_executors(session)
-        others = [name for name in executors.alive if name != self.executor_id]
-        moved = await session.connection.execute(
-            sa.text(dbos_private.ADOPT),
-            {"queue": self.queue, "workflow_id": key, "alive": others, "alive_queues": list(executors.alive_queues)},
-        )
-        if moved.first() is not None:
-            return Adoption.ADOPTED
-        state = (await session.connection.execute(sa.text(dbos_private.SEGMENT_STATE), {"workflow_id": key})).first()
-        return Adoption.BUSY if state is not None and state.status in {"PENDING", "ENQUEUED"} else Adoption.ENDED
+        return await queue.adopt(session, execution_id, round_, self.queue, executor_id=self.executor_id)
 
     async def _release_waiting(self) -> None:
         if released := await release_all_due(self._database, self.enqueue):
@@ -306,8 +277,3 @@ class Engine:
             loop.set_default_executor(ThreadPoolExecutor(4))
             await loop.run_in_executor(own, self._heartbeat.stop)
             await loop.run_in_executor(own, self._client.destroy)
-
-
-def workflow_id(execution_id: UUID, round_: int) -> str:
-    """The DBOS id of one segment; it makes a second enqueue of the same round a no-op."""
-    return f"{execution_id}:{round_}"

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from combine.engine import dbos_private
-from combine.engine.heartbeat import DEAD_AFTER_S, host_name
+from combine.engine.alive import SHARED_QUEUE, read_executors
+from combine.engine.queue import SEGMENT_NAME
 from combine.storage.database import Database, WriteSession
 from combine.storage.executions import Executions
 from combine.storage.transitions import Transitions
@@ -24,13 +23,8 @@ from combine.workflows.statuses import ExecutionStatus
 
 RECOVER_EVERY_S = 5.0
 LOST_AFTER_S = 30.0
-SHARED_QUEUE = "segments"
-SEGMENT_NAME = "segment"
 _LOCK = 7_261_001  # one process recovers at a time
 
-_EXECUTORS = """
-SELECT id, queue, host, pid, extract(epoch FROM clock_timestamp() - beat_at) AS age FROM executors
-"""
 _ABANDONED = """
 SELECT DISTINCT queue_name FROM dbos.workflow_status
 WHERE name = :workflow AND status = 'ENQUEUED' AND queue_name <> :shared
@@ -45,43 +39,6 @@ Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
 """Puts a round of an execution in the shared queue, in that transaction."""
 
 log = logging.getLogger("combine.engine")
-
-
-@dataclass(frozen=True, slots=True)
-class Executors:
-    """The processes that share this database, as seen now."""
-
-    alive: tuple[str, ...]
-    alive_queues: tuple[str, ...]
-    dead: tuple[str, ...]
-    dead_queues: tuple[str, ...]
-
-
-def pid_is_gone(host: str, pid: int) -> bool:
-    """True if it ran on this machine and does no more; False if alive, or if we cannot know."""
-    if host != host_name():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
-
-
-async def read_executors(session: WriteSession) -> Executors:
-    """Who is alive and who is dead."""
-    rows = (await session.connection.execute(sa.text(_EXECUTORS))).all()
-    dead = [row for row in rows if row.age > DEAD_AFTER_S or pid_is_gone(row.host, row.pid)]
-    gone = {row.id for row in dead}
-    alive = [row for row in rows if row.id not in gone]
-    return Executors(
-        alive=tuple(row.id for row in alive),
-        alive_queues=tuple(row.queue for row in alive if row.queue != SHARED_QUEUE),
-        dead=tuple(row.id for row in dead),
-        dead_queues=tuple(row.queue for row in dead if row.queue != SHARED_QUEUE),
-    )
 
 
 async def recover(session: WriteSession) -> tuple[str, ...]:

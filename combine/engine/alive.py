@@ -1,0 +1,55 @@
+"""Which processes are alive: those that beat, and whose pid is not gone on this very machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from combine.engine.heartbeat import DEAD_AFTER_S, host_name
+from combine.storage.database import WriteSession
+
+SHARED_QUEUE = "segments"
+"""What all workers take from; every other queue belongs to one process."""
+
+_EXECUTORS = """
+SELECT id, queue, host, pid, extract(epoch FROM clock_timestamp() - beat_at) AS age FROM executors
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Executors:
+    """The processes that share this database, as seen now."""
+
+    alive: tuple[str, ...]
+    alive_queues: tuple[str, ...]
+    dead: tuple[str, ...]
+    dead_queues: tuple[str, ...]
+
+
+def pid_is_gone(host: str, pid: int) -> bool:
+    """True if it ran on this machine and does no more; False if alive, or if we cannot know."""
+    if host != host_name():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+async def read_executors(session: WriteSession) -> Executors:
+    """Who is alive and who is dead."""
+    rows = (await session.connection.execute(sa.text(_EXECUTORS))).all()
+    dead = [row for row in rows if row.age > DEAD_AFTER_S or pid_is_gone(row.host, row.pid)]
+    gone = {row.id for row in dead}
+    alive = [row for row in rows if row.id not in gone]
+    return Executors(
+        alive=tuple(row.id for row in alive),
+        alive_queues=tuple(row.queue for row in alive if row.queue != SHARED_QUEUE),
+        dead=tuple(row.id for row in dead),
+        dead_queues=tuple(row.queue for row in dead if row.queue != SHARED_QUEUE),
+    )
