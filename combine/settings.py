@@ -7,10 +7,21 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from combine.errors import Invalid
 
@@ -28,6 +39,34 @@ def _seconds(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+
+
+def _names(value: object) -> object:
+    """``a, b`` as its parts."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+"""A list, with commas in its variable."""
+
+RateLimit = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour|day)$")]
+
+
+def _public_url(text: str) -> str:
+    """An origin without a trailing slash. Raises ValueError."""
+    url = urlsplit(text.strip())
+    _ = url.port  # looked at only when asked for
+    if url.scheme not in {"http", "https"} or not url.hostname or url.username is not None:
+        msg = "write it as https://combine.example.org"
+        raise ValueError(msg)
+    if url.path.strip("/") or url.query or url.fragment:
+        msg = "it has no path: the program stands at the root of its host"
+        raise ValueError(msg)
+    return f"{url.scheme}://{url.netloc.lower()}"
+
+
+def _origins(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_public_url(text) for text in texts)
 
 
 class PriceOverride(BaseModel):
@@ -106,6 +145,26 @@ class Settings(BaseSettings):
     """Executions one process works on at the same time."""
     drain_grace: Duration = timedelta(seconds=30)
     """How long a stopping process lets calls in flight finish."""
+
+    # The server: `combine serve`.
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8765
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = None
+    """What people type; None: ``http://HOST:PORT``."""
+    allowed_hosts: Names = ("localhost", "127.0.0.1", "::1")
+    """Beside the public URL's own."""
+    cors_origins: Annotated[Names, AfterValidator(_origins)] = ()
+    trusted_proxies: Names = ()
+    """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024
+    body_timeout: Duration = timedelta(seconds=15)
+    """How long a request's body may take to come."""
+    request_timeout: Duration = timedelta(seconds=30)
+    """How long a request may take in all; event streams have no such limit."""
+    rate_limit_sign_in: RateLimit = "20/minute"
+    rate_limit_starts: RateLimit = "60/minute"
+    rate_limit_tokens: RateLimit = "20/hour"
+    enable_metrics: bool = True
 
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"

@@ -47,6 +47,8 @@ def shown_default(name: str, field: FieldInfo) -> str:
             return "none"
         case bool() | dict():
             return json.dumps(value)
+        case tuple():
+            return ", ".join(value) or "none"
         case timedelta():
             return f"{value.total_seconds():g} s"
         case _:

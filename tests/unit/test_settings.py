@@ -72,3 +72,42 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch):
 def test_prices_are_read_exactly(monkeypatch):
     monkeypatch.setenv("COMBINE_LLM_PRICES", '{"m": {"input": "0.1", "output": 1.5}}')
     assert str(read_settings().llm_prices["m"].input) == "0.1"
+
+
+def test_lists_are_separated_by_commas(monkeypatch):
+    monkeypatch.setenv("COMBINE_ALLOWED_HOSTS", "a.example, *.b.example,")
+    assert read_settings().allowed_hosts == ("a.example", "*.b.example")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://Combine.Example.org/", "https://combine.example.org"),
+        ("http://127.0.0.1:8765", "http://127.0.0.1:8765"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ],
+)
+def test_the_public_url_is_an_origin(monkeypatch, given, kept):
+    monkeypatch.setenv("COMBINE_PUBLIC_URL", given)
+    assert read_settings().public_url == kept
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PUBLIC_URL", "combine.example.org"),
+        ("PUBLIC_URL", "https://example.org/combine"),
+        ("PUBLIC_URL", "https://user:word@example.org"),
+        ("PUBLIC_URL", "ftp://example.org"),
+        ("PUBLIC_URL", "https://example.org:http"),
+        ("CORS_ORIGINS", "*"),
+        ("RATE_LIMIT_STARTS", "many"),
+        ("RATE_LIMIT_TOKENS", "0/hour"),
+        ("PORT", "70000"),
+        ("MAX_BODY_BYTES", "1"),
+    ],
+)
+def test_faults_of_the_server(monkeypatch, variable, value):
+    monkeypatch.setenv(f"COMBINE_{variable}", value)
+    with pytest.raises(Invalid, match=f"COMBINE_{variable}"):
+        read_settings()
