@@ -1,0 +1,155 @@
+"""Whether an ID token is what it claims to be, and whom it speaks of. Pure: keys and time come in as arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from authlib.oidc.core import CodeIDToken  # type: ignore[import-untyped]
+from joserfc import jwt
+from joserfc.errors import ClaimError, ExpiredTokenError, InvalidKeyIdError, JoseError, UnsupportedAlgorithmError
+from joserfc.jwk import KeySet
+
+from combine.auth.addresses import domain_of, email_address
+from combine.auth.providers import ProviderConfig
+from combine.errors import Invalid, NotPermitted, NotSignedIn
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
+"""Asymmetric ones only: with the others whoever knows a public key could sign."""
+LEEWAY_S = 60
+"""How far the clocks may be apart."""
+ABOUT_EMAIL = ("email", "email_verified", "xms_edov")
+"""Claims that belong together: an address from one place is not verified by a word from another."""
+MAX_SUBJECT = 255
+MAX_NAME = 120
+_TENANT = "{tenantid}"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_GMAIL = frozenset({"gmail.com", "googlemail.com"})
+_TRUE = (True, "true")
+_DOMAIN_OWNER_VERIFIED = (True, "1", "true")
+_CODES = {"iss": "id_token_issuer", "aud": "id_token_audience", "azp": "id_token_audience", "nonce": "id_token_nonce"}
+
+
+class UnknownKey(Exception):
+    """The token is signed by a key that is not in the set, which may be out of date. Stays inside of this room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a token must agree with."""
+
+    issuer: str
+    """As discovered; Microsoft's holds ``{tenantid}`` where anybody's tenant may stand."""
+    client_id: str
+    nonce: str
+    algorithms: tuple[str, ...] = ("RS256",)
+    access_token: str | None = None
+    """If known, ``at_hash`` is checked against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a provider speaks of."""
+
+    issuer: str
+    subject: str
+    email: str
+    """Verified, in small letters."""
+    name: str
+
+
+def verify(token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[str, Any]:
+    """The claims of a token whose signature, issuer, audience, times and nonce are right.
+
+    Raises NotSignedIn with a code for each of them, UnknownKey.
+    """
+    try:
+        decoded = jwt.decode(token, keys, algorithms=expected.algorithms)
+    except InvalidKeyIdError as error:
+        raise UnknownKey from error
+    except UnsupportedAlgorithmError as error:
+        raise _refused("is signed with an algorithm that is not accepted", code="id_token_algorithm") from error
+    except (JoseError, ValueError, TypeError) as error:
+        raise _refused("is not signed by the provider", code="id_token_signature") from error
+    claims = decoded.claims
+    issuer = _issuer(expected.issuer, claims)
+    checked = CodeIDToken(
+        claims,
+        decoded.header,
+        {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": expected.client_id}},
+        {"nonce": expected.nonce, "client_id": expected.client_id, "access_token": expected.access_token},
+    )
+    try:
+        checked.validate(now=int(now.timestamp()), leeway=LEEWAY_S)
+    except ExpiredTokenError as error:
+        raise _refused("has expired", code="id_token_expired") from error
+    except ClaimError as error:
+        raise _refused(
+            f"has a wrong or missing claim: {error.claim}", code=_CODES.get(error.claim, "id_token_invalid")
+        ) from error
+    except (JoseError, ValueError, TypeError) as error:
+        raise _refused("cannot be read", code="id_token_invalid") from error
+    return claims
+
+
+def person(claims: Mapping[str, Any], provider: ProviderConfig) -> Person:
+    """Whom checked claims speak of. Raises NotPermitted unless their address is verified."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
+        raise _refused("has a wrong or missing claim: sub", code="id_token_invalid")
+    raw = claims.get("email")
+    if not isinstance(raw, str) or not raw:
+        raise NotPermitted(
+            f"{provider.label} has not told your e-mail address.",
+            code="email_missing",
+            hint="Let it share the address; whoever runs this server may have to ask for the claim `email` there.",
+        )
+    try:
+        email = email_address(raw)
+    except Invalid as error:
+        raise NotPermitted(error.message, code="email_unusable") from error
+    if not _is_verified(email, claims, provider):
+        raise NotPermitted(
+            f"{provider.label} does not vouch for your e-mail address.",
+            code="email_not_verified",
+            hint="Verify the address there, or sign in with an account of your organisation.",
+        )
+    return Person(str(claims["iss"]), subject, email, _name(claims, email))
+
+
+def _issuer(discovered: str, claims: Mapping[str, Any]) -> str:
+    if _TENANT not in discovered:
+        return discovered
+    tenant = claims.get("tid")
+    if not isinstance(tenant, str) or _UUID.fullmatch(tenant) is None:
+        raise _refused("has a wrong or missing claim: tid", code="id_token_issuer")
+    return discovered.replace(_TENANT, tenant)
+
+
+def _is_verified(email: str, claims: Mapping[str, Any], provider: ProviderConfig) -> bool:
+    if provider.trust_email:
+        return True
+    if provider.only_with_hosted_domain and domain_of(email) not in _GMAIL and not claims.get("hd"):
+        return False
+    return claims.get("email_verified") in _TRUE or claims.get("xms_edov") in _DOMAIN_OWNER_VERIFIED
+
+
+def _name(claims: Mapping[str, Any], email: str) -> str:
+    for key in ("name", "given_name", "preferred_username"):
+        text = claims.get(key)
+        if isinstance(text, str):
+            name = "".join(character if character.isprintable() else " " for character in text)
+            if words := " ".join(name.split())[:MAX_NAME].strip():
+                return words
+    return email.partition("@")[0]
+
+
+def _refused(what: str, *, code: str) -> NotSignedIn:
+    return NotSignedIn(
+        f"The provider's answer {what}, so you are not signed in.",
+        code=code,
+        hint="Sign in again; if it stays so, tell whoever runs this server.",
+    )

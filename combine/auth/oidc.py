@@ -1,0 +1,250 @@
+"""Signing in at a provider: where to send the browser, and what comes back with it."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import httpx2
+from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
+from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
+
+from combine.auth.discovery import Discovery, Metadata, told, unavailable
+from combine.auth.id_token import ABOUT_EMAIL, Expected, Person, UnknownKey, person, verify
+from combine.auth.providers import ProviderConfig
+from combine.errors import Invalid, NotFound, NotPermitted, NotSignedIn, Unavailable
+
+TIMEOUT_S = 5.0
+_MAX_CODE = 4096
+_WORD = re.compile(r"[a-z_]{1,64}")
+_OUR_FAULT = frozenset({"invalid_client", "unauthorized_client"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What binds one sign-in together; the provider sees the verifier only as a hash, until the end."""
+
+    redirect_uri: str
+    nonce: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+
+
+class OidcProvider:
+    """One provider, as its client (OpenID Connect, authorization code with PKCE)."""
+
+    def __init__(
+        self,
+        config: ProviderConfig,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.config = config
+        self._now = now
+        self._tls: ssl.SSLContext | None = None
+        self._discovery = Discovery(config, self._plain_client, clock=clock)
+
+    async def authorization_url(self, attempt: Attempt, state: str, *, choose_account: bool = False) -> str:
+        """Where to send the browser. ``choose_account``: ask which one, even if only one is signed in there.
+
+        Raises Unavailable.
+        """
+        metadata = await self._discovery.metadata()
+        more = {"prompt": "select_account"} if choose_account and metadata.can_choose_account else {}
+        async with self._client(metadata) as client:
+            url, _ = client.create_authorization_url(
+                metadata.authorization_endpoint,
+                state=state,
+                code_verifier=attempt.code_verifier,
+                redirect_uri=attempt.redirect_uri,
+                nonce=attempt.nonce,
+                **more,
+            )
+        return str(url)
+
+    async def person(self, params: Mapping[str, str], attempt: Attempt) -> Person:
+        """Who came back, by the query of the redirect, whose state has been checked.
+
+        Raises NotPermitted, NotSignedIn, Invalid, Unavailable; each code names what was wrong.
+        """
+        metadata = await self._discovery.metadata()
+        _check_sender(params, metadata)
+        code = _code_of(params, self.config)
+        async with self._client(metadata) as client:
+            token = await self._token(client, metadata, code, attempt)
+            access_token = token.get("access_token")
+            expected = Expected(
+                issuer=metadata.issuer,
+                client_id=self.config.client_id,
+                nonce=attempt.nonce,
+                algorithms=metadata.algorithms,
+                access_token=access_token if isinstance(access_token, str) else None,
+            )
+            claims = await self._verified(str(token.get("id_token", "")), expected)
+            if "email" not in claims and metadata.userinfo_endpoint and expected.access_token:
+                more = await self._userinfo(client, metadata.userinfo_endpoint, expected, claims)
+                claims = {**more, **claims, **{name: more.get(name) for name in ABOUT_EMAIL}}
+        return person(claims, self.config)
+
+    async def logout_url(self, post_logout_redirect_uri: str, email: str | None) -> str | None:
+        """Where the browser can end the session at the provider too; None if it offers that nowhere, or is out."""
+        try:
+            endpoint = (await self._discovery.metadata()).end_session_endpoint
+        except Unavailable:
+            return None
+        if endpoint is None:
+            return None
+        given = {"client_id": self.config.client_id, "post_logout_redirect_uri": post_logout_redirect_uri}
+        if email is not None:
+            given["logout_hint"] = email
+        parts = urlsplit(endpoint)
+        return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(given))))))
+
+    async def _token(
+        self, client: AsyncOAuth2Client, metadata: Metadata, code: str, attempt: Attempt
+    ) -> Mapping[str, Any]:
+        try:
+            token: Mapping[str, Any] = await client.fetch_token(
+                metadata.token_endpoint,
+                grant_type="authorization_code",
+                code=code,
+                redirect_uri=attempt.redirect_uri,
+                code_verifier=attempt.code_verifier,
+            )
+        except OAuthError as error:
+            raise self._refused_code(str(error.error)) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise unavailable(self.config, told(error)) from error
+        except (ValueError, TypeError) as error:
+            raise unavailable(self.config, "its answer cannot be read") from error
+        return token
+
+    def _refused_code(self, word: str) -> Unavailable | Invalid:
+        if word in _OUR_FAULT:
+            return Unavailable(
+                f"{self.config.label} does not know this server.",
+                code="sign_in_client_refused",
+                hint="Whoever runs it: check client_id and client_secret in COMBINE_OIDC_PROVIDERS.",
+            )
+        return Invalid(
+            f"{self.config.label} does not accept this sign-in any more ({_word(word)}).",
+            code="sign_in_code_refused",
+            hint="Sign in again; each sign-in is good once and for a few minutes.",
+        )
+
+    async def _verified(self, token: str, expected: Expected) -> dict[str, Any]:
+        try:
+            return verify(token, await self._discovery.keys(), expected, self._now())
+        except UnknownKey:
+            pass
+        try:
+            return verify(token, await self._discovery.keys(doubted=True), expected, self._now())
+        except UnknownKey as error:
+            raise NotSignedIn(
+                "The provider's answer is signed with a key that it does not publish, so you are not signed in.",
+                code="id_token_signature",
+                hint="Sign in again in a minute.",
+            ) from error
+
+    async def _userinfo(
+        self, client: AsyncOAuth2Client, url: str, expected: Expected, claims: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """More claims, for providers that put the address nowhere else."""
+        try:
+            response = await client.get(
+                url, withhold_token=True, headers={"Authorization": f"Bearer {expected.access_token}"}
+            )
+            response.raise_for_status()
+            found = response.json()
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise unavailable(self.config, told(error)) from error
+        except ValueError:  # a signed answer, for instance
+            return {}
+        return found if isinstance(found, dict) and found.get("sub") == claims.get("sub") else {}
+
+    @asynccontextmanager
+    async def _client(self, metadata: Metadata) -> AsyncIterator[AsyncOAuth2Client]:
+        secret = self.config.client_secret
+        async with AsyncOAuth2Client(
+            client_id=self.config.client_id,
+            client_secret=None if secret is None else secret.get_secret_value(),
+            token_endpoint_auth_method=metadata.token_auth_method,
+            scope=" ".join(self.config.scopes),
+            code_challenge_method="S256",
+            timeout=TIMEOUT_S,
+            verify=self._context(),
+        ) as client:
+            yield client
+
+    def _plain_client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(timeout=TIMEOUT_S, verify=self._context())
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:  # made once: it reads all certificates
+            self._tls = httpx2.create_ssl_context()
+        return self._tls
+
+
+class OidcProviders:
+    """All that are configured."""
+
+    def __init__(self, configs: Iterable[ProviderConfig]) -> None:
+        self._providers = {config.name: OidcProvider(config) for config in configs}
+
+    @property
+    def configs(self) -> tuple[ProviderConfig, ...]:
+        """In the order of the settings."""
+        return tuple(provider.config for provider in self._providers.values())
+
+    def get(self, name: str) -> OidcProvider:
+        """Raises NotFound."""
+        if name not in self._providers:
+            raise NotFound(
+                f"Nobody can sign in with {name[:80]!r} here.",
+                code="sign_in_provider_unknown",
+                hint=f"Configured are: {', '.join(self._providers) or 'none'}.",
+            )
+        return self._providers[name]
+
+
+def _check_sender(params: Mapping[str, str], metadata: Metadata) -> None:
+    """With several providers an answer must not be taken to another one than it came from (RFC 9207)."""
+    sender = params.get("iss")
+    varies = "{" in metadata.issuer
+    if (sender is None and metadata.names_issuer) or (sender is not None and not varies and sender != metadata.issuer):
+        raise NotSignedIn(
+            "This answer comes from another provider, so you are not signed in.",
+            code="id_token_issuer",
+            hint="Sign in again.",
+        )
+
+
+def _code_of(params: Mapping[str, str], config: ProviderConfig) -> str:
+    if (word := params.get("error")) is not None:
+        if word == "access_denied":
+            raise NotPermitted(
+                f"You were not let in by {config.label}: the sign-in was cancelled or refused there.",
+                code="sign_in_denied",
+                hint="Sign in again and agree, or ask whoever runs the account.",
+            )
+        raise Invalid(
+            f"{config.label} could not sign you in ({_word(word)}).",
+            code="sign_in_failed",
+            hint="Sign in again; if it stays so, tell whoever runs this server.",
+        )
+    code = params.get("code", "")
+    if not 0 < len(code) <= _MAX_CODE or not all("!" <= character <= "~" for character in code):
+        raise Invalid("The provider's answer has no code.", code="sign_in_code_missing", hint="Sign in again.")
+    return code
+
+
+def _word(text: str) -> str:
+    """An error's name as the standard defines them; any other text of the sender is not repeated."""
+    return text if _WORD.fullmatch(text) else "unnamed"
