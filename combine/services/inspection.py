@@ -24,17 +24,15 @@ from combine.services.views import (
     TokensView,
 )
 from combine.storage.calls import CallRow, Calls
-from combine.storage.database import Database, ReadSession
-from combine.storage.documents import DocumentInfo, Documents
+from combine.storage.database import Database
+from combine.storage.documents import DocumentInfo
 from combine.storage.events import EventRow, Events
+from combine.storage.execution_reading import AskedQuestion, FoundFinding, WholeExecution, read_whole_execution
 from combine.storage.executions import ExecutionRow, Executions
 from combine.storage.executors import ExecutorRow, Executors
-from combine.storage.findings import FindingRow, Findings
 from combine.storage.listener import EventListener
 from combine.storage.projects import Projects
-from combine.storage.questions import QuestionRow, Questions
-from combine.storage.steps import StepRow, Steps
-from combine.storage.visibility import EVERYTHING
+from combine.storage.steps import StepRow
 from combine.workflows.definition_json import definition_from_json
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
@@ -82,8 +80,7 @@ class InspectionService:
         Raises NotFound, Invalid for a beginning that is too short, Conflict for one that several executions have.
         """
         async with self._database.read() as session:
-            row = await Executions(session).find_by_prefix(execution, self._access.visibility)
-            return await _detail(session, row)
+            return _detail(await read_whole_execution(session, execution, self._access.visibility))
 
     async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
         """Events after ``after_seq`` in order, as they happen, until the execution rests or ends.
@@ -107,38 +104,41 @@ class InspectionService:
                     await subscription.wait()
 
 
-async def _detail(session: ReadSession, row: ExecutionRow) -> ExecutionDetail:
-    project = await Projects(session).get(row.project_id)
-    calls = await Calls(session).list(row.id)
+def _detail(whole: WholeExecution) -> ExecutionDetail:
+    row = whole.execution
     workflow = definition_from_json(row.definition)
-    steps = await Steps(session).list(row.id)
     return ExecutionDetail(
-        execution=_execution(row, project.name, (await Calls(session).costs([row.id]))[row.id]),
-        steps=tuple(_step(step, workflow, calls) for step in steps),
-        documents=await _documents(session, row, project.name, steps),
-        questions=tuple(_question(question) for question in await Questions(session).list(row.id)),
-        findings=tuple(_finding(found) for found in await Findings(session).latest(row.id)),
-        calls=tuple(_call(call) for call in calls),
-        tokens=_tokens_of(calls),
+        execution=_execution(row, whole.project, _cost(whole.calls)),
+        steps=tuple(_step(step, workflow, whole.calls) for step in whole.steps),
+        documents=_documents(whole),
+        questions=tuple(_question(question) for question in whole.questions),
+        findings=tuple(_finding(found) for found in whole.findings),
+        calls=tuple(_call(call) for call in whole.calls),
+        tokens=_tokens_of(whole.calls),
         reserved_usd=row.reserved_usd,
         revision=row.revision,
         round=row.round,
         seq=row.seq,
-        duration_s=await Events(session).seconds_at_work(row.id),
+        duration_s=whole.seconds_at_work,
     )
 
 
-async def _documents(
-    session: ReadSession, row: ExecutionRow, project: str, steps: Sequence[StepRow]
-) -> tuple[DocumentView, ...]:
-    """All versions this execution has made or taken over, in the order of its steps, the newest of each step last."""
-    place = {step.step_id: step.position for step in steps}
-    made = await Documents(session).list(EVERYTHING, execution_id=row.id)
-    here = {one.id for one in made}
-    taken_over = [step.document_id for step in steps if step.document_id is not None and step.document_id not in here]
-    made += await Documents(session).infos(taken_over)
-    ordered = sorted(made, key=lambda one: (place.get(one.step_id or "", len(place)), one.version))
-    return tuple(document_view(one, project) for one in ordered)
+def _cost(calls: Sequence[CallRow]) -> Decimal | None:
+    """Of a call whose outcome is unknown the reservation counts. None: the price of a call is unknown."""
+    costs = [
+        call.reserved_usd if call.state == CallState.OUTCOME_UNKNOWN else call.cost_usd
+        for call in calls
+        if call.state != CallState.INTENT
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+
+def _documents(whole: WholeExecution) -> tuple[DocumentView, ...]:
+    """In the order of the steps, the newest of each step last."""
+    place = {step.step_id: step.position for step in whole.steps}
+    ordered = sorted(whole.documents, key=lambda one: (place.get(one.step_id or "", len(place)), one.version))
+    return tuple(document_view(one, whole.project) for one in ordered)
 
 
 def document_view(row: DocumentInfo, project: str) -> DocumentView:
@@ -200,35 +200,33 @@ def _step(row: StepRow, workflow: WorkflowDefinition, calls: Iterable[CallRow]) 
     )
 
 
-def _question(row: QuestionRow) -> QuestionView:
-    asked, answer = row.question, row.answer
+def _question(row: AskedQuestion) -> QuestionView:
     return QuestionView(
-        id=asked.id,
+        id=f"Q-{row.number}",
         step_id=row.step_id,
         round=row.round,
-        text=asked.text,
-        why=asked.why,
-        answer_type=asked.answer_type.value,
-        choices=asked.choices,
-        default=asked.default,
-        required=asked.required,
-        answer=None if answer is None else answer.text,
-        decided_by=None if answer is None else answer.decided_by.value,
-        assumption_id=None if answer is None else answer.assumption_id,
+        text=row.text,
+        why=row.why,
+        answer_type=row.answer_type,
+        choices=row.choices,
+        default=row.default_answer,
+        required=row.required,
+        answer=row.answer,
+        decided_by=row.decided_by,
+        assumption_id=row.assumption_id,
     )
 
 
-def _finding(row: FindingRow) -> FindingView:
-    found = row.finding
+def _finding(row: FoundFinding) -> FindingView:
     return FindingView(
         step_id=row.step_id,
-        kind=found.kind.value,
-        severity=found.severity.value,
-        code=found.code,
-        document=found.document,
-        item=found.item,
-        path=found.path,
-        message=found.message,
+        kind=row.kind,
+        severity=row.severity,
+        code=row.code,
+        document=row.document,
+        item=row.item,
+        path=row.path,
+        message=row.message,
     )
 
 

@@ -131,11 +131,6 @@ class Documents:
         found = {row.id: build(DocumentRow, row) for row in rows}
         return tuple(found[wanted] for wanted in document_ids if wanted in found)
 
-    async def infos(self, document_ids: Sequence[UUID]) -> tuple[DocumentInfo, ...]:
-        """The same without their content, in no order."""
-        query = _INFO.where(documents.c.id.in_(document_ids))
-        return build_all(DocumentInfo, await self._connection.execute(query)) if document_ids else ()
-
     async def version(self, project_id: UUID, type_: str, version: int) -> DocumentRow:
         """One version by its number. Raises NotFound."""
         where = (documents.c.project_id == project_id, documents.c.type == type_, documents.c.version == version)

@@ -46,10 +46,10 @@ SELECT seq, pg_notify('combine_events', execution_id || ' ' || seq) FROM stored
 
 
 # One row per segment: from its start to its pause or end, or to the last sign of it, or to now while it runs.
-_SECONDS = sa.text("""
+SECONDS_AT_WORK = """
 WITH numbered AS (
   SELECT at, kind, count(*) FILTER (WHERE kind = 'execution_running') OVER (ORDER BY seq) AS segment
-  FROM events WHERE execution_id = :execution_id
+  FROM events WHERE execution_id = e.id
 ), segments AS (
   SELECT segment, min(at) AS began, max(at) AS last,
     min(at) FILTER (WHERE starts_with(kind, 'execution_') AND kind <> 'execution_running') AS rested
@@ -57,9 +57,10 @@ WITH numbered AS (
 )
 SELECT coalesce(sum(extract(epoch FROM coalesce(rested, CASE
     WHEN segment = (SELECT max(segment) FROM segments)
-      AND (SELECT status FROM executions WHERE id = :execution_id) = 'running' THEN clock_timestamp()
+      AND e.status = 'running' THEN clock_timestamp()
     ELSE last END) - began)), 0) FROM segments
-""")
+"""
+"""Of the execution ``e``: how long processes have worked on it; the time it waited for people does not count."""
 
 
 class Events:
@@ -86,7 +87,3 @@ class Events:
         """Events with a higher number than ``seq``, in order."""
         query = sa.select(*columns(events, EventRow)).where(events.c.execution_id == execution_id, events.c.seq > seq)
         return build_all(EventRow, await self._connection.execute(query.order_by(events.c.seq).limit(limit)))
-
-    async def seconds_at_work(self, execution_id: UUID) -> float:
-        """How long processes have worked on the execution; the time it waited for people does not count."""
-        return float((await self._connection.execute(_SECONDS, {"execution_id": execution_id})).scalar_one())

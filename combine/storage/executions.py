@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -108,19 +108,10 @@ class Executions:
         """
         ids = uuid_range(text)
         if ids is None:
-            raise _not_found(text)
+            raise execution_not_found(text)
         seen = visibility.of(executions.c.project_id)
         query = _SELECT.where(executions.c.id.between(*ids), seen).order_by(executions.c.created_at.desc()).limit(5)
-        found = build_all(ExecutionRow, await self._connection.execute(query))
-        if not found:
-            raise _not_found(text)
-        if len(found) > 1:
-            raise Conflict(
-                f"Several executions begin with {text}: {', '.join(str(row.id) for row in found)}.",
-                code="execution_id_ambiguous",
-                hint="Give more digits of the id.",
-            )
-        return found[0]
+        return the_only(build_all(ExecutionRow, await self._connection.execute(query)), text)
 
     async def list(
         self,
@@ -176,15 +167,37 @@ class Executions:
         statement = sa.update(executions).where(executions.c.id == execution_id).values(**values)
         number = (await self._connection.execute(statement.returning(executions.c.round))).scalar()
         if number is None:
-            raise _not_found(str(execution_id))
+            raise execution_not_found(str(execution_id))
         return int(number)
 
     async def _one(self, query: sa.Select[Any], execution_id: UUID) -> ExecutionRow:
         row = (await self._connection.execute(query)).first()
         if row is None:
-            raise _not_found(str(execution_id))
+            raise execution_not_found(str(execution_id))
         return build(ExecutionRow, row)
 
 
-def _not_found(text: str) -> NotFound:
+class _WithId(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+R = TypeVar("R", bound=_WithId)
+
+
+def the_only(found: Sequence[R], text: str) -> R:
+    """The one whose id begins with ``text``. Raises NotFound, and Conflict naming the candidates if there are more."""
+    if not found:
+        raise execution_not_found(text)
+    if len(found) > 1:
+        raise Conflict(
+            f"Several executions begin with {text}: {', '.join(str(row.id) for row in found)}.",
+            code="execution_id_ambiguous",
+            hint="Give more digits of the id.",
+        )
+    return found[0]
+
+
+def execution_not_found(text: str) -> NotFound:
+    """No execution of that id, as far as the one who asks may see."""
     return NotFound(f"There is no execution {text}.", code="execution_not_found", hint="`combine list` shows them.")

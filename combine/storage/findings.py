@@ -9,12 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from combine.storage.database import ReadSession
-from combine.storage.tables import findings, llm_calls
+from combine.storage.tables import findings
 from combine.workflows.findings import Finding, FindingKind, Severity
-from combine.workflows.statuses import CallState
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +51,6 @@ class Findings:
         if step_id is not None:
             query = query.where(findings.c.step_id == step_id)
         return await self._rows(query)
-
-    async def latest(self, execution_id: UUID) -> tuple[FindingRow, ...]:
-        """Of each step, what its last answered call left open; nothing for a step whose last reply was clean."""
-        number = sa.tuple_(llm_calls.c.revision, llm_calls.c.attempt)
-        last = (
-            sa.select(llm_calls.c.step_id, llm_calls.c.revision, llm_calls.c.attempt)
-            .ext(distinct_on(llm_calls.c.step_id))
-            .where(llm_calls.c.execution_id == execution_id, llm_calls.c.state == CallState.REPLIED)
-            .order_by(llm_calls.c.step_id, number.desc())
-            .subquery()
-        )
-        same = (last.c[name] == findings.c[name] for name in ("step_id", "revision", "attempt"))
-        return await self._rows(
-            sa.select(findings).join(last, sa.and_(*same)).where(findings.c.execution_id == execution_id)
-        )
 
     async def _rows(self, query: sa.Select[Any]) -> tuple[FindingRow, ...]:
         rows = await self._connection.execute(query.order_by(findings.c.id))

@@ -10,6 +10,7 @@ from combine.errors import Conflict, Invalid, NotFound
 from combine.storage.blobs import Blobs
 from combine.storage.calls import Calls, GroupBy
 from combine.storage.decisions import Decisions
+from combine.storage.execution_reading import read_whole_execution
 from combine.storage.executions import Executions
 from combine.storage.executors import Executors
 from combine.storage.findings import Findings
@@ -141,7 +142,10 @@ async def test_only_the_last_answer_of_a_step_has_open_findings(stored):
     everything = await stored.read(Findings, "list", stored.execution_id)
     assert [row.finding.code for row in everything] == ["a", "b", "c", "d"]
     assert everything[0].finding == _finding("a")
-    assert [row.finding.code for row in await stored.read(Findings, "latest", stored.execution_id)] == ["c"]
+    async with stored.database.read() as session:
+        whole = await read_whole_execution(session, str(stored.execution_id), EVERYTHING)
+    assert [row.code for row in whole.findings] == ["c"]
+    assert [(row.step_id, row.attempt) for row in whole.calls if row.state == "intent"] == [("discovery", 3)]
 
 
 async def test_questions_are_numbered_over_the_execution_and_settled_once(stored):
