@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from decimal import Decimal
@@ -20,11 +21,16 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from combine.errors import Invalid
 
+_OIDC_NAME = "(its key)"
+_KNOWN_OIDC = frozenset({"google", "microsoft"})
+_EMAIL = r"^[!-?A-~]+@[A-Za-z0-9.-]+$"
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
@@ -48,6 +54,31 @@ def _names(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 """A list, with commas in its variable."""
+
+
+def _json(value: object) -> object:
+    """JSON as its value. Raises ValueError, which never shows what was given."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            msg = "this is no JSON"
+            raise ValueError(msg) from None
+    return value
+
+
+Json = BeforeValidator(_json)
+"""With ``NoDecode``: a value that is no JSON is then named among the other faults."""
+
+
+def _domains(value: object) -> object:
+    """A JSON list or ``a, b``; in small letters, without a leading @."""
+    if isinstance(value, str):
+        value = _json(value) if value.lstrip().startswith("[") else _names(value)
+    return [one.strip().lower().removeprefix("@") if isinstance(one, str) else one for one in value or ()]  # type: ignore[attr-defined]
+
+
+Domain = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)$")]
 
 RateLimit = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour|day)$")]
 
@@ -78,6 +109,66 @@ class PriceOverride(BaseModel):
     output: Decimal
     cache_read: Decimal | None = None
     cache_write: Decimal | None = None
+
+
+class OidcProvider(BaseModel):
+    """One provider of identities. ``google`` and ``microsoft`` are known by name, any other needs its ``issuer``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = Field(validation_alias=_OIDC_NAME)
+    """Its key; not a field of the JSON."""
+    client_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    client_secret: SecretStr | None = None
+    """None: a public client, known by PKCE alone."""
+    issuer: str | None = Field(default=None, validate_default=True)
+    tenant: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$")] | None = None
+    label: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] | None = None
+    scopes: tuple[str, ...] | None = None
+    trust_email: bool | None = None
+
+    @field_validator("issuer")
+    @classmethod
+    def _known_or_named(cls, issuer: str | None, info: ValidationInfo) -> str | None:
+        name = info.data.get("name")
+        if name in _KNOWN_OIDC:
+            if issuer is not None:
+                msg = f"the issuer of {name} is known; leave it out, or choose another name"
+                raise ValueError(msg)
+            return None
+        if issuer is None:
+            msg = "needed, such as https://login.example.org"
+            raise ValueError(msg)
+        return _issuer(issuer)
+
+    @field_validator("tenant")
+    @classmethod
+    def _microsoft_only(cls, tenant: str | None, info: ValidationInfo) -> str | None:
+        if tenant is not None and info.data.get("name") != "microsoft":
+            msg = "only microsoft has tenants"
+            raise ValueError(msg)
+        return tenant
+
+
+def _issuer(text: str) -> str:
+    """An https address, or an http one of this machine. Raises ValueError."""
+    url = urlsplit(text.strip())
+    _ = url.port
+    local = url.scheme == "http" and url.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not (local or url.scheme == "https") or not url.hostname or url.username is not None:
+        msg = "write it as https://login.example.org; http is for this machine only"
+        raise ValueError(msg)
+    if url.query or url.fragment:
+        msg = "it has no query and no fragment"
+        raise ValueError(msg)
+    return url.geturl()
+
+
+def _named(value: object) -> object:
+    """The key of each provider handed to its value, so that it can judge by it."""
+    if not isinstance(value, dict):
+        return value
+    return {key: {**one, _OIDC_NAME: key} if isinstance(one, dict) else one for key, one in value.items()}
 
 
 def default_data_dir() -> Path:
@@ -122,11 +213,11 @@ class Settings(BaseSettings):
     llm_read_timeout: Duration = timedelta(seconds=120)
     """Longest silence inside a stream; a loaded local model can need minutes for its first token."""
     llm_retry_after_cap: Duration = timedelta(seconds=60)
-    llm_concurrency: dict[Literal["anthropic", "openai", "offline", "scripted"], PositiveInt] = Field(
-        default_factory=dict
-    )
+    llm_concurrency: Annotated[
+        dict[Literal["anthropic", "openai", "offline", "scripted"], PositiveInt], NoDecode, Json
+    ] = Field(default_factory=dict)
     """JSON: ``{"anthropic": 8}``, calls in flight at once per provider in one process; not named: no limit."""
-    llm_prices: dict[str, PriceOverride] = Field(default_factory=dict)
+    llm_prices: Annotated[dict[str, PriceOverride], NoDecode, Json] = Field(default_factory=dict)
     """JSON: ``{"my-model": {"input": 0.5, "output": 1.5}}``, USD per million tokens."""
     daily_budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
     """What the whole installation may spend on one day (UTC)."""
@@ -166,8 +257,42 @@ class Settings(BaseSettings):
     rate_limit_tokens: RateLimit = "20/hour"
     enable_metrics: bool = True
 
+    # Signing in.
+    oidc_providers: Annotated[dict[str, OidcProvider], NoDecode, BeforeValidator(_named), Json] = Field(
+        default_factory=dict
+    )
+    """JSON: ``{"google": {"client_id": "...", "client_secret": "..."}}``. None: local mode."""
+    oidc_allowed_domains: Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_domains)] = Field(
+        default=(), validate_default=True
+    )
+    """Whose addresses may sign in; ``*``: anybody's."""
+    bootstrap_admin: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=_EMAIL)] | None = (
+        None
+    )
+    """The verified address that becomes admin when it signs in, as long as there is none."""
+    session_idle: Duration = timedelta(hours=12)
+    """How long an unused session is good."""
+    session_lifetime: Duration = timedelta(days=7)
+    """How long a session is good, however much it is used."""
+
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
+
+    @field_validator("oidc_allowed_domains")
+    @classmethod
+    def _needed_with_providers(cls, domains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("oidc_providers") and not domains:
+            msg = "say whose addresses may sign in, such as example.org; * lets in anybody"
+            raise ValueError(msg)
+        return domains
+
+    @field_validator("session_lifetime")
+    @classmethod
+    def _not_below_idle(cls, lifetime: timedelta, info: ValidationInfo) -> timedelta:
+        if lifetime < info.data.get("session_idle", lifetime):
+            msg = "not shorter than COMBINE_SESSION_IDLE"
+            raise ValueError(msg)
+        return lifetime
 
 
 def read_settings() -> Settings:
