@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -39,9 +40,12 @@ class Subscription:
     Nothing is missed in between: what is stored after the last ``wait`` returned ends the next one at once.
     """
 
-    def __init__(self, listener: EventListener, channel: str, execution_id: UUID) -> None:
+    def __init__(
+        self, listener: EventListener, channel: str, execution_id: UUID, on_wake: Callable[[], None] | None = None
+    ) -> None:
         self._listener = listener
         self._key = (channel, execution_id)
+        self._on_wake = on_wake
         self.woken = asyncio.Event()
         """Set when there may be something new; for those who wait for several things at once."""
 
@@ -66,6 +70,8 @@ class Subscription:
     def wake(self) -> None:
         """End the present or the next wait."""
         self.woken.set()
+        if self._on_wake is not None:
+            self._on_wake()
 
     def close(self) -> None:
         """Stop listening for this execution."""
@@ -95,9 +101,14 @@ class EventListener:
             self._task = None
         self._wake_all()
 
-    def subscribe(self, execution_id: UUID, channel: str = CHANNEL) -> Subscription:
-        """A waiter for the events of one execution; it counts from now on, even before the connection stands."""
-        subscription = Subscription(self, channel, execution_id)
+    def subscribe(
+        self, execution_id: UUID, channel: str = CHANNEL, *, on_wake: Callable[[], None] | None = None
+    ) -> Subscription:
+        """A waiter for the events of one execution; it counts from now on, even before the connection stands.
+
+        ``on_wake`` is called at each wake-up, for those who wait for many executions at once.
+        """
+        subscription = Subscription(self, channel, execution_id, on_wake)
         self._waiting[channel, execution_id].add(subscription)
         return subscription
 
@@ -108,6 +119,11 @@ class EventListener:
             waiters.discard(subscription)
             if not waiters:
                 del self._waiting[key]
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        return self._listening.is_set()
 
     async def connected(self) -> None:
         """Return once the connection stands."""

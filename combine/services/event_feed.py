@@ -1,0 +1,340 @@
+"""Live events for many readers: one task reads what is new for all of them, woken over the process's one listener.
+
+A reader catches up by itself with what was stored before it came, as fast as it takes that. From then on it is handed
+what the one task reads. So an event costs one query however many follow, and all that is held for a reader is
+references, a bounded number of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+from combine.errors import NotFound, Unavailable
+from combine.services.views import EventView
+from combine.storage.database import Database
+from combine.storage.event_tail import EventTails, Tail
+from combine.storage.events import EventRow
+from combine.storage.listener import EventListener, Subscription
+from combine.workflows.statuses import ENDED, ExecutionStatus
+
+SWEEP_S = 15.0
+"""So often all that is followed is looked at, in one query: a notification may be lost."""
+COALESCE_S = 0.05
+MOST_WAITING = 1000
+"""Events that may wait for one reader; with one more the reader is dropped."""
+AT_A_TIME = 200
+_CATCH_UP_CONNECTIONS = 4  # who waits for one waits here, not in the pool, where waiting is an error after a second
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class _Watch:
+    """One execution that somebody follows."""
+
+    def __init__(self, execution_id: UUID) -> None:
+        self.execution_id = execution_id
+        self.readers: set[Following] = set()
+        self.subscription: Subscription | None = None
+        self.seq: int | None = None
+        """Up to here the readers have been handed everything; None until the first of them has read something."""
+
+
+class Following:
+    """One reader's way through the events of one execution; iterate it, or ``take`` what there is.
+
+    It ends when the execution has ended and everything was handed over, when the reader was too slow, and when the
+    server stops.
+    """
+
+    def __init__(self, feed: EventFeed, watch: _Watch, after_seq: int) -> None:
+        self.ended_as: ExecutionStatus | None = None
+        """What the execution has ended as, once everything has been handed over."""
+        self.dropped = False
+        """It did not take its events fast enough; it may come back and go on where it stopped."""
+        self._feed = feed
+        self._watch = watch
+        self._position = after_seq
+        self._own: list[EventView] = []
+        """Read for this reader alone."""
+        self._handed: deque[EventView] = deque()
+        """Read for all; in order, and perhaps in part the same."""
+        self._woken = asyncio.Event()
+        self._end: tuple[int, ExecutionStatus] | None = None
+        """The last event and the status, of an execution that has ended as far as is known."""
+        self._behind = True
+        self._cut = False
+
+    async def begin(self) -> None:
+        """Read the first events. Raises NotFound, DatabaseUnavailable."""
+        tail = await self._feed.read_one(self._watch.execution_id, self._position)
+        self._position = min(self._position, tail.seq)  # a number from the future: of a database that was set back
+        self._accept(tail)
+
+    @property
+    def nothing_left(self) -> bool:
+        """Whether the execution has ended and every event was handed over."""
+        # What was known of an earlier end counts no more once events after it were handed over: it has been resumed.
+        return not self._own and not self._behind and self._end is not None and self._end[0] == self._position
+
+    async def take(self) -> Sequence[EventView]:
+        """The next events, at least one; waits for it, also while the database is away. Empty: it is over.
+
+        May be cancelled, and asked again: no event is lost by that.
+        """
+        while not self._cut:
+            if events := self._next():
+                return events
+            if self.nothing_left:
+                assert self._end is not None
+                self.ended_as = self._end[1]
+                break
+            if self._behind:
+                await self._catch_up()
+            else:
+                await self._woken.wait()
+                self._woken.clear()
+        return ()
+
+    def __aiter__(self) -> AsyncIterator[EventView]:
+        return self._one_by_one()
+
+    async def _one_by_one(self) -> AsyncIterator[EventView]:
+        while events := await self.take():
+            for event in events:
+                yield event
+
+    def hand(self, events: Sequence[EventView], end: tuple[int, ExecutionStatus] | None) -> bool:
+        """What was read for all. False: too much waits already, and the reader is dropped."""
+        if len(self._handed) + len(events) > self._feed.most_waiting:
+            self.dropped = True
+            self.cut()
+            return False
+        self._handed.extend(events)
+        self._end = end
+        self._woken.set()
+        return True
+
+    def cut(self) -> None:
+        """End it at once; what waits is not handed over."""
+        self._cut = True
+        self._own.clear()
+        self._handed.clear()
+        self._woken.set()
+
+    async def _catch_up(self) -> None:
+        try:
+            tail = await self._feed.read_one(self._watch.execution_id, self._position)
+        except Unavailable:
+            await asyncio.sleep(_FIRST_PAUSE_S)
+        else:
+            self._accept(tail)
+
+    def _accept(self, tail: Tail) -> None:
+        self._own = [_view(row) for row in tail.events]
+        self._end = _end_of(tail)
+        # Whoever reads first says from where on the readers are handed what is new.
+        first = self._watch.seq is None
+        if self._watch.seq is None:
+            self._watch.seq = tail.seq
+        self._behind = not tail.to_the_end or tail.seq < self._watch.seq
+        if first or tail.seq > self._watch.seq:  # there may be more since then, and perhaps nobody was told
+            self._feed.look_at(self._watch.execution_id)
+
+    def _next(self) -> Sequence[EventView]:
+        if self._own:
+            events, self._own = self._own, []
+            self._position = events[-1].seq
+            return events
+        events = []
+        while self._handed and not self._behind:
+            if self._handed[0].seq > self._position + 1:
+                self._behind = True  # cannot be; but a gap would be worse than a query
+                break
+            event = self._handed.popleft()
+            if event.seq > self._position:
+                self._position = event.seq
+                events.append(event)
+        return events
+
+
+class EventFeed:
+    """The live events of one process. ``start`` before the first reader, ``close`` before the database closes."""
+
+    def __init__(
+        self,
+        database: Database,
+        listener: EventListener,
+        *,
+        sweep_s: float = SWEEP_S,
+        coalesce_s: float = COALESCE_S,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self.most_waiting = most_waiting
+        self.dropped = 0
+        """Readers that were too slow, since the start."""
+        self._database = database
+        self._listener = listener
+        self._sweep_s = sweep_s
+        self._coalesce_s = coalesce_s
+        self._watches: dict[UUID, _Watch] = {}
+        self._new: set[UUID] = set()
+        """Where there may be something new."""
+        self._woken = asyncio.Event()
+        self._catching_up = asyncio.Semaphore(_CATCH_UP_CONNECTIONS)
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Begin to read, in the background."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._read_for_ever(), name="event-feed")
+
+    async def close(self) -> None:
+        """End every reader's way at once, and let no new one in."""
+        self.cut_all()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def cut_all(self) -> None:
+        """The same, without waiting for the background task."""
+        self._closed = True
+        for watch in self._watches.values():
+            for reader in watch.readers:
+                reader.cut()
+
+    @property
+    def readers(self) -> int:
+        """How many follow something now."""
+        return sum(len(watch.readers) for watch in self._watches.values())
+
+    @property
+    def executions(self) -> int:
+        """How many executions are followed now."""
+        return len(self._watches)
+
+    @asynccontextmanager
+    async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[Following]:
+        """The events after ``after_seq`` in order, none left out, none twice. The caller has seen to the rights.
+
+        Raises NotFound, DatabaseUnavailable at the beginning, and Unavailable while the server stops.
+        """
+        if self._closed:
+            raise Unavailable("The server is stopping.", code="server_stopping", hint="Try again in a moment.")
+        watch = self._watch(execution_id)
+        reader = Following(self, watch, after_seq)
+        watch.readers.add(reader)
+        try:
+            await reader.begin()
+            yield reader
+        finally:
+            watch.readers.discard(reader)
+            self._forget_if_alone(watch)
+
+    async def read_one(self, execution_id: UUID, after_seq: int) -> Tail:
+        """For one reader that catches up. Raises NotFound, DatabaseUnavailable."""
+        async with self._catching_up:
+            tails = await self._read({execution_id: after_seq})
+        if not tails:
+            raise NotFound(f"There is no execution {execution_id}.", code="execution_not_found")
+        return tails[0]
+
+    def look_at(self, execution_id: UUID) -> None:
+        """There may be something new."""
+        self._new.add(execution_id)
+        self._woken.set()
+
+    def _watch(self, execution_id: UUID) -> _Watch:
+        watch = self._watches.get(execution_id)
+        if watch is None:
+            watch = self._watches[execution_id] = _Watch(execution_id)
+            watch.subscription = self._listener.subscribe(execution_id, on_wake=lambda: self.look_at(execution_id))
+        return watch
+
+    def _forget_if_alone(self, watch: _Watch) -> None:
+        if not watch.readers and self._watches.get(watch.execution_id) is watch:
+            del self._watches[watch.execution_id]
+            assert watch.subscription is not None
+            watch.subscription.close()
+
+    async def _read_for_ever(self) -> None:
+        clock = asyncio.get_running_loop().time
+        last, sweep_at, pause = 0.0, clock() + self._sweep_s, _FIRST_PAUSE_S
+        while True:
+            await self._wait(sweep_at - clock())
+            await asyncio.sleep(last + self._coalesce_s - clock())  # what comes in quick succession is read together
+            last = clock()
+            if last >= sweep_at:
+                sweep_at = last + self._sweep_s
+                self._new.update(self._watches)
+            asked = self._asked()
+            try:
+                await self._look(asked)
+                pause = _FIRST_PAUSE_S
+            except Unavailable as error:
+                _log.warning("Live events wait for the database: %s", error.message)
+                self._new.update(asked)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+            except Exception:  # noqa: BLE001 - whatever it is, the others' events must go on
+                # A fault of ours; who comes back meets it in a request of their own, where it is told.
+                _log.exception("Live events could not be read; their readers are sent away")
+                self._send_away(asked)
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._woken.wait()
+
+    def _asked(self) -> dict[UUID, int]:
+        self._woken.clear()
+        new, self._new = self._new, set()
+        watches = [self._watches[one] for one in new if one in self._watches]
+        return {watch.execution_id: watch.seq for watch in watches if watch.seq is not None}
+
+    async def _look(self, asked: Mapping[UUID, int]) -> None:
+        if not asked:
+            return
+        for tail in await self._read(asked):
+            watch = self._watches.get(tail.execution_id)
+            if watch is None or watch.seq != asked[tail.execution_id]:
+                continue  # the readers left meanwhile, and others came
+            self._hand_round(watch, tail)
+            if not tail.to_the_end:
+                self.look_at(tail.execution_id)
+
+    def _hand_round(self, watch: _Watch, tail: Tail) -> None:
+        events = [_view(row) for row in tail.events]
+        if events:
+            watch.seq = events[-1].seq
+        end = _end_of(tail)
+        if not events and end is None:
+            return
+        slow = [reader for reader in watch.readers if not reader.hand(events, end)]
+        watch.readers.difference_update(slow)
+        self.dropped += len(slow)
+
+    def _send_away(self, asked: Mapping[UUID, int]) -> None:
+        for watch in [self._watches[one] for one in asked if one in self._watches]:
+            for reader in watch.readers:
+                reader.cut()
+
+    async def _read(self, after: Mapping[UUID, int]) -> tuple[Tail, ...]:
+        async with self._database.read() as session:
+            return await EventTails(session).read(after, limit=AT_A_TIME)
+
+
+def _end_of(tail: Tail) -> tuple[int, ExecutionStatus] | None:
+    status = ExecutionStatus(tail.status)
+    return (tail.seq, status) if tail.to_the_end and status in ENDED else None
+
+
+def _view(row: EventRow) -> EventView:
+    return EventView(row.seq, row.at, row.kind, row.step_id, row.data, row.request_id)

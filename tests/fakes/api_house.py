@@ -1,0 +1,110 @@
+"""What the tests of the HTTP server share: executions that tests move by hand, and a server over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import psycopg
+import sqlalchemy as sa
+
+from combine.storage.database import Database
+from combine.storage.documents import Documents, NewDocument
+from combine.storage.events import Events
+from combine.storage.executions import Executions, NewExecution
+from combine.storage.projects import Projects
+from combine.storage.transitions import Transitions
+
+TICK = 0.01
+
+
+async def until(holds, seconds=20.0):
+    """Wait until ``holds()``; it may be a coroutine function."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = holds()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return found
+            await asyncio.sleep(TICK)
+
+
+@dataclass
+class HandMoved:
+    """Executions of one project whose events a test writes itself."""
+
+    database: Database
+    project_id: UUID | None = None
+    brief_id: UUID | None = None
+    made: list[UUID] = field(default_factory=list)
+
+    async def new(self) -> UUID:
+        new_id = uuid4()
+
+        async def work(session):
+            project = await Projects(session).get_or_create("Shop")
+            if self.brief_id is None:
+                brief = NewDocument(uuid4(), project.id, "brief", {"text": "Sell bread."}, "active", "person")
+                await Documents(session).insert_version(brief)
+                self.project_id, self.brief_id = project.id, brief.id
+            await Executions(session).insert(
+                NewExecution(
+                    id=new_id,
+                    project_id=project.id,
+                    workflow_id="strategy-document",
+                    workflow_version="1",
+                    definition={"steps": []},
+                    brief_id=self.brief_id,
+                    model="offline",
+                )
+            )
+
+        await self.database.transact(work)
+        self.made.append(new_id)
+        return new_id
+
+    async def event(self, execution_id: UUID, kind: str = "tick", times: int = 1) -> None:
+        """Store so many events, each in a transaction of its own."""
+        for _ in range(times):
+            await self.database.transact(lambda session: Events(session).append(execution_id, kind, data={"n": kind}))
+
+    async def burst(self, execution_id: UUID, times: int) -> None:
+        """The same in one transaction."""
+
+        async def work(session):
+            for _ in range(times):
+                await Events(session).append(execution_id, "tick")
+
+        await self.database.transact(work)
+
+    async def status(self, execution_id: UUID, status: str) -> None:
+        """The execution comes to stand so, with its event."""
+        await self.database.transact(lambda session: Transitions(session).finish(execution_id, status))
+
+    async def silently(self, execution_id: UUID, status: str = "running") -> None:
+        """An event, and perhaps another status, that nobody is told of."""
+
+        async def work(session):
+            await session.connection.execute(
+                sa.text("UPDATE executions SET seq = seq + 1, status = :status WHERE id = :id"),
+                {"id": execution_id, "status": status},
+            )
+            insert = (
+                "INSERT INTO events (execution_id, seq, kind) SELECT id, seq, 'quiet' FROM executions WHERE id = :id"
+            )
+            await session.connection.execute(sa.text(insert), {"id": execution_id})
+
+        await self.database.transact(work)
+
+
+def connections(database_url: str, application_name: str) -> int:
+    """How many of that name a database has."""
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
+            [application_name],
+        ).fetchone()
+    assert row is not None
+    return row[0]

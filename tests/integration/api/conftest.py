@@ -1,0 +1,29 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from api_house import HandMoved
+
+from combine.services.event_feed import EventFeed
+from combine.storage.listener import EventListener
+
+
+@pytest.fixture
+def moved(database) -> HandMoved:
+    return HandMoved(database)
+
+
+@pytest.fixture
+async def listener(database_url) -> AsyncIterator[EventListener]:
+    made = EventListener(database_url)
+    await made.start()
+    await made.connected()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def feed(database, listener) -> AsyncIterator[EventFeed]:
+    made = EventFeed(database, listener)
+    await made.start()
+    yield made
+    await made.close()
