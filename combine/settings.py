@@ -127,6 +127,14 @@ class OidcProvider(BaseModel):
     scopes: tuple[str, ...] | None = None
     trust_email: bool | None = None
 
+    @field_validator("name")
+    @classmethod
+    def _not_local(cls, name: str) -> str:
+        if name == "local":
+            msg = "this means the local mode; choose another name"
+            raise ValueError(msg)
+        return name
+
     @field_validator("issuer")
     @classmethod
     def _known_or_named(cls, issuer: str | None, info: ValidationInfo) -> str | None:
@@ -293,6 +301,12 @@ class Settings(BaseSettings):
             msg = "not shorter than COMBINE_SESSION_IDLE"
             raise ValueError(msg)
         return lifetime
+
+    def secret_texts(self) -> list[str]:
+        """Every secret in clear: what must stand in no log line, no answer and no file."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        values += [provider.client_secret for provider in self.oidc_providers.values()]
+        return [text for value in values if isinstance(value, SecretStr) and (text := value.get_secret_value())]
 
 
 def read_settings() -> Settings:

@@ -108,6 +108,11 @@ class Users:
         at = sa.func.clock_timestamp() if disabled else None
         await self._connection.execute(sa.update(users).where(users.c.id == user_id).values(disabled_at=at))
 
+    async def may_have(self, user_id: UUID, email: str) -> bool:
+        """Whether the address is no other user's."""
+        query = sa.select(users.c.id).where(users.c.email == email, users.c.id != user_id)
+        return (await self._connection.execute(query)).first() is None
+
     async def set_email(self, user_id: UUID, email: str) -> None:
         """The user's address from now on, unless it is another user's."""
         other = users.alias()

@@ -1,0 +1,49 @@
+"""Reading the audit."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from combine.auth.permissions import Actor, ProjectRole, Scope
+from combine.services.access import Access
+from combine.services.people_views import AuditView
+from combine.storage.audit import Audit
+from combine.storage.database import Database
+
+
+class AuditService:
+    """Who changed what, for those who answer for it."""
+
+    def __init__(self, database: Database, *, actor: Actor) -> None:
+        self._database = database
+        self._actor = actor
+        self._access = Access(actor)
+
+    async def list(
+        self, *, project_id: UUID | None = None, before: int | None = None, limit: int = 50
+    ) -> tuple[AuditView, ...]:
+        """The newest first; of one project for its owners, of everything for admins of the installation.
+
+        ``before``: the id of the last one of the page before. Raises NotFound, NotPermitted.
+        """
+        if project_id is None:
+            self._actor.need_instance_admin()
+        async with self._database.read() as session:
+            if project_id is not None:
+                await self._access.need(session, project_id, ProjectRole.OWNER, Scope.ADMIN)
+            rows = await Audit(session).list(project_id=project_id, before=before, limit=limit)
+        return tuple(
+            AuditView(
+                id=row.id,
+                at=row.at,
+                action=row.action,
+                user_id=row.user_id,
+                user_name=row.user_name,
+                token_id=row.token_id,
+                project_id=row.project_id,
+                object=row.object,
+                data=row.data,
+                request_id=row.request_id,
+            )
+            for row in rows
+        )

@@ -1,0 +1,87 @@
+"""Which user somebody is who comes from a provider. Issuer and subject decide, never an address; used by sign-in."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from combine.auth.id_token import Person
+from combine.auth.permissions import InstanceRole
+from combine.errors import Conflict
+from combine.services.auditing import record
+from combine.services.people import acting
+from combine.storage.database import WriteSession
+from combine.storage.users import Identities, IdentityRow, UserRow, Users
+
+
+async def identify(session: WriteSession, person: Person, provider: str, new_user_id: UUID) -> UserRow:
+    """The user with this identity, or a new one. Raises Conflict if the address is another user's.
+
+    The user is locked, as by ``link``: until the transaction ends nobody shuts them out.
+    """
+    identities, users = Identities(session), Users(session)
+    if (known := await identities.find(person.issuer, person.subject)) is not None:
+        return await _seen_again(session, known, person)
+    if await identities.users_of(person.email):
+        raise _account_exists(provider)
+    if not await users.insert(new_user_id, person.name, person.email, InstanceRole.MEMBER):
+        # The address is a user's: of somebody else, or their own, from a second tab that was quicker.
+        if (known := await identities.find(person.issuer, person.subject)) is None:
+            raise _account_exists(provider)
+        return await _seen_again(session, known, person)
+    await _add(session, person, provider, new_user_id)
+    user = await users.lock(new_user_id)
+    said = {"provider": provider, "email": person.email}
+    await record(session, acting(user), "user.created", object_=str(user.id), data=said)
+    return user
+
+
+async def link(session: WriteSession, person: Person, provider: str, user_id: UUID) -> UserRow:
+    """Add the identity to the user. Raises Conflict if it, or its address, is somebody else's."""
+    identities, users = Identities(session), Users(session)
+    user = await users.lock(user_id)
+    known = await identities.find(person.issuer, person.subject)
+    if known is not None and known.user_id != user_id:
+        raise _identity_taken()
+    if known is not None:
+        return await _seen_again(session, known, person)
+    others = await identities.users_of(person.email) - {user_id}
+    if others or not await users.may_have(user_id, person.email):
+        raise _account_exists(provider)
+    await _add(session, person, provider, user_id)
+    said = {"provider": provider, "email": person.email}
+    await record(session, acting(user), "identity.linked", object_=str(user_id), data=said)
+    return user
+
+
+async def _seen_again(session: WriteSession, known: IdentityRow, person: Person) -> UserRow:
+    users = Users(session)
+    user = await users.lock(known.user_id)
+    await Identities(session).used(person.issuer, person.subject, person.email)
+    if known.email != person.email and user.email == known.email:
+        await users.set_email(user.id, person.email)
+        user = await users.get(user.id)
+    return user
+
+
+async def _add(session: WriteSession, person: Person, provider: str, user_id: UUID) -> None:
+    identities = Identities(session)
+    await identities.insert(user_id, person.issuer, person.subject, provider, person.email)
+    stored = await identities.find(person.issuer, person.subject)
+    if stored is None or stored.user_id != user_id:  # somebody was quicker
+        raise _identity_taken()
+
+
+def _identity_taken() -> Conflict:
+    return Conflict(
+        "Another user signs in with this account.",
+        code="identity_taken",
+        hint="Choose another account, or sign in with it and unlink it there.",
+    )
+
+
+def _account_exists(provider: str) -> Conflict:
+    return Conflict(
+        "There is a user with this address already, who signs in another way.",
+        code="account_exists",
+        hint=f"Sign in the way you did before; then link {provider} to your user.",
+    )

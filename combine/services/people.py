@@ -1,0 +1,34 @@
+"""What the services about people share."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from combine.auth.permissions import Actor, InstanceRole, Scope
+from combine.errors import NotPermitted
+from combine.services.people_views import UserView
+from combine.storage.users import UserRow
+
+
+def need_person(actor: Actor) -> UUID:
+    """The user's id. Raises NotPermitted for the operator, who is nobody in particular."""
+    if actor.user_id is None:
+        raise NotPermitted("Only a signed-in person has this.", code="person_needed")
+    return actor.user_id
+
+
+def user_view(row: UserRow) -> UserView:
+    """One person."""
+    return UserView(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        role=InstanceRole(row.role),
+        disabled=row.disabled_at is not None,
+        created_at=row.created_at,
+    )
+
+
+def acting(user: UserRow, session_id: UUID | None = None) -> Actor:
+    """Somebody who is just signing in or out, as the audit names them."""
+    return Actor(user.id, InstanceRole(user.role), Scope.ADMIN, session_id=session_id)

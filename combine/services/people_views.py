@@ -1,0 +1,158 @@
+"""What the services about people return: frozen, free of storage types; a secret only where one is handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from combine.auth.permissions import InstanceRole, ProjectRole, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class SignInProviderView:
+    """One way to sign in."""
+
+    name: str
+    """Stands in paths."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """One person."""
+
+    id: UUID
+    name: str
+    email: str | None
+    """None: the one user of local mode."""
+    role: InstanceRole
+    disabled: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityView:
+    """Who somebody is at a provider."""
+
+    id: str
+    """Made of issuer and subject; stands in paths."""
+    provider: str
+    issuer: str
+    subject: str
+    email: str | None
+    created_at: datetime
+    last_used_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MeView:
+    """The one who asks."""
+
+    user: UserView
+    scope: Scope
+    """Of the token in use; a session has the widest."""
+    token_id: UUID | None
+    session_id: UUID | None
+    identities: tuple[IdentityView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One browser that is signed in."""
+
+    id: UUID
+    current: bool
+    """Whether it is the one that asks."""
+    provider: str
+    user_agent: str
+    created_at: datetime
+    last_seen_at: datetime
+    """To the minute."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody has just signed in."""
+
+    session_secret: str = field(repr=False)
+    """For the cookie. It is shown nowhere again."""
+    session_id: UUID
+    user: UserView
+    next_path: str
+    linked: bool
+    """An identity was added to the user, who had been signed in before."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """One personal access token, without its secret."""
+
+    id: UUID
+    name: str
+    scope: Scope
+    hint: str
+    """Its last four characters."""
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    """To the minute."""
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTokenView:
+    """A token that has just been made."""
+
+    token: TokenView
+    secret: str = field(repr=False)
+    """``cmb_...``. It is shown nowhere again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """One person in one project."""
+
+    user_id: UUID
+    name: str
+    email: str | None
+    role: ProjectRole
+    disabled: bool
+    created_at: datetime
+    """Since when."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationView:
+    """One invitation into a project."""
+
+    id: UUID
+    project_id: UUID
+    project: str
+    email: str
+    role: ProjectRole
+    state: str
+    """``open``, ``accepted``, ``revoked`` (also: declined) or ``expired``."""
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """One change, and who made it."""
+
+    id: int
+    at: datetime
+    action: str
+    user_id: UUID | None
+    """None: at the command line."""
+    user_name: str | None
+    token_id: UUID | None
+    project_id: UUID | None
+    object: str | None
+    data: Mapping[str, Any]
+    request_id: str | None

@@ -1,0 +1,114 @@
+"""Personal access tokens: making, listing, revoking."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from combine.auth.addresses import email_address
+from combine.auth.permissions import Actor, Scope
+from combine.auth.secrets import digest, new_token
+from combine.errors import Invalid, NotPermitted
+from combine.services.auditing import record
+from combine.services.people import need_person
+from combine.services.people_views import NewTokenView, TokenView
+from combine.storage.api_tokens import ApiTokens, NewToken, TokenRow
+from combine.storage.database import Database, ReadSession, WriteSession
+from combine.storage.users import LOCAL, LOCAL_USER_ID, Users
+
+MAX_NAME = 80
+DEFAULT_DAYS = 90
+MAX_DAYS = 365
+HINT_LENGTH = 4
+
+
+class TokenService:
+    """The tokens of the one who asks. At the command line ``user`` says whose: an address, or ``local``."""
+
+    def __init__(self, database: Database, *, actor: Actor) -> None:
+        self._database = database
+        self._actor = actor
+
+    async def create(
+        self, name: str, scope: Scope, *, expires_in_days: int = DEFAULT_DAYS, user: str | None = None
+    ) -> NewTokenView:
+        """A new token, and the only time that its secret is shown.
+
+        Raises Invalid for a name or a time that cannot be used, NotPermitted below the scope admin.
+        """
+        self._actor.need_scope(Scope.ADMIN)
+        words = _name(name)
+        if not 1 <= expires_in_days <= MAX_DAYS:
+            raise Invalid(f"A token is good for 1 to {MAX_DAYS} days.", code="token_days_invalid")
+        token_id, secret = uuid4(), new_token()
+
+        async def work(session: WriteSession) -> TokenRow:
+            if self._actor.user_id is None and user in {None, LOCAL}:
+                await Users(session).local()
+            owner = await self._owner(session, user)
+            new = NewToken(token_id, owner, words, digest(secret), secret[-HINT_LENGTH:], scope)
+            row = await ApiTokens(session).insert(new, timedelta(days=expires_in_days))
+            said = {"name": words, "scope": scope.value, "user_id": str(owner), "days": expires_in_days}
+            await record(session, self._actor, "token.created", object_=str(token_id), data=said)
+            return row
+
+        return NewTokenView(_view(await self._database.transact(work)), secret)
+
+    async def list(
+        self, *, before: tuple[datetime, UUID] | None = None, limit: int = 50, user: str | None = None
+    ) -> tuple[TokenView, ...]:
+        """The newest first, with those that have expired or were revoked.
+
+        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        """
+        async with self._database.read() as session:
+            owner = await self._owner(session, user)
+            return tuple(_view(row) for row in await ApiTokens(session).list(owner, before=before, limit=limit))
+
+    async def revoke(self, token_id: UUID) -> TokenView:
+        """Make one worthless, from the next request on. Twice is once. Raises NotFound, NotPermitted.
+
+        At the command line: anybody's.
+        """
+        self._actor.need_scope(Scope.ADMIN)
+
+        async def work(session: WriteSession) -> TokenRow:
+            tokens = ApiTokens(session)
+            row = await tokens.get(token_id, self._actor.user_id)
+            if await tokens.revoke(token_id):
+                said = {"name": row.name, "user_id": str(row.user_id)}
+                await record(session, self._actor, "token.revoked", object_=str(token_id), data=said)
+            return await tokens.get(token_id, self._actor.user_id)
+
+        return _view(await self._database.transact(work))
+
+    async def _owner(self, session: ReadSession, user: str | None) -> UUID:
+        if self._actor.user_id is not None:
+            if user is not None:
+                raise NotPermitted("Only the command line has tokens of others.", code="operator_needed")
+            return need_person(self._actor)
+        if user in {None, LOCAL}:
+            return LOCAL_USER_ID
+        return (await Users(session).by_email(email_address(str(user)))).id
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise Invalid(
+            f"{text[:80]!r} cannot name a token: give 1 to {MAX_NAME} printable characters.", code="token_name_invalid"
+        )
+    return name
+
+
+def _view(row: TokenRow) -> TokenView:
+    return TokenView(
+        id=row.id,
+        name=row.name,
+        scope=Scope(row.scope),
+        hint=row.hint,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+    )
