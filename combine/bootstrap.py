@@ -213,5 +213,5 @@ async def _reading(settings: Settings, report: Report, stack: AsyncExitStack) ->
             database, catalog, llm_config(settings).pricing(), settings.llm_max_output_tokens, actor=OPERATOR
         ),
         projects=ProjectService(database, actor=OPERATOR),
-        replays=ReplayService(database, catalog, actor=OPERATOR),
+        replays=ReplayService(database, catalog, actor=OPERATOR, secrets=settings.secret_texts()),
     )

@@ -13,11 +13,10 @@ from combine.cli.files import write_bytes
 from combine.cli.looking import as_json
 from combine.cli.runtime import prepare, put, say
 from combine.cli.wording import count, short
-from combine.errors import Conflict, Invalid
-from combine.execution.recording import Recording, read_recording_file, write_recording
+from combine.errors import Invalid
+from combine.execution.recording import Recording, read_recording_file
 from combine.execution.replay import PromptDifference, ReplayedDocument, ReplayReport
 from combine.services.replay import replay_recording
-from combine.settings import Settings
 from combine.workflows.catalog import load_catalog
 
 _ENDINGS = (".json", ".gz")
@@ -27,11 +26,9 @@ async def record(execution: str, out: Path, *, json: bool) -> int:
     """One execution as one file."""
     settings = prepare()
     async with open_reading(settings, say) as reading:
-        recording = await reading.replays.record(execution)
-    data = write_recording(recording, compress=out.suffix == ".gz")
-    _refuse_secrets(write_recording(recording, compress=False), settings)
-    write_bytes(out, data)
-    facts = _facts(recording, out, len(data))
+        file = await reading.replays.file(execution, compress=out.suffix == ".gz")
+    write_bytes(out, file.data)
+    facts = _facts(file.recording, out, len(file.data))
     put(as_json(facts) if json else _recorded(facts))
     return ExitCode.COMPLETED
 
@@ -51,18 +48,6 @@ def _facts(recording: Recording, out: Path, size: int) -> dict[str, Any]:
 def _recorded(facts: dict[str, Any]) -> str:
     made = f"{count(facts['documents'], 'document')}, {count(facts['calls'], 'call')}, {facts['bytes']:,} bytes"
     return f"Recorded {short(facts['execution_id'])} in {facts['file']}: {made}\nNext: combine replay {facts['file']}"
-
-
-def _refuse_secrets(data: bytes, settings: Settings) -> None:
-    """A key that somebody has put into a brief, say, does not leave with it."""
-    secrets = (settings.anthropic_api_key, settings.openai_api_key, settings.database_url)
-    values = [one.get_secret_value() for one in secrets if one is not None]
-    if any(value.encode() in data for value in values if value):
-        raise Conflict(
-            "A key or the database's address from the settings stands in this execution; it is not written to a file.",
-            code="recording_has_secret",
-            hint="Take it out of the brief or the answers and run it again; consider the key as given away.",
-        )
 
 
 async def replay(what: str, *, json: bool) -> int:

@@ -40,11 +40,7 @@ def prepare(*, log_level: str | None = None) -> Settings:
         settings.log_format,
         "debug" if debug else log_level or settings.log_level,
         tracebacks=debug,
-        secrets=[
-            secret.get_secret_value()
-            for secret in (settings.anthropic_api_key, settings.openai_api_key, settings.database_url)
-            if secret is not None
-        ],
+        secrets=settings.secret_texts(),
     )
     return settings
 

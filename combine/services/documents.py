@@ -29,6 +29,7 @@ from combine.workflows.checks import unused_sentences
 from combine.workflows.definition_json import definition_from_json
 from combine.workflows.diff import DocumentDiff, diff_briefs, diff_documents
 from combine.workflows.findings import Finding
+from combine.workflows.html import render_html
 from combine.workflows.markdown import MarkdownInput, render_markdown
 from combine.workflows.ordering import in_schema_order
 from combine.workflows.statuses import DocumentStatus
@@ -60,12 +61,28 @@ class DocumentChanges:
 
 @dataclass(frozen=True, slots=True)
 class DocumentExport:
-    """One version in the two forms that leave the program."""
+    """One version in the forms that leave the program."""
 
     document: DocumentView
     json_text: str
     """The content in the schema's order; validates against the schema."""
     markdown: str
+
+    @property
+    def html(self) -> str:
+        """The Markdown as a page that stands by itself."""
+        return render_html(self.markdown, f"{self.document.project}: {self.document.type} {self.document.version}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The versions of one document."""
+
+    project_id: UUID
+    project: str
+    type: str
+    version: int | None
+    """The one that was asked for by its id."""
 
 
 class DocumentService:
@@ -112,30 +129,36 @@ class DocumentService:
             row, name = await self._find(session, wanted, project, version)
             return self._detail(row, name)
 
-    async def versions(self, document_type: str, project: str | UUID | None = None) -> tuple[DocumentView, ...]:
-        """All versions of one document, the newest first. Raises NotFound, Conflict."""
-        async with self._database.read() as session:
-            project_id, name = await self._project_with(session, document_type, project)
-            rows = await Documents(session).versions(project_id, document_type)
-            return tuple(document_view(row, name) for row in rows)
+    async def versions(
+        self, wanted: str, project: str | UUID | None = None, *, before: int | None = None, limit: int = 1000
+    ) -> tuple[DocumentView, ...]:
+        """All versions of one document, the newest first, by its type or the id of any of them.
 
-    async def diff(
-        self, document_type: str, project: str | UUID | None = None, old: int | None = None, new: int | None = None
-    ) -> DocumentChanges:
-        """What changed from version ``old`` to version ``new``, item by item.
-
-        Without ``new`` the newest; without ``old`` the one before ``new``. Raises NotFound, also if there is only one.
+        ``before``: the number of the last one of the page before. Raises NotFound, Conflict.
         """
         async with self._database.read() as session:
-            project_id, name = await self._project_with(session, document_type, project)
+            line = await self._line(session, wanted, project)
+            rows = await Documents(session).versions(line.project_id, line.type, before=before, limit=limit)
+            return tuple(document_view(row, line.project) for row in rows)
+
+    async def diff(
+        self, wanted: str, project: str | UUID | None = None, old: int | None = None, new: int | None = None
+    ) -> DocumentChanges:
+        """What changed from version ``old`` to version ``new`` of a document, by its type or the id of a version.
+
+        Without ``new`` the version of that id, or of a type the newest; without ``old`` the one before ``new``.
+        Raises NotFound, also if there is only one.
+        """
+        async with self._database.read() as session:
+            line = await self._line(session, wanted, project)
             documents = Documents(session)
-            numbers = [row.version for row in await documents.versions(project_id, document_type)]
-            first, second = _pair(document_type, numbers, old, new)
-            before = await documents.version(project_id, document_type, first)
-            after = await documents.version(project_id, document_type, second)
-            compare = diff_briefs if document_type == BRIEF_TYPE else diff_documents
+            numbers = [row.version for row in await documents.versions(line.project_id, line.type)]
+            first, second = _pair(line.type, numbers, old, new or line.version)
+            before = await documents.version(line.project_id, line.type, first)
+            after = await documents.version(line.project_id, line.type, second)
+            compare = diff_briefs if line.type == BRIEF_TYPE else diff_documents
             diff = compare(self._ordered(before), self._ordered(after))
-            return DocumentChanges(document_view(before, name), document_view(after, name), diff)
+            return DocumentChanges(document_view(before, line.project), document_view(after, line.project), diff)
 
     async def export(
         self, wanted: str, project: str | UUID | None = None, version: int | None = None
@@ -151,17 +174,8 @@ class DocumentService:
         self, session: ReadSession, wanted: str, project: str | UUID | None, version: int | None
     ) -> tuple[DocumentRow, str]:
         documents = Documents(session)
-        types = (*self._catalog.document_types(), BRIEF_TYPE)
-        if wanted not in types and version is None:
-            found = await documents.find_by_prefix(wanted, self._access.visibility)
-            if found is not None:
-                return found, (await Projects(session).get(found.project_id)).name
-            if project is None:
-                raise NotFound(
-                    f"There is no document {wanted!r}.",
-                    code="document_not_found",
-                    hint=f"Give its id (`combine docs list` shows them) or its type: {', '.join(types)}.",
-                )
+        if version is None and (found := await self._by_id(session, wanted, project)) is not None:
+            return found, (await Projects(session).get(found.project_id)).name
         project_id, name = await self._project_with(session, wanted, project)
         if version is not None:
             return await documents.version(project_id, wanted, version), name
@@ -169,6 +183,28 @@ class DocumentService:
         if row is None:
             raise _no_document(wanted, name)
         return row, name
+
+    async def _line(self, session: ReadSession, wanted: str, project: str | UUID | None) -> _Line:
+        found = await self._by_id(session, wanted, project)
+        if found is not None:
+            name = (await Projects(session).get(found.project_id)).name
+            return _Line(found.project_id, name, found.type, found.version)
+        project_id, name = await self._project_with(session, wanted, project)
+        return _Line(project_id, name, wanted, None)
+
+    async def _by_id(self, session: ReadSession, wanted: str, project: str | UUID | None) -> DocumentRow | None:
+        """The version of that id; None for what is, or with a project may be, a type."""
+        types = (*self._catalog.document_types(), BRIEF_TYPE)
+        if wanted in types:
+            return None
+        found = await Documents(session).find_by_prefix(wanted, self._access.visibility)
+        if found is None and project is None:
+            raise NotFound(
+                f"There is no document {wanted!r}.",
+                code="document_not_found",
+                hint=f"Give its id (`combine docs list` shows them) or its type: {', '.join(types)}.",
+            )
+        return found
 
     async def _project_with(
         self, session: ReadSession, document_type: str, project: str | UUID | None

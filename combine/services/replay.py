@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from combine import __version__
 from combine.auth.permissions import Actor
-from combine.errors import CombineError, Invalid
+from combine.errors import CombineError, Conflict, Invalid
 from combine.execution.recording import (
     FORMAT,
     VERSION,
@@ -22,6 +23,7 @@ from combine.execution.recording import (
     RecordedPrompt,
     RecordedQuestion,
     Recording,
+    write_recording,
 )
 from combine.execution.replay import Replay, ReplayReport
 from combine.services.access import Access
@@ -45,19 +47,42 @@ _PEOPLE = frozenset({"sent_back", "decided"})
 _EVENTS_AT_ONCE = 500
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingFile:
+    """A recording and its bytes."""
+
+    recording: Recording
+    data: bytes
+
+
 class ReplayService:
     """Reads only. One public method is one transaction."""
 
-    def __init__(self, database: Database, catalog: Catalog, *, actor: Actor) -> None:
+    def __init__(self, database: Database, catalog: Catalog, *, actor: Actor, secrets: Sequence[str]) -> None:
+        """``secrets``: texts that no recording may hold."""
         self._database = database
         self._catalog = catalog
         self._access = Access(actor)
+        self._secrets = [secret.encode() for secret in secrets if secret]
 
     async def record(self, execution: str) -> Recording:
         """One execution as it is now. Raises NotFound, Invalid, Conflict as every look at an execution does."""
         async with self._database.read() as session:
             row = await Executions(session).find_by_prefix(execution, self._access.visibility)
             return await _Reader(session, row).read()
+
+    async def file(self, execution: str, *, compress: bool) -> RecordingFile:
+        """The same as a file. Raises Conflict if a secret stands in it, such as a key that somebody put into a brief."""
+        recording = await self.record(execution)
+        plain = write_recording(recording, compress=False)
+        if any(secret in plain for secret in self._secrets):
+            raise Conflict(
+                "A key or the database's address from the settings stands in this execution; it is not written to a "
+                "file.",
+                code="recording_has_secret",
+                hint="Take it out of the brief or the answers and run it again; consider the key as given away.",
+            )
+        return RecordingFile(recording, write_recording(recording, compress=True) if compress else plain)
 
     async def replay(self, execution: str) -> ReplayReport:
         """Rebuild every document of the execution from its stored replies and compare."""

@@ -139,10 +139,15 @@ class Documents:
             raise NotFound(f"There is no version {version} of {type_} in this project.", code="document_not_found")
         return build(DocumentRow, row)
 
-    async def versions(self, project_id: UUID, type_: str) -> tuple[DocumentInfo, ...]:
-        """All versions of one document, the newest first."""
+    async def versions(
+        self, project_id: UUID, type_: str, *, before: int | None = None, limit: int = 10_000
+    ) -> tuple[DocumentInfo, ...]:
+        """Versions of one document, the newest first; ``before``: the number of the last one of the page before."""
         query = _INFO.where(documents.c.project_id == project_id, documents.c.type == type_)
-        return build_all(DocumentInfo, await self._connection.execute(query.order_by(documents.c.version.desc())))
+        if before is not None:
+            query = query.where(documents.c.version < before)
+        query = query.order_by(documents.c.version.desc()).limit(limit)
+        return build_all(DocumentInfo, await self._connection.execute(query))
 
     async def list(
         self,

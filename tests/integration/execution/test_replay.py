@@ -210,7 +210,7 @@ WAYS = (
 
 @pytest.fixture
 def replays(house):
-    return ReplayService(house.database, house.catalog, actor=OPERATOR)
+    return ReplayService(house.database, house.catalog, actor=OPERATOR, secrets=())
 
 
 async def rows(house):

@@ -1,0 +1,40 @@
+"""Bodies of answers: the services' views, written once and straight to JSON."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import TypeAdapter
+
+_JSON = "application/json"
+
+
+@lru_cache(maxsize=64)
+def _writer(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def answer(kind: Any, value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """``value`` as JSON. ``kind`` is its type, as the route's ``response_model`` names it."""
+    return Response(_writer(kind).dump_json(value), status, headers, _JSON)
+
+
+def cached_answer(request: Request, content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
+    """``content`` with an ETag; 304 without it where the client has the same already.
+
+    The tag is a weak one, as the same content may go out compressed.
+    """
+    tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+    common = {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}
+    known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
+    if "*" in known or tag in known or tag.removeprefix("W/") in known:
+        return Response(None, 304, common)
+    return Response(content, 200, common, media_type)
+
+
+def cached_view(request: Request, kind: Any, value: object) -> Response:
+    """A view, with an ETag."""
+    return cached_answer(request, _writer(kind).dump_json(value), _JSON)

@@ -1,0 +1,124 @@
+"""Documents: lists, versions, differences, exports. They never change, so they carry an ETag."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from combine.api.answers import answer, cached_answer, cached_view
+from combine.api.caller import TheServices
+from combine.api.errors import responses
+from combine.api.names import DocumentId, ProjectAsked, project_named
+from combine.api.paging import Page, PageAsked, cursor_of, position
+from combine.services.documents import DocumentChanges, DocumentDetail
+from combine.services.views import DocumentView
+from combine.workflows.statuses import DocumentStatus
+
+router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], responses=responses(401))
+
+DocumentType = Annotated[str, Query(alias="type", min_length=1, max_length=100, description="Only of this type.")]
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of a type: not the one that counts, but this.")]
+_NOT_MODIFIED: Final = {304: {"description": "The same as the version that the client has"}}
+
+
+class Form(StrEnum):
+    """The forms a document leaves in."""
+
+    JSON = "json"
+    MARKDOWN = "md"
+    HTML = "html"
+
+
+_MEDIA_TYPES: Final = {
+    Form.JSON: "application/json",
+    Form.MARKDOWN: "text/markdown; charset=utf-8",
+    Form.HTML: "text/html; charset=utf-8",
+}
+
+
+@router.get("", response_model=Page[DocumentView], responses=responses(404))
+async def list_(
+    services: TheServices,
+    page: PageAsked,
+    project: ProjectAsked = None,
+    document_type: DocumentType | None = None,
+    status: Annotated[DocumentStatus | None, Query(description="Only those in this status.")] = None,
+) -> Response:
+    """Versions, the newest first; briefs only with ``type=brief``."""
+    before = position(page.cursor, datetime, UUID)
+    views = await services.documents.list(project_named(project), document_type, status, page.limit + 1, before)
+    return answer(Page[DocumentView], Page.of(views, page.limit, lambda one: cursor_of(one.created_at, one.id)))
+
+
+@router.get("/{document_id}", response_model=DocumentDetail, responses={**_NOT_MODIFIED, **responses(404, 409)})
+async def show(
+    document_id: DocumentId,
+    request: Request,
+    services: TheServices,
+    project: ProjectAsked = None,
+    version: Version = None,
+) -> Response:
+    """One version with its content and where it comes from."""
+    return cached_view(
+        request, DocumentDetail, await services.documents.get(document_id, project_named(project), version)
+    )
+
+
+@router.get("/{document_id}/versions", response_model=Page[DocumentView], responses=responses(404, 409))
+async def versions(
+    document_id: DocumentId, services: TheServices, page: PageAsked, project: ProjectAsked = None
+) -> Response:
+    """All versions of that document, the newest first."""
+    before = position(page.cursor, int)
+    views = await services.documents.versions(
+        document_id,
+        project_named(project),
+        before=None if before is None else before[0],
+        limit=page.limit + 1,
+    )
+    return answer(Page[DocumentView], Page.of(views, page.limit, lambda one: cursor_of(one.version)))
+
+
+@router.get("/{document_id}/diff", response_model=DocumentChanges, responses=responses(404, 409))
+async def diff(
+    document_id: DocumentId,
+    services: TheServices,
+    project: ProjectAsked = None,
+    old: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="None: the version before.")] = None,
+    new: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="None: this one; of a type, the newest.")] = None,
+) -> Response:
+    """What changed between two versions, item by item."""
+    return answer(DocumentChanges, await services.documents.diff(document_id, project_named(project), old=old, new=new))
+
+
+@router.get(
+    "/{document_id}/export",
+    response_class=Response,
+    response_model=None,
+    responses={
+        200: {"description": "The file", "content": {kind.partition(";")[0]: {} for kind in _MEDIA_TYPES.values()}},
+        **_NOT_MODIFIED,
+        **responses(404, 409),
+    },
+)
+async def export(
+    document_id: DocumentId,
+    request: Request,
+    services: TheServices,
+    form: Annotated[Form, Query(alias="format")] = Form.MARKDOWN,
+    project: ProjectAsked = None,
+    version: Version = None,
+) -> Response:
+    """One version as a file: its content exactly as stored, or a page a client could read."""
+    found = await services.documents.export(document_id, project_named(project), version)
+    text = {Form.JSON: found.json_text, Form.MARKDOWN: found.markdown}.get(form) or found.html
+    name = f"{found.document.type}-{found.document.version}.{form}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Document-Id": str(found.document.id),
+    }
+    return cached_answer(request, text.encode(), _MEDIA_TYPES[form], headers)

@@ -1,0 +1,75 @@
+"""Workflows: what they are made of, and the schemas of their documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from combine.errors import NotFound
+from combine.workflows.catalog import Catalog
+from combine.workflows.definition_json import definition_to_json
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowView:
+    """One workflow."""
+
+    workflow_id: str
+    name: str
+    version: str
+    description: str
+    steps: tuple[str, ...]
+    """Ids, as they are written in the definition."""
+    documents: tuple[str, ...]
+    """The types its steps make."""
+    source: str
+    """Where it comes from: the package, or the folder of one's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowDetail:
+    """One workflow with its definition."""
+
+    workflow: WorkflowView
+    definition: Mapping[str, Any]
+    """As ``docs/reference/workflow-definition.md`` describes it."""
+
+
+class WorkflowService:
+    """Reads the catalog; everybody who is signed in may see all of it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def list(self) -> tuple[WorkflowView, ...]:
+        """All known workflows by id."""
+        return tuple(self._view(workflow_id) for workflow_id in sorted(self._catalog.workflow_ids()))
+
+    def get(self, workflow_id: str) -> WorkflowDetail:
+        """One. Raises NotFound."""
+        definition = definition_to_json(self._catalog.workflow(workflow_id))
+        return WorkflowDetail(self._view(workflow_id), definition)
+
+    def schema(self, workflow_id: str, document_type: str) -> Mapping[str, Any]:
+        """The JSON Schema that documents of a type are checked against. Raises NotFound."""
+        made = self._view(workflow_id).documents
+        if document_type not in made:
+            raise NotFound(
+                f"The workflow {workflow_id} makes no {document_type!r}.",
+                code="document_type_not_found",
+                hint=f"It makes {', '.join(made)}.",
+            )
+        return self._catalog.schema(document_type).schema
+
+    def _view(self, workflow_id: str) -> WorkflowView:
+        workflow = self._catalog.workflow(workflow_id)
+        return WorkflowView(
+            workflow_id=workflow.workflow_id,
+            name=workflow.name,
+            version=workflow.version,
+            description=workflow.description,
+            steps=tuple(step.step_id for step in workflow.steps),
+            documents=tuple(step.output for step in workflow.steps),
+            source=self._catalog.source(workflow_id),
+        )
