@@ -110,7 +110,7 @@ async def remove(project_id: UUID, user_id: UUID, services: TheServices) -> None
 async def invitations(project_id: UUID, services: TheServices, page: PageAsked) -> Response:
     """The project's invitations, the newest first."""
     before = position(page.cursor, datetime, UUID)
-    views = await services.members.invitations(project_id, before=before, limit=page.limit + 1)
+    views = await services.invitations.list(project_id, before=before, limit=page.limit + 1)
     return answer(Page[InvitationView], Page.of(views, page.limit, lambda one: cursor_of(one.created_at, one.id)))
 
 
@@ -119,13 +119,13 @@ async def invitations(project_id: UUID, services: TheServices, page: PageAsked) 
 )
 async def invite(project_id: UUID, body: InviteBody, services: TheServices) -> Response:
     """Invite the person who has this address. They find it when they are signed in with it; no mail is sent."""
-    return answer(InvitationView, await services.members.invite(project_id, body.email, body.role), status=201)
+    return answer(InvitationView, await services.invitations.create(project_id, body.email, body.role), status=201)
 
 
 @router.delete("/{project_id}/invitations/{invitation_id}", status_code=204, responses=responses(403, 404, 409))
 async def revoke_invitation(project_id: UUID, invitation_id: UUID, services: TheServices) -> None:
     """Take an invitation back."""
-    await services.members.revoke_invitation(project_id, invitation_id)
+    await services.invitations.revoke(project_id, invitation_id)
 
 
 @router.get("/{project_id}/audit", response_model=Page[AuditView], responses=responses(403, 404))

@@ -13,9 +13,11 @@ from combine.services.documents import DocumentService
 from combine.services.estimates import EstimateService
 from combine.services.executions import ExecutionService
 from combine.services.inspection import InspectionService
+from combine.services.invitations import InvitationService
 from combine.services.members import MemberService
 from combine.services.projects import ProjectService
 from combine.services.replay import ReplayService
+from combine.services.sessions import SessionService
 from combine.services.tokens import TokenService
 from combine.services.users import UserService
 
@@ -31,9 +33,11 @@ class Services:
     estimates: EstimateService
     executions: ExecutionService
     inspection: InspectionService
+    invitations: InvitationService
     members: MemberService
     projects: ProjectService
     replays: ReplayService
+    sessions: SessionService
     tokens: TokenService
     users: UserService
     workflows: WorkflowService
