@@ -22,7 +22,7 @@ def session_cookie_name(shell: Shell) -> str:
     return "__Host-combine_session" if shell.https else "combine_session"
 
 
-async def the_services(request: Request, shell: TheShell) -> Services:
+async def services_of(request: Request, shell: TheShell) -> Services:
     """The services of whoever sent the request. Raises NotSignedIn, NotPermitted for a page of another site."""
     actor = await _actor(request, shell)
     if actor.user_id is not None:
@@ -57,12 +57,14 @@ def _token(credential: str) -> str:
     return credential[len(_BEARER) :].strip()
 
 
-def refuse_other_sites(request: Request, shell: Shell) -> None:
+def refuse_other_sites(request: Request, shell: Shell, *, always: bool = False) -> None:
     """Raises NotPermitted if a page of another site made the browser send a request that changes something.
+
+    ``always``: this one changes something, although its method does not say so.
 
     Browsers say where a request comes from; what sends neither header is none, and holds no cookie by accident.
     """
-    if request.method in _SAFE:
+    if request.method in _SAFE and not always:
         return
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
@@ -74,4 +76,4 @@ def refuse_other_sites(request: Request, shell: Shell) -> None:
     )
 
 
-TheServices = Annotated[Services, Depends(the_services)]
+TheServices = Annotated[Services, Depends(services_of)]

@@ -8,10 +8,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 
 from combine.api.answers import answer
-from combine.api.bodies import Body, BriefText, Model, Name
+from combine.api.bodies import Body
 from combine.api.caller import TheServices
 from combine.api.errors import responses
 from combine.api.executions import brief_of
+from combine.api.fields import BriefText, Model, Name
 from combine.api.names import ProjectAsked, project_named
 from combine.api.shell import TheShell
 from combine.services.costs import CostReport, GroupBy

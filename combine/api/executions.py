@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import Field
 
 from combine.api.answers import answer
-from combine.api.bodies import Body, BriefText, Model, Name, Usd, Words
+from combine.api.bodies import Body
 from combine.api.caller import TheServices
 from combine.api.errors import responses
 from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream
+from combine.api.fields import Answers, BriefText, Model, Name, Usd, Words
 from combine.api.limits import Limit
 from combine.api.names import ExecutionId, ProjectAsked, project_named
 from combine.api.paging import Page, PageAsked, cursor_of, position
@@ -29,13 +28,6 @@ from combine.workflows.statuses import DecisionAction, ExecutionStatus
 
 router: Final = APIRouter(prefix="/api/v1/executions", tags=["executions"], responses=responses(401))
 
-Answers = Annotated[
-    dict[
-        Annotated[str, Field(min_length=1, max_length=500)],
-        Annotated[str, Field(min_length=1, max_length=10_000)],
-    ],
-    Field(max_length=100),
-]
 IdempotencyKey = Annotated[
     str | None,
     Header(

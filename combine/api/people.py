@@ -41,11 +41,10 @@ class NewTokenBody(Body):
     expires_in_days: Annotated[int, Field(ge=1, le=365)] = 90
 
 
-class UserBody(Body):
-    """What changes about a user; what is left out stays."""
+class InstanceRoleBody(Body):
+    """What somebody is in the installation from now on."""
 
-    role: InstanceRole | None = None
-    disabled: bool | None = None
+    role: InstanceRole
 
 
 @router.get("/me", response_model=MeView, responses=responses(403))
@@ -128,10 +127,22 @@ async def users(services: TheServices, page: PageAsked) -> Response:
     return answer(Page[UserView], Page.of(views, page.limit, lambda one: cursor_of(one.created_at, one.id)))
 
 
-@router.patch("/users/{user_id}", response_model=UserView, responses=responses(403, 404, 409))
-async def change_user(user_id: UUID, body: UserBody, services: TheServices) -> Response:
-    """Make somebody admin or member, shut them out or let them in again; for admins of the installation."""
-    return answer(UserView, await services.users.change(user_id, role=body.role, disabled=body.disabled))
+@router.put("/users/{user_id}/role", response_model=UserView, responses=responses(403, 404, 409))
+async def set_instance_role(user_id: UUID, body: InstanceRoleBody, services: TheServices) -> Response:
+    """Make somebody admin or member; for admins of the installation."""
+    return answer(UserView, await services.users.set_role(user_id, body.role))
+
+
+@router.post("/users/{user_id}/disable", response_model=UserView, responses=responses(403, 404, 409))
+async def disable_user(user_id: UUID, services: TheServices) -> Response:
+    """Shut somebody out at once, with all their sessions and tokens; for admins of the installation."""
+    return answer(UserView, await services.users.disable(user_id))
+
+
+@router.post("/users/{user_id}/enable", response_model=UserView, responses=responses(403, 404))
+async def enable_user(user_id: UUID, services: TheServices) -> Response:
+    """Let somebody in again; for admins of the installation."""
+    return answer(UserView, await services.users.enable(user_id))
 
 
 @router.get("/audit", response_model=Page[AuditView], responses=responses(403))

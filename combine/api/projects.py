@@ -9,9 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from combine.api.answers import answer
-from combine.api.bodies import Body, Email, ProjectName, Usd
+from combine.api.bodies import Body
 from combine.api.caller import TheServices
 from combine.api.errors import responses
+from combine.api.fields import Email, ProjectName, Usd
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.auth.permissions import ProjectRole
 from combine.errors import NotFound
