@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -22,7 +22,9 @@ router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], respon
 
 DocumentType = Annotated[str, Query(alias="type", min_length=1, max_length=100, description="Only of this type.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of a type: not the one that counts, but this.")]
-_NOT_MODIFIED: Final = {304: {"description": "The same as the version that the client has"}}
+_NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
+    304: {"description": "The same as the version that the client has"}
+}
 
 
 class Form(StrEnum):
@@ -109,6 +111,7 @@ async def export(
     document_id: DocumentId,
     request: Request,
     services: TheServices,
+    *,
     form: Annotated[Form, Query(alias="format")] = Form.MARKDOWN,
     project: ProjectAsked = None,
     version: Version = None,

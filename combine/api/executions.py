@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import Field
 
 from combine.api.answers import answer
 from combine.api.bodies import Body
@@ -47,7 +48,7 @@ class StartBody(Body):
     project_id: UUID
     brief: BriefText
     """Text or Markdown."""
-    answers: Answers = {}
+    answers: Answers = Field(default_factory=dict)
     """Given in advance, by question id or text."""
     model: Model | None = None
     """``PROVIDER:MODEL``; none: the server's default."""
@@ -61,7 +62,7 @@ class StartBody(Body):
 class AnswerBody(Body):
     """Answers to open questions."""
 
-    answers: Answers = {}
+    answers: Answers = Field(default_factory=dict)
     """By question id or text."""
     decide_rest: bool = False
     """Leave the others to the program; they become declared assumptions."""

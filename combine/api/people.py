@@ -55,7 +55,10 @@ async def me(services: TheServices) -> Response:
 
 @router.delete("/me/identities/{identity_id}", response_model=MeView, responses=responses(403, 404, 409))
 async def unlink(identity_id: IdentityId, services: TheServices) -> Response:
-    """Take one way to sign in away from oneself; the last one stays. A new one is added at `/login/{provider}?link=1`."""
+    """Take one way to sign in away from oneself; the last one stays.
+
+    A new one is added at `/login/{provider}?link=1`, in the browser.
+    """
     return answer(MeView, await services.users.unlink(identity_id))
 
 
@@ -83,7 +86,9 @@ async def my_invitations(services: TheServices) -> Response:
     return answer(Page[InvitationView], Page(await services.invitations.mine(), None))
 
 
-@router.post("/me/invitations/{invitation_id}/accept", response_model=InvitationView, responses=responses(403, 404, 409))
+@router.post(
+    "/me/invitations/{invitation_id}/accept", response_model=InvitationView, responses=responses(403, 404, 409)
+)
 async def accept_invitation(invitation_id: UUID, services: TheServices) -> Response:
     """Become a member."""
     return answer(InvitationView, await services.invitations.accept(invitation_id))

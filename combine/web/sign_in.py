@@ -46,9 +46,7 @@ async def login(shell: TheShell, next_path: Next = "/") -> Response:
 
 
 @router.get("/login/local")
-async def redeem_link(
-    request: Request, shell: TheShell, key: Annotated[str, Query(max_length=200)] = ""
-) -> Response:
+async def redeem_link(request: Request, shell: TheShell, key: Annotated[str, Query(max_length=200)] = "") -> Response:
     """The link that the server printed: good once."""
     await shell.limits.check(Limit.SIGN_IN, client_address(request))
     links = shell.serving.one_time_links
