@@ -96,6 +96,12 @@ class Database:
         """The engine itself, for libraries that take one."""
         return self._engine
 
+    def connections(self) -> dict[str, int]:
+        """How many connections of the pool are in use, and how many are open and idle."""
+        pool = self._engine.pool
+        assert isinstance(pool, sa.QueuePool)
+        return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
         """A read-only transaction.

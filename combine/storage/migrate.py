@@ -10,6 +10,7 @@ import psycopg
 import sqlalchemy as sa
 
 from combine.errors import DatabaseUnavailable, Unavailable
+from combine.storage.database import ReadSession
 from combine.storage.faults import fault_of, reason_of
 from combine.storage.urls import display_url, libpq_url, normalise_url
 
@@ -41,6 +42,15 @@ async def current_version(url: str) -> str | None:
     except psycopg.OperationalError as error:
         raise _unavailable(url, error) from error
     return None if row is None else str(row[0])
+
+
+async def fits(session: ReadSession) -> bool:
+    """Whether the database has the schema of this version, or that of a newer one which this version can work with."""
+    found = await session.connection.execute(
+        sa.text("SELECT version_num, (SELECT oldest_revision FROM compatibility) AS oldest FROM alembic_version")
+    )
+    row = found.one_or_none()
+    return row is not None and bool(row.version_num == HEAD or row.oldest <= HEAD < row.version_num)
 
 
 async def upgrade(url: str) -> bool:

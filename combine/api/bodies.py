@@ -1,0 +1,32 @@
+"""What request bodies are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+_NUL = "\0"
+
+
+class Body(BaseModel):
+    """A JSON object with these fields and no others, and no character in it that PostgreSQL does not hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, given: Any) -> Any:
+        if not _is_storable(given):
+            msg = "a text holds a NUL character or half a surrogate pair"
+            raise ValueError(msg)
+        return given
+
+
+def _is_storable(given: Any) -> bool:
+    if isinstance(given, str):
+        return _NUL not in given and not any("\ud800" <= letter <= "\udfff" for letter in given)
+    if isinstance(given, Mapping):
+        return all(_is_storable(key) and _is_storable(value) for key, value in given.items())
+    return not isinstance(given, list) or all(map(_is_storable, given))

@@ -1,0 +1,143 @@
+"""Server-sent events: one reader of the feed as an HTTP response."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import Depends, Header, Query, Response
+from starlette.types import Receive, Scope, Send
+
+from combine.services.event_feed import EventFeed, Following
+from combine.services.views import EventView
+
+HEARTBEAT_S: Final = 15.0
+SEND_S: Final = 30.0
+"""How long a client may leave unread what waits for it."""
+ABORT: Final = "combine.abort"
+"""An extension of the ASGI scope: ends the connection without waiting for the client to read on."""
+_HEARTBEAT: Final = b": alive\n\n"
+_RETRY_MS: Final = (1000, 5000)  # where in between is chance, so that not everybody comes back in the same moment
+_MOST: Final = 2**63 - 1
+_TYPE: Final = "text/event-stream"
+
+EVENT_STREAM_RESPONSES: Final[Mapping[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Events as they happen: `id` is the number, `event` the kind, `data` a JSON object with seq, at,"
+        " kind, step_id, data and request_id. The last one, `end`, has no number and says the status.",
+        "content": {_TYPE: {"schema": {"type": "string"}}},
+    },
+    204: {"description": "The execution has ended, and nothing is left to tell."},
+}
+
+_log = logging.getLogger(__name__)
+
+
+async def _after_seq(
+    after: Annotated[int, Query(ge=0, le=_MOST, description="Only events with a higher number.")] = 0,
+    last_event_id: Annotated[
+        int | None, Header(ge=0, le=_MOST, description="The same, as browsers send it; it wins over `after`.")
+    ] = None,
+) -> int:
+    return after if last_event_id is None else last_event_id
+
+
+AfterSeq = Annotated[int, Depends(_after_seq)]
+
+
+async def event_stream(
+    feed: EventFeed, execution_id: UUID, after_seq: int, *, heartbeat_s: float = HEARTBEAT_S, send_s: float = SEND_S
+) -> Response:
+    """The events of an execution from there on; the caller has seen to the rights.
+
+    204 where nothing is left, so that a browser's EventSource comes back no more. Raises NotFound, Unavailable.
+    """
+    async with AsyncExitStack() as stack:
+        events = await stack.enter_async_context(feed.follow(execution_id, after_seq))
+        if events.nothing_left:
+            return Response(status_code=204)
+        return EventStreamResponse(events, stack.pop_all(), heartbeat_s=heartbeat_s, send_s=send_s)
+
+
+class EventStreamResponse(Response):
+    """Ends with the execution, with the client, with a client that does not read, and with the server."""
+
+    media_type = _TYPE
+
+    def __init__(self, events: Following, stack: AsyncExitStack, *, heartbeat_s: float, send_s: float) -> None:
+        super().__init__(None, 200, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._events = events
+        self._stack = stack
+        self._heartbeat_s = heartbeat_s
+        self._send_s = send_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the class."""
+        leaving = asyncio.create_task(self._until_gone(receive))
+        try:
+            async with self._stack:
+                await self._write(send)
+        except TimeoutError:
+            _log.info("A reader of live events does not read; the connection is cut")
+            if abort := scope.get("extensions", {}).get(ABORT):
+                abort["now"]()
+        finally:
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+
+    async def _until_gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._events.cut()
+
+    async def _write(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await self._part(send, f"retry: {random.randint(*_RETRY_MS)}\n\n".encode())  # noqa: S311 - no secret
+        while True:
+            try:
+                async with asyncio.timeout(self._heartbeat_s):
+                    events = await self._events.take()
+            except TimeoutError:
+                await self._part(send, _HEARTBEAT)
+                continue
+            if not events:
+                break
+            await self._part(send, encoded(events))
+        if self._events.ended_as is not None:
+            await self._part(send, message("end", {"status": self._events.ended_as.value}))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _part(self, send: Send, part: bytes) -> None:
+        async with asyncio.timeout(self._send_s):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+def encoded(events: Sequence[EventView]) -> bytes:
+    """Events as they go over the wire."""
+    return b"".join([_event(event) for event in events])
+
+
+def message(kind: str, data: Mapping[str, Any], number: int | None = None) -> bytes:
+    """One message; its data stand on one line, whatever they hold."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    begin = "" if number is None else f"id: {number}\n"
+    return f"{begin}event: {kind}\ndata: {text}\n\n".encode()
+
+
+def _event(event: EventView) -> bytes:
+    data = {
+        "seq": event.seq,
+        "at": event.at.isoformat(),
+        "kind": event.kind,
+        "step_id": event.step_id,
+        "data": event.data,
+        "request_id": event.request_id,
+    }
+    return message(event.kind, data, event.seq)

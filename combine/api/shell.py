@@ -1,0 +1,44 @@
+"""What every route gets: handed over once at the start, in the state of the lifespan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, TypedDict
+
+from fastapi import Depends, Request
+
+from combine.api.limits import RateLimits
+from combine.bootstrap import Serving
+from combine.observability.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The server around the routes."""
+
+    serving: Serving
+    limits: RateLimits
+    metrics: Metrics | None
+    """None: switched off."""
+    public_url: str
+    """An origin, without a trailing slash."""
+
+    @property
+    def https(self) -> bool:
+        """Whether people come over https, so that cookies may be bound to it."""
+        return self.public_url.startswith("https:")
+
+
+class State(TypedDict):
+    """What the lifespan hands to each request."""
+
+    shell: Shell
+
+
+async def the_shell(request: Request) -> Shell:
+    """The one of this server."""
+    shell: Shell = request.state.shell
+    return shell
+
+
+TheShell = Annotated[Shell, Depends(the_shell)]
