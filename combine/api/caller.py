@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 
 from combine.api.correlation import signed_in
 from combine.api.limits import Limit, client_address
@@ -14,6 +15,11 @@ from combine.errors import NotPermitted, NotSignedIn
 from combine.services.bundle import Services
 
 _BEARER: Final = "bearer "
+_COOKIE: Final = APIKeyCookie(
+    name="combine_session",
+    auto_error=False,
+    description="A browser's session; over https its name begins with `__Host-`.",
+)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -76,4 +82,13 @@ def refuse_other_sites(request: Request, shell: Shell, *, always: bool = False) 
     )
 
 
-TheServices = Annotated[Services, Depends(services_of)]
+async def _the_services(
+    request: Request,
+    shell: TheShell,
+    _credential: Annotated[object, Security(HTTPBearer(auto_error=False, description="A personal access token."))],
+    _cookie: Annotated[object, Security(_COOKIE)],
+) -> Services:
+    return await services_of(request, shell)
+
+
+TheServices = Annotated[Services, Depends(_the_services)]
