@@ -1,0 +1,71 @@
+"""What is fetched from elsewhere is fetched once for all, kept for a while, and let alone after a failure."""
+
+import asyncio
+
+import pytest
+
+from combine.auth.kept import Kept
+from combine.errors import Unavailable
+
+
+class Source:
+    """Counts; fails while it is told to."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.fetched = 0
+        self.fails = False
+
+    async def fetch(self):
+        self.fetched += 1
+        await asyncio.sleep(0)
+        if self.fails:
+            raise Unavailable("Down.", code="down", hint="Wait.")
+        return self.fetched
+
+
+@pytest.fixture
+def source():
+    return Source()
+
+
+@pytest.fixture
+def kept(source):
+    return Kept(source.fetch, clock=lambda: source.now)
+
+
+async def test_many_who_ask_at_once_cause_one_fetch(kept, source):
+    assert await asyncio.gather(*(kept.get() for _ in range(50))) == [1] * 50
+    assert source.fetched == 1
+
+
+@pytest.mark.parametrize(("seconds", "value"), [(3599, 1), (3600, 2)])
+async def test_it_is_kept_for_an_hour(kept, source, seconds, value):
+    await kept.get()
+    source.now += seconds
+    assert await kept.get() == value
+
+
+@pytest.mark.parametrize(("seconds", "value"), [(0, 1), (29, 1), (30, 2)])
+async def test_doubts_cause_a_fetch_twice_a_minute_at_most(kept, source, seconds, value):
+    await kept.get()
+    source.now += seconds
+    assert await kept.get(doubted=True) == value
+
+
+async def test_after_a_failure_nobody_waits_for_another_one(kept, source):
+    source.fails = True
+    results = await asyncio.gather(*(kept.get() for _ in range(50)), return_exceptions=True)
+    assert {(type(one), one.code, one.hint) for one in results} == {(Unavailable, "down", "Wait.")}
+    assert source.fetched == 1
+
+
+async def test_soon_it_is_tried_again(kept, source):
+    source.fails = True
+    with pytest.raises(Unavailable):
+        await kept.get()
+    source.fails = False
+    with pytest.raises(Unavailable):
+        await kept.get()
+    source.now += 3
+    assert await kept.get() == 2
