@@ -19,7 +19,7 @@ from combine.api.limits import Limit, RateLimits, Rule
 from combine.api.patience import BodyLimit, TimeLimit
 from combine.api.routers import ROUTERS
 from combine.api.shell import Shell, State
-from combine.bootstrap import Serving, open_serving
+from combine.bootstrap.serving import Serving, open_serving
 from combine.observability.metrics import Metrics, Readings
 from combine.settings import Settings
 from combine.web.sign_in import router as sign_in

@@ -8,7 +8,7 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request
 
 from combine.api.limits import RateLimits
-from combine.bootstrap import Serving
+from combine.bootstrap.serving import Serving
 from combine.observability.metrics import Metrics
 
 
