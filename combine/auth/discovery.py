@@ -20,7 +20,7 @@ from combine.auth.providers import ProviderConfig
 from combine.errors import Unavailable
 
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_TENANT_ISSUER = re.compile(r"(https://[^/]+)/[^/]+/v2\.0")
+_TENANT_ISSUER = re.compile(r"(\w+://[^/]+)/[^/]+/v2\.0")
 _SYMMETRIC = "oct"
 
 Client = Callable[[], AbstractAsyncContextManager[httpx2.AsyncClient]]

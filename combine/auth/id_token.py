@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,9 +44,9 @@ class Expected:
     issuer: str
     """As discovered; Microsoft's holds ``{tenantid}`` where anybody's tenant may stand."""
     client_id: str
-    nonce: str
+    nonce: str = field(repr=False)
     algorithms: tuple[str, ...] = ("RS256",)
-    access_token: str | None = None
+    access_token: str | None = field(default=None, repr=False)
     """If known, ``at_hash`` is checked against it."""
 
 

@@ -69,6 +69,20 @@ class OidcProvider:
             )
         return str(url)
 
+    def refusal(self, word: str) -> NotPermitted | Invalid:
+        """What an answer means that holds an error instead of a code. It opens nothing, so it may come from anybody."""
+        if word == "access_denied":
+            return NotPermitted(
+                f"You were not let in by {self.config.label}: the sign-in was cancelled or refused there.",
+                code="sign_in_denied",
+                hint="Sign in again and agree, or ask whoever runs the account.",
+            )
+        return Invalid(
+            f"{self.config.label} could not sign you in ({_word(word)}).",
+            code="sign_in_failed",
+            hint="Sign in again; if it stays so, tell whoever runs this server.",
+        )
+
     async def person(self, params: Mapping[str, str], attempt: Attempt) -> Person:
         """Who came back, by the query of the redirect, whose state has been checked.
 
@@ -76,7 +90,7 @@ class OidcProvider:
         """
         metadata = await self._discovery.metadata()
         _check_sender(params, metadata)
-        code = _code_of(params, self.config)
+        code = _code_of(params)
         async with self._client(metadata) as client:
             token = await self._token(client, metadata, code, attempt)
             access_token = token.get("access_token")
@@ -158,8 +172,8 @@ class OidcProvider:
     ) -> dict[str, Any]:
         """More claims, for providers that put the address nowhere else."""
         try:
-            response = await client.get(
-                url, withhold_token=True, headers={"Authorization": f"Bearer {expected.access_token}"}
+            response = await client.request(
+                "GET", url, headers={"Authorization": f"Bearer {expected.access_token}"}, auth=None
             )
             response.raise_for_status()
             found = response.json()
@@ -226,19 +240,7 @@ def _check_sender(params: Mapping[str, str], metadata: Metadata) -> None:
         )
 
 
-def _code_of(params: Mapping[str, str], config: ProviderConfig) -> str:
-    if (word := params.get("error")) is not None:
-        if word == "access_denied":
-            raise NotPermitted(
-                f"You were not let in by {config.label}: the sign-in was cancelled or refused there.",
-                code="sign_in_denied",
-                hint="Sign in again and agree, or ask whoever runs the account.",
-            )
-        raise Invalid(
-            f"{config.label} could not sign you in ({_word(word)}).",
-            code="sign_in_failed",
-            hint="Sign in again; if it stays so, tell whoever runs this server.",
-        )
+def _code_of(params: Mapping[str, str]) -> str:
     code = params.get("code", "")
     if not 0 < len(code) <= _MAX_CODE or not all("!" <= character <= "~" for character in code):
         raise Invalid("The provider's answer has no code.", code="sign_in_code_missing", hint="Sign in again.")

@@ -119,7 +119,11 @@ class SignInService:
         """
         chosen = self._providers.get(provider)
         try:
-            begun = await self._take(params.get("state", ""), browser_secret, provider)
+            state = params.get("state", "")
+            if (word := params.get("error")) is not None:
+                await self._database.transact(lambda session: SignIns(session).take(digest(state)))
+                raise chosen.refusal(word)
+            begun = await self._take(state, browser_secret, provider)
             attempt = Attempt(redirect_uri, begun.nonce, begun.code_verifier)
             person = await chosen.person(params, attempt)
             self._check_domain(person)
