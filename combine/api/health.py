@@ -37,13 +37,15 @@ class Version:
     version: str
 
 
-@router.api_route("/health", methods=["GET", "HEAD"], operation_id="alive")
+@router.head("/health", include_in_schema=False)
+@router.get("/health")
 async def alive() -> Alive:
     """Whether the process answers; looks at nothing else. For what restarts a process that does not."""
     return Alive()
 
 
-@router.api_route("/health/ready", methods=["GET", "HEAD"], operation_id="ready")
+@router.head("/health/ready", include_in_schema=False)
+@router.get("/health/ready")
 async def ready(shell: TheShell) -> Ready:
     """Whether it can work: the database answers, has the right schema, and tells of events. For load balancers."""
     health = await shell.serving.readiness.look()
