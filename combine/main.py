@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from combine import __version__
 from combine.api import errors
 from combine.api.correlation import Correlation
-from combine.api.hardening import Cors, Gate, SecurityHeaders, host_name
+from combine.api.hardening import MOST_AT_ONCE, Cors, Gate, SecurityHeaders, host_name
 from combine.api.limits import Limit, RateLimits, Rule
 from combine.api.patience import BodyLimit, TimeLimit
 from combine.api.routers import ROUTERS
@@ -86,9 +86,9 @@ def _middleware(settings: Settings, public_url: str, metrics: Metrics | None) ->
     hosts = (host_name(public_url.partition("://")[2]), *settings.allowed_hosts)
     cors = [Middleware(Cors, origins=settings.cors_origins)] if settings.cors_origins else []
     return [
-        Middleware(Correlation, observer=metrics),
         Middleware(SecurityHeaders, https=public_url.startswith("https:")),
-        Middleware(Gate, hosts=hosts),
+        Middleware(Correlation, observer=metrics),
+        Middleware(Gate, hosts=hosts, most_at_once=MOST_AT_ONCE),
         *cors,
         Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM, compresslevel=_COMPRESSION),
         Middleware(TimeLimit, seconds=settings.request_timeout.total_seconds()),

@@ -35,7 +35,7 @@ class Observer(Protocol):
 
 
 class Correlation:
-    """The outermost middleware: what the others answer has an id and a line, too."""
+    """Around all that answers: what other middleware says has an id and a line, too."""
 
     def __init__(
         self, app: ASGIApp, *, observer: Observer | None = None, clock: Callable[[], float] = perf_counter
@@ -87,7 +87,7 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status = int(message["status"])  # pages name theirs with a word
             self.began_at = self._clock()
             message["headers"] = [*message.get("headers", ()), self._header]
         await self._send(message)

@@ -79,10 +79,11 @@ class Refusal(HTTPException):
         self.details = dict(details or {})
 
 
-def body_too_large(most: int) -> Refusal:
-    """Also for a body whose length was not announced."""
+def body_too_large(most: int, *, close: bool = False) -> Refusal:
+    """``close``: the client waits for leave to send the body, and will not send it now."""
     message = f"The body is larger than {most} bytes."
-    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, code="body_too_large", headers=_CLOSE)
+    headers = _CLOSE if close else None
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, code="body_too_large", headers=headers)
 
 
 def body_late(seconds: float) -> Refusal:
@@ -242,7 +243,7 @@ def _response(
     status: int, code: str, message: str, details: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response:
     body = error_bytes(code, message, details, current_request_id() or "")
-    return Response(body, status, headers, media_type="application/json")
+    return Response(body, int(status), headers, media_type="application/json")
 
 
 def _retry(seconds: int) -> dict[str, str]:

@@ -22,7 +22,7 @@ _REFUSED: Final = 400
 class Gate:
     """Lets in what may come in: hosts of ours, URLs of a sane length, so many at once."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], most_at_once: int = MOST_AT_ONCE) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], most_at_once: int) -> None:
         self._app = app
         names = [host.lower() for host in hosts]
         self._hosts = frozenset(name for name in names if not name.startswith("*."))

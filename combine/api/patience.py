@@ -31,9 +31,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > self._most:
-            await refuse(body_too_large(self._most))(scope, receive, send)
+            await refuse(body_too_large(self._most, close="expect" in headers))(scope, receive, send)
             return
         await self._app(scope, _Body(receive, self._most, self._seconds).receive, send)
 

@@ -18,6 +18,10 @@ from combine.api.event_stream import ABORT
 LARGEST_HEAD: Final = 32 * 1024
 HEAD_S: Final = 10.0
 """How long a request line and headers may take to come."""
+LARGEST_LEFTOVER: Final = 64 * 1024 * 1024
+LEFTOVER_S: Final = 30.0
+"""How much and how long a client may go on sending a body that was answered already: until it has sent it, it may not
+look at the answer, and a connection that is closed too early loses that."""
 _FAULTS: Final = {
     HTTPStatus.BAD_REQUEST: ("request_malformed", "This is no HTTP request."),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("headers_too_large", f"Headers are larger than {LARGEST_HEAD} bytes."),
@@ -29,30 +33,32 @@ class HeadTooLarge(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Bounds the size of a request's head and the time that it takes to come; its own errors have the one shape."""
+    """Bounds the head of a request, and what of its body nobody reads, in size and time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_size = 0
-        self._head_late: asyncio.TimerHandle | None = None
+        self._leftover = 0
+        self._in_body = False
+        self._too_late: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # so has uvicorn
         """A client may not hold a connection without saying anything."""
         super().connection_made(transport)
-        self._expect_head()
+        self._expect(HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""
-        self._head_came()
+        self._came()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
         self.scope["extensions"] = {ABORT: {"now": self.transport.abort}}
-        self._head_size = 0
-        if self._head_late is None:
-            self._expect_head()
+        self._head_size, self._leftover = 0, 0
+        if self._too_late is None:
+            self._expect(HEAD_S)
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's line."""
@@ -66,8 +72,29 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """From here on the middleware watches."""
-        self._head_came()
+        self._came()
+        self._in_body = True
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        if self.cycle.response_complete:
+            self._leftover += len(body)
+            if self._leftover > LARGEST_LEFTOVER:
+                self.transport.abort()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is there."""
+        self._in_body = False
+        self._came()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is out, perhaps before the body was in."""
+        super().on_response_complete()
+        if self._in_body:
+            self._expect(LEFTOVER_S)
 
     def send_400_response(self, msg: str) -> None:
         """The head could not be read, or was too large."""
@@ -95,10 +122,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_size > LARGEST_HEAD:
             raise HeadTooLarge
 
-    def _expect_head(self) -> None:
-        self._head_late = self.loop.call_later(HEAD_S, self.transport.abort)
+    def _expect(self, seconds: float) -> None:
+        self._came()
+        self._too_late = self.loop.call_later(seconds, self.transport.abort)
 
-    def _head_came(self) -> None:
-        if self._head_late is not None:
-            self._head_late.cancel()
-            self._head_late = None
+    def _came(self) -> None:
+        if self._too_late is not None:
+            self._too_late.cancel()
+            self._too_late = None

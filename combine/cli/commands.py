@@ -248,12 +248,38 @@ def costs(
     execute(costs(GroupBy(by.value), project, begin, json=as_json))
 
 
-def worker() -> None:
+def serve(
+    *,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="Listen there; this machine alone if not given.", show_default=False
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", metavar="N", min=0, max=65_535, help="8765 if not given; 0: any free one.", show_default=False
+        ),
+    ] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Only serve; executions wait for a worker.")] = False,
+) -> None:
+    """Serve the API and the pages, and work on executions beside.
+
+    Listens on this machine alone unless a sign-in provider is set up; then the link to sign in is printed.
+    """
+    from combine.cli.runtime import execute
+    from combine.cli.serve import serve
+
+    execute(serve(host, port, worker=not no_worker))
+
+
+def worker(*, stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False) -> None:
     """Work on executions from the shared queue."""
     from combine.cli.runtime import execute
     from combine.cli.worker import work
 
-    execute(work())
+    execute(work(stop_with_stdin=stop_with_stdin))
 
 
 def doctor(*, as_json: Json = False) -> None:
@@ -275,5 +301,5 @@ def register(app: typer.Typer) -> None:
 
 def register_rest(app: typer.Typer) -> None:
     """Make those known that stand behind the groups in the help."""
-    for command in (costs, worker, doctor):
+    for command in (costs, serve, worker, doctor):
         app.command()(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from combine.bootstrap import open_working
 from combine.cli.exit_codes import ExitCode
@@ -11,8 +12,11 @@ from combine.cli.wording import duration
 from combine.storage.urls import display_url
 
 
-async def work() -> int:
-    """Until Ctrl-C or SIGTERM; then calls in flight may end, and the rest goes back to the queue."""
+async def work(*, stop_with_stdin: bool = False) -> int:
+    """Until Ctrl-C or SIGTERM; then calls in flight may end, and the rest goes back to the queue.
+
+    ``stop_with_stdin``: also when standard input, a pipe, ends: whoever holds its other end has died.
+    """
     settings = prepare(log_level="info")
     try:
         async with open_working(settings, say, kind="worker", shared=True) as working:
@@ -21,9 +25,21 @@ async def work() -> int:
                 f"{display_url(working.database.url)}. Ctrl-C or SIGTERM ends it."
             )
             try:
-                await asyncio.Event().wait()
+                await (_stdin_ended() if stop_with_stdin else asyncio.Event().wait())
             finally:
                 say(f"Stopping; calls in flight have {duration(settings.drain_grace.total_seconds())} to end.")
     except asyncio.CancelledError:
-        say("Stopped. What was not finished went back to the queue.")
+        pass
+    say("Stopped. What was not finished went back to the queue.")
     return ExitCode.COMPLETED
+
+
+async def _stdin_ended() -> None:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        while await reader.read(1024):
+            pass
+    finally:
+        transport.close()

@@ -106,7 +106,8 @@ def configure_logging(log_format: str, level: str, *, tracebacks: bool, secrets:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     noisy = logging.getLogger(_NOISY_LOGGER)
     if level != "debug":
-        noisy.setLevel(logging.WARNING)  # what it does between is of no use to who runs it
+        for name in (_NOISY_LOGGER, "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # what they do between is of no use to who runs it
     filters: list[logging.Filter] = [_OncePerPlace()] if tracebacks else [_FirstLine(), _OncePerPlace()]
     noisy.handlers, noisy.propagate = [handler], False
     noisy.filters = [*filters]

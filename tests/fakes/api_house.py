@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
+import httpx2
 import psycopg
 import sqlalchemy as sa
+from fastapi import FastAPI
 
+from combine.cli.http_server import HttpServer, bind
 from combine.storage.database import Database
 from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events
@@ -108,3 +114,71 @@ def connections(database_url: str, application_name: str) -> int:
         ).fetchone()
     assert row is not None
     return row[0]
+
+
+@dataclass
+class LiveServer:
+    """A server in this loop, on a port."""
+
+    app: FastAPI
+    http: HttpServer
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, **given) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(base_url=self.url, timeout=30, trust_env=False, **given)
+
+    async def raw(self, data: bytes) -> bytes:
+        """Send these bytes, and read until the server closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data)
+        try:
+            return await asyncio.wait_for(reader.read(), 20)
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def live_server(app: FastAPI, *, trusted_proxies=(), grace_s: float = 5.0) -> AsyncIterator[LiveServer]:
+    """The application over real HTTP, as ``combine serve`` runs it."""
+    sockets = bind("127.0.0.1", 0)
+    http = HttpServer(app, trusted_proxies=trusted_proxies, grace_s=grace_s)
+    task = asyncio.create_task(http.serve(sockets))
+    await asyncio.wait_for(http.ready.wait(), 20)
+    try:
+        yield LiveServer(app, http, sockets[0].getsockname()[1])
+    finally:
+        http.should_exit = True
+        await task
+
+
+@dataclass
+class Message:
+    """One server-sent event, or a comment."""
+
+    event: str = ""
+    id: str | None = None
+    data: str = ""
+    comment: str | None = None
+    retry: str | None = None
+
+    @property
+    def json(self):
+        return json.loads(self.data)
+
+
+async def messages(response: httpx2.Response) -> AsyncIterator[Message]:
+    """The messages of an event stream, read as a browser reads them."""
+    found = Message()
+    async for line in response.aiter_lines():
+        if not line:
+            yield found
+            found = Message()
+        elif line.startswith(":"):
+            found.comment = line[1:].strip()
+        else:
+            name, _, value = line.partition(":")
+            setattr(found, name, value.removeprefix(" "))

@@ -4,6 +4,7 @@ import pytest
 from api_house import HandMoved
 
 from combine.services.event_feed import EventFeed
+from combine.settings import Settings
 from combine.storage.listener import EventListener
 
 
@@ -27,3 +28,8 @@ async def feed(database, listener) -> AsyncIterator[EventFeed]:
     await made.start()
     yield made
     await made.close()
+
+
+@pytest.fixture
+def settings(database_url) -> Settings:
+    return Settings(database_url=database_url, llm_default_model="offline")

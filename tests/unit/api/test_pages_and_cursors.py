@@ -1,0 +1,80 @@
+import json
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from combine.api.paging import Page, cursor_of, position
+from combine.errors import Invalid
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Zs", "Cf", "Co", "Cn"]), max_size=80)
+KINDS = {datetime: st.datetimes(timezones=st.just(UTC)), UUID: st.uuids(), int: st.integers(0, 2**63 - 1), str: TEXT}
+
+
+@given(
+    st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=3).flatmap(
+        lambda kinds: st.tuples(st.just(kinds), st.tuples(*(KINDS[kind] for kind in kinds)))
+    )
+)
+def test_a_cursor_gives_back_the_place_it_was_made_of(case):
+    kinds, place = case
+    assert position(cursor_of(*place), *kinds) == place
+
+
+def test_another_time_zone_is_the_same_moment():
+    moment = datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=5)))
+    assert position(cursor_of(moment), datetime) == (moment,)
+
+
+def test_no_cursor_is_no_place():
+    assert position(None, int) is None
+
+
+def packed(value):
+    return urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "!",
+        "A",
+        "\u00e4",
+        packed({"a": 1}),
+        packed([]),
+        packed([1]),
+        packed(["2026-01-01T00:00:00", str(uuid4())]),
+        packed(["2026-01-01T00:00:00+00:00", "no id"]),
+        packed(["yesterday", str(uuid4())]),
+        packed([None, None]),
+        packed(["2026-01-01T00:00:00+00:00", str(uuid4()), 3]),
+        urlsafe_b64encode(b"[" * 5000).decode(),
+        urlsafe_b64encode(b"\xff\xfe").decode(),
+    ],
+)
+def test_a_cursor_of_nobody_is_refused(cursor):
+    with pytest.raises(Invalid) as caught:
+        position(cursor, datetime, UUID)
+    assert caught.value.code == "cursor_invalid"
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63), True, 1.5, "1", None])
+def test_a_number_is_a_number_that_a_database_holds(value):
+    with pytest.raises(Invalid):
+        position(packed([value]), int)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\nb", "\ud800"])
+def test_a_text_is_one_that_a_database_holds(text):
+    with pytest.raises(Invalid):
+        position(packed([text]), str)
+
+
+@pytest.mark.parametrize(("found", "limit", "items", "more"), [(3, 3, 3, False), (4, 3, 3, True), (0, 3, 0, False)])
+def test_one_item_too_many_says_that_there_is_another_page(found, limit, items, more):
+    page = Page.of(list(range(found)), limit, cursor_of)
+    assert page.items == tuple(range(items))
+    assert page.next_cursor == (cursor_of(items - 1) if more else None)

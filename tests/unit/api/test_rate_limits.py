@@ -1,0 +1,109 @@
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from combine.api.errors import Refusal
+from combine.api.limits import Limit, RateLimits, Rule, client_address
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def refused():
+    return []
+
+
+@pytest.fixture
+def limits(clock, refused):
+    rules = {Limit.STARTS: Rule.of("3/minute"), Limit.SIGN_IN_FAILED: Rule.of("2/hour")}
+    return RateLimits(rules, on_refused=refused.append, clock=clock)
+
+
+async def test_so_many_within_any_minute(limits, clock, refused):
+    for second in (0, 10, 20):
+        clock.now = 1000 + second
+        await limits.check(Limit.STARTS, "ada")
+    clock.now = 1030
+    with pytest.raises(Refusal) as caught:
+        await limits.check(Limit.STARTS, "ada")
+    assert (caught.value.status_code, caught.value.code) == (429, "rate_limited")
+    assert caught.value.headers == {"Retry-After": "30"}
+    assert caught.value.details == {"limit": "starts", "retry_after_s": 30}
+    assert refused == [Limit.STARTS]
+    await limits.check(Limit.STARTS, "grace")
+    clock.now = 1060
+    await limits.check(Limit.STARTS, "ada")  # the first one is a minute old
+    with pytest.raises(Refusal):
+        await limits.check(Limit.STARTS, "ada")
+
+
+async def test_wrong_credentials_are_counted_apart_from_asking(limits, clock):
+    for _ in range(5):
+        await limits.need_room(Limit.SIGN_IN_FAILED, "1.2.3.4")
+    for _ in range(5):
+        await limits.count(Limit.SIGN_IN_FAILED, "1.2.3.4")
+    with pytest.raises(Refusal) as caught:
+        await limits.need_room(Limit.SIGN_IN_FAILED, "1.2.3.4")
+    assert caught.value.headers == {"Retry-After": "3600"}
+    clock.now += 3600
+    await limits.need_room(Limit.SIGN_IN_FAILED, "1.2.3.4")
+
+
+async def test_keys_that_are_asked_once_do_not_stay_in_memory(limits, clock):
+    for number in range(20_000):
+        clock.now += 0.1
+        await limits.check(Limit.STARTS, str(number))
+        await limits.need_room(Limit.SIGN_IN_FAILED, str(number))
+    assert len(limits._windows) < 2500
+
+
+@given(st.lists(st.floats(0, 30), min_size=1, max_size=60))
+def test_never_more_than_the_rule_in_any_window(pauses):
+    async def run():
+        clock, let_through = Clock(), []
+        limits = RateLimits({Limit.STARTS: Rule(3, 60)}, clock=clock)
+        for pause in pauses:
+            clock.now += pause
+            try:
+                await limits.check(Limit.STARTS, "ada")
+            except Refusal:
+                recent = [moment for moment in let_through if moment > clock.now - 60]
+                assert len(recent) == 3  # none was refused for nothing
+            else:
+                let_through.append(clock.now)
+        for moment in let_through:
+            assert sum(moment - 60 < other <= moment for other in let_through) <= 3
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("a socket", "a socket"),
+    ],
+)
+def test_whom_a_limit_by_address_counts(address, key):
+    assert client_address(SimpleNamespace(client=SimpleNamespace(host=address))) == key
+
+
+def test_no_address_is_one_key():
+    assert client_address(SimpleNamespace(client=None)) == "unknown"
