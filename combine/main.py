@@ -16,6 +16,7 @@ from combine.api import errors
 from combine.api.correlation import Correlation
 from combine.api.hardening import MOST_AT_ONCE, Cors, Gate, SecurityHeaders, host_name
 from combine.api.limits import Limit, RateLimits, Rule
+from combine.api.openapi import DESCRIPTION, Application
 from combine.api.patience import BodyLimit, TimeLimit
 from combine.api.routers import ROUTERS
 from combine.api.shell import Shell, State
@@ -50,13 +51,11 @@ def create_app(
                 metrics.look_up(_readings(opened))
             yield {"shell": Shell(opened, _limits(settings, metrics), metrics, public_url)}
 
-    app = FastAPI(
+    app = Application(
         title="The Combine",
         summary="From a brief to reviewed, sourced, versioned documents.",
+        description=DESCRIPTION,
         version=__version__,
-        openapi_url="/api/v1/openapi.json",
-        docs_url=None,
-        redoc_url=None,
         redirect_slashes=False,
         responses=errors.responses(*errors.EVERYWHERE),
         middleware=_middleware(settings, public_url, metrics),

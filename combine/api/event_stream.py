@@ -27,11 +27,20 @@ _RETRY_MS: Final = (1000, 5000)  # where in between is chance, so that not every
 _MOST: Final = 2**63 - 1
 _TYPE: Final = "text/event-stream"
 
+_MESSAGE: Final = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer"},
+    },
+}
 EVENT_STREAM_RESPONSES: Final[Mapping[int | str, dict[str, Any]]] = {
     200: {
         "description": "Events as they happen: `id` is the number, `event` the kind, `data` a JSON object with seq, at,"
         " kind, step_id, data and request_id. The last one, `end`, has no number and says the status.",
-        "content": {_TYPE: {"schema": {"type": "string"}}},
+        "content": {_TYPE: {"schema": _MESSAGE}},
     },
     204: {"description": "The execution has ended, and nothing is left to tell."},
 }

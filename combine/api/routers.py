@@ -6,10 +6,11 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from combine.api import costs, documents, executions, health, people, projects, workflows
+from combine.api import costs, documents, executions, health, openapi, people, projects, workflows
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
+    openapi.router,
     projects.router,
     executions.router,
     documents.router,

@@ -12,7 +12,8 @@ from socket import socket
 from combine.bootstrap.serving import Serving, open_serving
 from combine.cli.exit_codes import ExitCode
 from combine.cli.http_server import HttpServer, bind, is_loopback
-from combine.cli.runtime import DEBUG, prepare, say
+from combine.cli.places import prepare_here
+from combine.cli.runtime import DEBUG, say
 from combine.cli.worker_child import WorkerChild
 from combine.errors import Invalid
 from combine.main import create_app, public_url_of
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 async def serve(host: str | None, port: int | None, *, worker: bool) -> int:
     """Until Ctrl-C or SIGTERM; then live events end, requests in flight are finished, and the worker drains."""
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = prepare(log_level="info").model_copy(update=given)
+    settings = prepare_here("serve", log_level="info").model_copy(update=given)
     sockets = bind(settings.host, settings.port)
     try:
         _refuse_strangers(settings, sockets)

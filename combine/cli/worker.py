@@ -7,7 +7,8 @@ import sys
 
 from combine.bootstrap import open_working
 from combine.cli.exit_codes import ExitCode
-from combine.cli.runtime import prepare, say
+from combine.cli.places import prepare_here
+from combine.cli.runtime import say
 from combine.cli.wording import duration
 from combine.storage.urls import display_url
 
@@ -17,7 +18,7 @@ async def work(*, stop_with_stdin: bool = False) -> int:
 
     ``stop_with_stdin``: also when standard input, a pipe, ends: whoever holds its other end has died.
     """
-    settings = prepare(log_level="info")
+    settings = prepare_here("worker", log_level="info")
     try:
         async with open_working(settings, say, kind="worker", shared=True) as working:
             say(

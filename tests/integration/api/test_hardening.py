@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 import structlog
 from api_house import live_server, until
+from api_server import new_database
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
@@ -108,6 +109,12 @@ async def documented() -> None: ...
 
 
 ROUTERS = (health.router, router)
+
+
+@pytest.fixture(scope="module")
+def database_url(shared_server_url):
+    with new_database(shared_server_url) as url:
+        yield url
 
 
 @pytest.fixture
