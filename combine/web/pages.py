@@ -5,18 +5,32 @@ from __future__ import annotations
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Response
+from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-STATIC: Final = Path(__file__).parent / "static"
+_STATIC: Final = Path(__file__).parent / "static"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+class Static(StaticFiles):
+    """The style sheet and what else pages load. Browsers may keep it for an hour."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=_STATIC)
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """See the class."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        return response
 
 
 @lru_cache(maxsize=1)
