@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -19,6 +20,8 @@ from combine.auth.kept import Kept
 from combine.auth.providers import ProviderConfig
 from combine.errors import Unavailable
 
+PATIENCE_S = 10.0
+"""For one answer as a whole: a provider that sends a byte now and then must not hold up those who wait for it."""
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _TENANT_ISSUER = re.compile(r"(\w+://[^/]+)/[^/]+/v2\.0")
 _SYMMETRIC = "oct"
@@ -75,11 +78,11 @@ class Discovery:
 
     async def _fetch(self, url: str) -> Mapping[str, Any]:
         try:
-            async with self._client() as client:
+            async with asyncio.timeout(PATIENCE_S), self._client() as client:
                 response = await client.request("GET", url, headers={"Accept": "application/json"}, auth=None)
             response.raise_for_status()
             found = response.json()
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             raise unavailable(self._config, told(error)) from error
         except ValueError as error:
             raise unavailable(self._config, f"what it sends from {url} is no JSON") from error
@@ -135,7 +138,7 @@ def told(error: Exception) -> str:
     match error:
         case httpx2.HTTPStatusError():
             return f"it answers with {error.response.status_code}"
-        case httpx2.TimeoutException():
+        case httpx2.TimeoutException() | TimeoutError():
             return "it does not answer in time"
         case httpx2.ConnectError():
             return "no connection to it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -16,7 +17,7 @@ import httpx2
 from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 
-from combine.auth.discovery import Discovery, Metadata, told, unavailable
+from combine.auth.discovery import PATIENCE_S, Discovery, Metadata, told, unavailable
 from combine.auth.id_token import ABOUT_EMAIL, Expected, Person, UnknownKey, person, verify
 from combine.auth.providers import ProviderConfig
 from combine.errors import Invalid, NotFound, NotPermitted, NotSignedIn, Unavailable
@@ -125,16 +126,17 @@ class OidcProvider:
         self, client: AsyncOAuth2Client, metadata: Metadata, code: str, attempt: Attempt
     ) -> Mapping[str, Any]:
         try:
-            token: Mapping[str, Any] = await client.fetch_token(
-                metadata.token_endpoint,
-                grant_type="authorization_code",
-                code=code,
-                redirect_uri=attempt.redirect_uri,
-                code_verifier=attempt.code_verifier,
-            )
+            async with asyncio.timeout(PATIENCE_S):
+                token: Mapping[str, Any] = await client.fetch_token(
+                    metadata.token_endpoint,
+                    grant_type="authorization_code",
+                    code=code,
+                    redirect_uri=attempt.redirect_uri,
+                    code_verifier=attempt.code_verifier,
+                )
         except OAuthError as error:
             raise self._refused_code(str(error.error)) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             raise unavailable(self.config, told(error)) from error
         except (ValueError, TypeError) as error:
             raise unavailable(self.config, "its answer cannot be read") from error
@@ -171,13 +173,13 @@ class OidcProvider:
         self, client: AsyncOAuth2Client, url: str, expected: Expected, claims: Mapping[str, Any]
     ) -> dict[str, Any]:
         """More claims, for providers that put the address nowhere else."""
+        headers = {"Authorization": f"Bearer {expected.access_token}"}
         try:
-            response = await client.request(
-                "GET", url, headers={"Authorization": f"Bearer {expected.access_token}"}, auth=None
-            )
+            async with asyncio.timeout(PATIENCE_S):
+                response = await client.request("GET", url, headers=headers, auth=None)
             response.raise_for_status()
             found = response.json()
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             raise unavailable(self.config, told(error)) from error
         except ValueError:  # a signed answer, for instance
             return {}

@@ -10,7 +10,7 @@ import json
 import secrets
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -38,6 +38,8 @@ class OwnIssuer:
         """Path -> status to answer with instead."""
         self.down = False
         """Cut every connection without a word."""
+        self.dripping = None
+        """A path; what comes from there comes in single bytes, without an end."""
         self.asked = []
         """Method and path of every request."""
         self.token_requests = []
@@ -123,6 +125,10 @@ def own_issuer(key):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            with suppress(ConnectionError):
+                self._serve()
+
+        def _serve(self):
             self.server.issuer.asked.append(f"{self.command} {urlsplit(self.path).path}")
             if self.server.issuer.down:
                 self.close_connection = True
@@ -133,8 +139,12 @@ def own_issuer(key):
             raw = json.dumps(found).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(raw)))
+            if self.path != self.server.issuer.dripping:
+                self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
+            while self.path == self.server.issuer.dripping:
+                self.wfile.write(b" ")
+                time.sleep(0.02)
             self.wfile.write(raw)
 
         do_POST = do_GET  # noqa: N815 - as http.server names it

@@ -199,6 +199,19 @@ async def test_a_provider_that_is_down(door, issuer):
     assert len(issuer.asked) == asked
 
 
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/keys", "/token", "/userinfo"])
+async def test_a_provider_that_sends_a_byte_now_and_then(door, issuer, monkeypatch, path):
+    monkeypatch.setattr("combine.auth.discovery.PATIENCE_S", 0.5)
+    monkeypatch.setattr("combine.auth.oidc.PATIENCE_S", 0.5)
+    issuer.claims, issuer.dripping = {"sub": "ann"}, path
+
+    async def both():
+        await door.finish(issuer.consent(await door.begin()))
+
+    error = await refused(both(), Unavailable, "sign_in_provider_unavailable")
+    assert "in time" in error.message
+
+
 async def test_a_provider_that_is_somebody_else(door, issuer):
     issuer.document = {"issuer": "https://evil.example"}
     error = await refused(door.begin(), Unavailable, "sign_in_provider_unavailable")
