@@ -55,7 +55,7 @@ async def redeem_link(request: Request, shell: TheShell, key: Annotated[str, Que
             NotPermitted(
                 "This link is not good, or not any more.",
                 code="link_spent",
-                hint="Start `combine serve` again for a new one.",
+                hint="Start combine serve again for a new one.",
             )
         )
     return _into_session(shell, await shell.serving.sign_in.local_sign_in(_browser(request, shell)))
