@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,6 +13,7 @@ from combine.api.answers import answer, cached_answer, cached_view
 from combine.api.caller import TheServices
 from combine.api.errors import responses
 from combine.api.names import DocumentId, ProjectAsked, project_named
+from combine.api.openapi import AS_A_FILE, TAGGED
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.services.documents import DocumentChanges, DocumentDetail
 from combine.services.views import DocumentView
@@ -22,9 +23,6 @@ router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], respon
 
 DocumentType = Annotated[str, Query(alias="type", min_length=1, max_length=100, description="Only of this type.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of a type: not the one that counts, but this.")]
-_NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
-    304: {"description": "The same as the version that the client has"}
-}
 
 
 class Form(StrEnum):
@@ -56,7 +54,7 @@ async def list_(
     return answer(Page[DocumentView], Page.of(views, page.limit, lambda one: cursor_of(one.created_at, one.id)))
 
 
-@router.get("/{document_id}", response_model=DocumentDetail, responses={**_NOT_MODIFIED, **responses(404, 409)})
+@router.get("/{document_id}", response_model=DocumentDetail, responses={**TAGGED, **responses(404, 409)})
 async def show(
     document_id: DocumentId,
     request: Request,
@@ -102,8 +100,12 @@ async def diff(
     response_class=Response,
     response_model=None,
     responses={
-        200: {"description": "The file", "content": {kind.partition(";")[0]: {} for kind in _MEDIA_TYPES.values()}},
-        **_NOT_MODIFIED,
+        **TAGGED,
+        200: {
+            "description": "The file.",
+            "content": {kind.partition(";")[0]: {} for kind in _MEDIA_TYPES.values()},
+            "headers": {**TAGGED[200]["headers"], **AS_A_FILE},
+        },
         **responses(404, 409),
     },
 )

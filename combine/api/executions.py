@@ -15,9 +15,10 @@ from combine.api.bodies import Body
 from combine.api.caller import TheServices
 from combine.api.errors import responses
 from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream
-from combine.api.fields import Answers, BriefText, Model, Name, Usd, Words
+from combine.api.fields import Answers, BriefText, Flag, Model, Name, Usd, Words
 from combine.api.limits import Limit
 from combine.api.names import ExecutionId, ProjectAsked, project_named
+from combine.api.openapi import AS_A_FILE, LOCATION, REPLAYED
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.api.shell import TheShell
 from combine.services.bundle import Services
@@ -53,9 +54,9 @@ class StartBody(Body):
     model: Model | None = None
     """``PROVIDER:MODEL``; none: the server's default."""
     budget_usd: Usd | None = None
-    ask: bool = True
+    ask: Flag = True
     """False: every question is left to the program, and becomes a declared assumption."""
-    allow_unpriced: bool = False
+    allow_unpriced: Flag = False
     """Run models of unknown price although a cap applies."""
 
 
@@ -64,7 +65,7 @@ class AnswerBody(Body):
 
     answers: Answers = Field(default_factory=dict)
     """By question id or text."""
-    decide_rest: bool = False
+    decide_rest: Flag = False
     """Leave the others to the program; they become declared assumptions."""
 
 
@@ -95,7 +96,7 @@ class ResumeBody(Body):
 
     budget_usd: Usd | None = None
     """What it may cost in all from now on."""
-    allow_unpriced: bool = False
+    allow_unpriced: Flag = False
 
 
 class ForkBody(Body):
@@ -104,10 +105,15 @@ class ForkBody(Body):
     from_step: Name
     model: Model | None = None
     budget_usd: Usd | None = None
-    allow_unpriced: bool = False
+    allow_unpriced: Flag = False
 
 
-@router.post("", status_code=201, response_model=ExecutionDetail, responses=responses(403, 404, 409))
+@router.post(
+    "",
+    status_code=201,
+    response_model=ExecutionDetail,
+    responses={201: {"headers": {**LOCATION, **REPLAYED}}, **responses(403, 404, 409)},
+)
 async def start(
     body: StartBody, services: TheServices, shell: TheShell, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -184,7 +190,10 @@ async def events(execution_id: ExecutionId, after: AfterSeq, services: TheServic
     "/{execution_id}/recording",
     response_class=Response,
     response_model=None,
-    responses={200: {"content": {"application/json": {}}, "description": "A recording"}, **responses(404, 409)},
+    responses={
+        200: {"content": {"application/json": {}}, "description": "A recording.", "headers": AS_A_FILE},
+        **responses(404, 409),
+    },
 )
 async def recording(execution_id: ExecutionId, services: TheServices) -> Response:
     """Everything its documents were made of, to be replayed elsewhere. No key and no address is in it."""
@@ -233,7 +242,10 @@ async def resume(execution_id: ExecutionId, body: ResumeBody, services: TheServi
 
 
 @router.post(
-    "/{execution_id}/fork", status_code=201, response_model=ExecutionDetail, responses=responses(403, 404, 409)
+    "/{execution_id}/fork",
+    status_code=201,
+    response_model=ExecutionDetail,
+    responses={201: {"headers": LOCATION}, **responses(403, 404, 409)},
 )
 async def fork(execution_id: ExecutionId, body: ForkBody, services: TheServices, shell: TheShell) -> Response:
     """Start a new execution that takes over what stands before one step, and runs that step and what follows anew."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, PlainValidator, Strict
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 """Of a workflow, a step, a document type."""
@@ -14,7 +16,50 @@ Model = Annotated[str, Field(min_length=1, max_length=200, examples=["claude-son
 Words = Annotated[str, Field(min_length=1, max_length=10_000)]
 BriefText = Annotated[str, Field(min_length=1, max_length=200_000)]
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.org"])]
-Usd = Annotated[Decimal, Field(gt=0, le=1_000_000, max_digits=14, decimal_places=6, allow_inf_nan=False)]
+_MOST_USD: Final = 9_999_999
+_USD: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,6})?")
+
+
+def _usd(given: Any) -> Decimal:
+    """Raises ValueError. A number is rounded to what is stored, as it may have no exact decimal form."""
+    if isinstance(given, str) and _USD.fullmatch(given):
+        return Decimal(given)
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= _MOST_USD:
+        return Decimal(str(given)).quantize(Decimal("0.000001"))
+    msg = f'an amount of USD is wanted, from 0 to {_MOST_USD}, with at most six places: "12.50"'
+    raise ValueError(msg)
+
+
+_UsdText = Annotated[str, Field(pattern=rf"^{_USD.pattern}$", examples=["12.50"])]
+_UsdNumber = Annotated[float, Field(ge=0, le=_MOST_USD)]
+Usd = Annotated[Decimal, PlainValidator(_usd, json_schema_input_type=_UsdText | _UsdNumber)]
+
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(given: Any) -> date:
+    """Raises ValueError. pydantic would take numbers too, as seconds since 1970."""
+    if isinstance(given, str) and _DAY.fullmatch(given):
+        return date.fromisoformat(given)
+    msg = "a day is wanted: 2026-02-28"
+    raise ValueError(msg)
+
+
+Day = Annotated[date, PlainValidator(_day, json_schema_input_type=date)]
+Flag = Annotated[bool, Strict()]
+"""true or false, and no other word for them."""
+
+
+def _whole(given: Any) -> Any:
+    """Raises ValueError. pydantic would take digits in a text, too."""
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        msg = "a whole number is wanted"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic wants this one
+    return given
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 Answers = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=500)],

@@ -13,6 +13,7 @@ from combine.api.bodies import Body
 from combine.api.caller import TheServices
 from combine.api.errors import responses
 from combine.api.fields import Email, ProjectName, Usd
+from combine.api.openapi import LOCATION
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.auth.permissions import ProjectRole
 from combine.errors import NotFound
@@ -51,7 +52,12 @@ class InviteBody(Body):
     role: ProjectRole = ProjectRole.VIEWER
 
 
-@router.post("", status_code=201, response_model=ProjectView, responses=responses(403, 409))
+@router.post(
+    "",
+    status_code=201,
+    response_model=ProjectView,
+    responses={201: {"headers": LOCATION}, **responses(403, 409)},
+)
 async def create(body: NewProjectBody, services: TheServices) -> Response:
     """Make a project; who makes it owns it."""
     view = await services.projects.create(body.name, body.budget_usd)

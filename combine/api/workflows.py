@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from combine.api.answers import answer, cached_view
 from combine.api.caller import TheServices
 from combine.api.errors import responses
+from combine.api.openapi import TAGGED
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.services.definitions import WorkflowDetail, WorkflowView
 
@@ -35,7 +36,7 @@ async def show(workflow_id: WorkflowId, services: TheServices) -> Response:
 @router.get(
     "/{workflow_id}/schemas/{document_type}",
     response_model=dict[str, Any],
-    responses={304: {"description": "The same as the one that the client has"}, **responses(404)},
+    responses={**TAGGED, **responses(404)},
 )
 async def schema(
     workflow_id: WorkflowId, document_type: DocumentType, request: Request, services: TheServices

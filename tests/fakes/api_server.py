@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx2
 import psycopg
+import structlog
 
 from combine.bootstrap.serving import Serving, open_serving
 from combine.cli.http_server import HttpServer, bind
@@ -97,8 +98,24 @@ async def _either(ready: asyncio.Event, served: asyncio.Future[None]) -> None:
 def api_server(database_url: str, **settings: Any) -> Iterator[ApiServer]:
     """A server on that database, which never says "too often" unless told to."""
     given = {"database_url": database_url, **PLENTY, **settings}
-    with ApiServer(Settings(**given)).running() as server:
+    with _quiet(), ApiServer(Settings(**given)).running() as server:
         yield server
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lines of the access log go where pytest keeps log lines, and not to stdout."""
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.stdlib.render_to_log_kwargs],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 @contextmanager

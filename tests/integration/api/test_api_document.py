@@ -1,0 +1,90 @@
+"""The document of the API: it can be had, it is one, and it tells what is really sent."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import jsonschema
+import pytest
+from api_server import api_server, new_database
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from combine.api.openapi import operations
+from combine.main import create_app
+from combine.settings import Settings
+
+SAFE = {"GET", "HEAD"}
+
+
+@pytest.fixture(scope="module")
+def client(shared_server_url):
+    with new_database(shared_server_url) as url, api_server(url) as server, server.client() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def document():
+    return create_app(Settings()).openapi()
+
+
+def test_it_is_served_as_it_is_made(client, document):
+    found = client.get("/api/v1/openapi.json")
+    assert (found.status_code, found.headers["content-type"]) == (200, "application/json")
+    assert found.json() == json.loads(json.dumps(document))
+
+
+def test_whoever_has_it_already_does_not_get_it_again(client):
+    first = client.get("/api/v1/openapi.json")
+    again = client.get("/api/v1/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+
+
+def test_every_route_has_a_name_of_its_own_and_says_what_it_does(document):
+    found = [operation for _, operation in operations(document)]
+    assert [name for name, times in Counter(one["operationId"] for one in found).items() if times > 1] == []
+    assert [one["operationId"] for one in found if not one.get("description") or not one.get("tags")] == []
+
+
+def test_what_changes_something_may_be_refused_to_pages_of_other_sites(document):
+    unsafe = {name: one for name, one in operations(document) if name.split(" ")[0] not in SAFE}
+    assert [name for name, one in unsafe.items() if "403" not in one["responses"]] == []
+
+
+def test_every_error_has_the_one_shape(document):
+    shapes = {
+        json.dumps(_whole(document, response).get("content"), sort_keys=True)
+        for _, operation in operations(document)
+        for status, response in operation["responses"].items()
+        if status >= "400"
+    }
+    assert shapes == {'{"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}'}
+
+
+def test_every_answer_carries_the_id_of_its_request(document):
+    missing = [
+        (name, status)
+        for name, operation in operations(document)
+        for status, response in operation["responses"].items()
+        if "X-Request-ID" not in _whole(document, response)["headers"]
+    ]
+    assert missing == []
+
+
+def test_it_fits_the_schemas_it_names(document):
+    registry = Registry().with_resource("urn:api", DRAFT202012.create_resource(document))
+    for name in document["components"]["schemas"]:
+        schema = {"$ref": f"urn:api#/components/schemas/{name}"}
+        jsonschema.Draft202012Validator.check_schema(document["components"]["schemas"][name])
+        list(jsonschema.Draft202012Validator(schema, registry=registry).iter_errors({}))  # every $ref leads somewhere
+
+
+def test_nothing_in_a_query_or_a_header_can_be_null(document):
+    parameters = [one for _, operation in operations(document) for one in operation.get("parameters", ())]
+    assert [one["name"] for one in parameters if {"type": "null"} in one["schema"].get("anyOf", ())] == []
+
+
+def _whole(document, response):
+    name = response.get("$ref", "").rpartition("/")[2]
+    return document["components"]["responses"][name] if name else response
