@@ -245,6 +245,12 @@ class Settings(BaseSettings):
     drain_grace: Duration = timedelta(seconds=30)
     """How long a stopping process lets calls in flight finish."""
 
+    # A server that commands are done at.
+    server: str | None = None
+    """Its address; None: this process opens the database and does the work."""
+    token: SecretStr | None = None
+    """A personal access token there."""
+
     # The server: `combine serve`.
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8765

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import sys
 from typing import Annotated
@@ -11,9 +12,11 @@ import typer
 
 from combine import __version__
 from combine.cli import command_groups, commands
+from combine.cli.options import SERVER
 from combine.errors import CombineError
 
 _DEBUG = "--debug"
+_SERVER = "--server"
 _OUTPUT_LOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 
 
@@ -28,12 +31,23 @@ def _callback(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[bool, typer.Option(_DEBUG, help="Show tracebacks and log everything; works anywhere.")] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            _SERVER,
+            metavar="URL",
+            help="Work at that server, with the token in COMBINE_TOKEN; works anywhere.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """From a brief to reviewed, sourced, versioned documents.
 
     Exit codes: 0 completed, 2 wrong use or bad input, 3 waiting for a person, 4 stopped at a budget, 5 QA limit
     reached, 6 provider unavailable or refused, 1 anything else.
     """
+    del version, debug  # done by their own callback, and before anything is parsed
+    SERVER.set(server)
 
 
 def build_app() -> typer.Typer:
@@ -61,8 +75,25 @@ def main() -> None:
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     debug = _DEBUG in arguments[:end]
-    arguments = [word for n, word in enumerate(arguments) if n >= end or word != _DEBUG]
-    sys.exit(_run(arguments, debug=debug))
+    sys.exit(_run(_anywhere(arguments[:end]) + arguments[end:], debug=debug))
+
+
+def _anywhere(arguments: list[str]) -> list[str]:
+    """The options that may stand anywhere, put where they are looked for: in front."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == _SERVER:
+            value = list(itertools.islice(words, 1))
+            if not value:
+                return [word]  # which says what is missing
+            front += [word, *value]
+        elif word.startswith(f"{_SERVER}="):
+            front.append(word)
+        elif word != _DEBUG:
+            rest.append(word)
+    return front + rest
 
 
 def _open_what_is_closed() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from combine.cli.options import Form, Json, Out, Project, usd_amount
+from combine.cli.options import Form, Json, Out, Project, TokenScope, usd_amount
 from combine.workflows.statuses import DocumentStatus
 
 _Type = Annotated[str, typer.Argument(metavar="TYPE", help="A document type, for example requirements-doc.")]
@@ -110,9 +110,10 @@ def docs_export(
 
 def workflows_list(*, as_json: Json = False) -> None:
     """List the known workflows."""
+    from combine.cli.runtime import execute
     from combine.cli.workflows import list_workflows
 
-    raise typer.Exit(list_workflows(json=as_json))
+    execute(list_workflows(json=as_json))
 
 
 def workflows_show(
@@ -121,9 +122,10 @@ def workflows_show(
     as_json: Json = False,
 ) -> None:
     """Draw the graph of a workflow."""
+    from combine.cli.runtime import execute
     from combine.cli.workflows import show
 
-    raise typer.Exit(show(workflow, json=as_json))
+    execute(show(workflow, json=as_json))
 
 
 def workflows_validate(
@@ -169,6 +171,59 @@ def projects_budget(
     execute(set_budget(name, amount, json=as_json))
 
 
+_User = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        metavar="EMAIL|local",
+        help="Whose; only on the server's machine, without --server. If not given, the one user of local mode.",
+        show_default=False,
+    ),
+]
+
+
+def tokens_create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
+    *,
+    scope: Annotated[
+        TokenScope, typer.Option("--scope", help="read: look. run: and start, answer, decide. admin: and all else.")
+    ] = TokenScope.READ,
+    days: Annotated[int, typer.Option("--days", metavar="N", min=1, max=365, help="How long it is good.")] = 90,
+    user: _User = None,
+    as_json: Json = False,
+) -> None:
+    """Make a token for work at a server.
+
+    It is printed once, alone on stdout. Set COMBINE_TOKEN to it where you work.
+    """
+    from combine.auth.permissions import Scope
+    from combine.cli.runtime import execute
+    from combine.cli.tokens import create
+
+    execute(create(name, Scope(scope.value), days, user, json=as_json))
+
+
+def tokens_list(*, user: _User = None, as_json: Json = False) -> None:
+    """List tokens, the newest first, without their secrets."""
+    from combine.cli.runtime import execute
+    from combine.cli.tokens import list_tokens
+
+    execute(list_tokens(user, json=as_json))
+
+
+def tokens_revoke(
+    token: Annotated[str, typer.Argument(metavar="ID", help="The token's id, or its beginning.")],
+    *,
+    user: _User = None,
+    as_json: Json = False,
+) -> None:
+    """Make a token worthless, from the next request on."""
+    from combine.cli.runtime import execute
+    from combine.cli.tokens import revoke
+
+    execute(revoke(token, user, json=as_json))
+
+
 def db_upgrade(*, as_json: Json = False) -> None:
     """Bring the database to this version's schema."""
     from combine.cli.database import upgrade
@@ -199,6 +254,7 @@ def register(app: typer.Typer) -> None:
         ("docs", "Read, compare and export documents."): (docs_list, docs_show, docs_diff, docs_export),
         ("projects", "Look at projects and cap what they may cost."): (projects_list, projects_budget),
         ("workflows", "Look at workflows and check them."): (workflows_list, workflows_show, workflows_validate),
+        ("tokens", "Tokens for work at a server."): (tokens_create, tokens_list, tokens_revoke),
         ("db", "The database."): (db_upgrade, db_stop, db_status),
     }
     for (name, words), members in groups.items():

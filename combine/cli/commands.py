@@ -283,14 +283,15 @@ def worker(*, stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin",
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Check database, providers and settings.
+    """Check database, providers and settings; or a server.
 
-    Starts nothing and spends nothing. Exit code 1 if the database fails, 6 if a provider that is set up fails.
+    Starts nothing and spends nothing. Exit code 1 if the database or the server fails, 2 if the server does not know
+    your token, 6 if a provider that is set up fails.
     """
-    from combine.cli.checkup import check
+    from combine.cli.places import check_up
     from combine.cli.runtime import execute
 
-    execute(check(json=as_json))
+    execute(check_up(json=as_json))
 
 
 def register(app: typer.Typer) -> None:

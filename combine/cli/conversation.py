@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from combine.bootstrap import Working
+from combine.cli.ports import Working
 from combine.cli.result import findings_as_text
 from combine.cli.runtime import say
 from combine.cli.terminal import read_line

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from combine.bootstrap import database_url, doctor
 from combine.cli.exit_codes import ExitCode
 from combine.cli.looking import as_json
-from combine.cli.runtime import prepare, put, say
+from combine.cli.places import prepare_here
+from combine.cli.runtime import put, say
 from combine.errors import Invalid
 from combine.storage.embedded import stop_embedded
 from combine.storage.migrate import head_version
@@ -18,7 +19,7 @@ from combine.storage.urls import display_url
 
 async def upgrade(*, json: bool) -> int:
     """Bring the database to the schema of this version; the other commands do it by themselves."""
-    url = await database_url(prepare(), say)
+    url = await database_url(prepare_here("db upgrade"), say)
     changed = await upgrade_schema(url)
     if json:
         put(as_json({"database": display_url(url), "schema_version": head_version(), "changed": changed}))
@@ -30,7 +31,7 @@ async def upgrade(*, json: bool) -> int:
 
 async def stop(*, json: bool) -> int:
     """Stop the embedded server."""
-    settings = prepare()
+    settings = prepare_here("db stop")
     if settings.database_url is not None:
         raise Invalid(
             "COMBINE_DATABASE_URL names a server of yours; combine does not stop that.",
@@ -47,7 +48,7 @@ async def stop(*, json: bool) -> int:
 
 async def status(*, json: bool) -> int:
     """Whether the database is up and at the right schema; starts nothing. Exit code 1 if it could not be used."""
-    health = await doctor(prepare()).database()
+    health = await doctor(prepare_here("db status")).database()
     if json:
         put(as_json(asdict(health)))
     else:

@@ -8,25 +8,28 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markdown import Markdown
 
-from combine.bootstrap import Reading, open_reading
 from combine.cli.exit_codes import ExitCode
 from combine.cli.files import write_export
 from combine.cli.inputs import prepare_folder
 from combine.cli.looking import as_json
-from combine.cli.runtime import prepare, put, say
+from combine.cli.places import the_place
+from combine.cli.ports import Reading
+from combine.cli.runtime import put
 from combine.cli.tables import table
 from combine.cli.wording import count, short
 from combine.errors import Invalid, NotFound
-from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
 from combine.services.views import DocumentView
 from combine.workflows.diff import FieldChange
 from combine.workflows.items import Item, item_text
 from combine.workflows.statuses import DocumentStatus
+
+if TYPE_CHECKING:  # costs more to import than a command at a server takes
+    from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
 
 _NAMING = ("title", "name", "entity", "system", "i_want", "description", "text", "responsibility")
 _LINK = re.compile(r"\[([^\]]+)\]\(#[^)]*\)")
@@ -39,7 +42,7 @@ async def list_documents(
     project: str | None, document_type: str | None, status: DocumentStatus | None, *, json_: bool
 ) -> int:
     """Documents and their versions, the newest first."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         found = await reading.documents.list(project, document_type, status)
     if json_:
         put(as_json([asdict(one) for one in found]))
@@ -68,7 +71,7 @@ async def list_documents(
 
 async def show(wanted: str, project: str | None, version: int | None, *, json_: bool) -> int:
     """One document: set for reading in a terminal, as Markdown in a pipe."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         if json_:
             detail = await reading.documents.get(wanted, project, version)
             put(as_json(_with_provenance(detail)))
@@ -102,7 +105,7 @@ def _with_provenance(detail: DocumentDetail) -> dict[str, Any]:
 
 async def diff(document_type: str, project: str | None, old: int | None, new: int | None, *, json_: bool) -> int:
     """What changed between two versions, item by item."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         changes = await reading.documents.diff(document_type, project, old, new)
     put(as_json(_as_object(changes)) if json_ else "\n".join(diff_as_text(changes)))
     return ExitCode.COMPLETED
@@ -192,7 +195,7 @@ async def export(
         raise Invalid(
             "Without --out only one document can be printed.", code="out_missing", hint="Name it, or give --out."
         )
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         if out is None:
             assert wanted is not None  # checked above
             found = await reading.documents.export(wanted, project, version)

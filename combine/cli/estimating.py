@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from combine.bootstrap import open_reading
 from combine.cli.exit_codes import ExitCode
 from combine.cli.inputs import read_brief
 from combine.cli.looking import as_json
-from combine.cli.runtime import prepare, put, say
+from combine.cli.places import the_place
+from combine.cli.runtime import put
 from combine.cli.wording import count, usd
-from combine.llm.models import parse_model
 from combine.services.estimates import EstimateView, Range
 
 
 async def estimate_only(brief_path: str, workflow: str, model: str | None, *, json: bool) -> int:
     """Say what the execution may cost, and begin nothing."""
-    settings = prepare()
+    place = the_place()
     brief = read_brief(brief_path)
-    wanted = model or settings.llm_default_model
-    _, warning = parse_model(wanted)
-    if warning is not None:
-        say(f"Warning: {warning}")
-    async with open_reading(settings, say) as reading:
+    wanted = place.model_for(model)
+    async with place.reading() as reading:
         found = await reading.estimates.estimate(brief, workflow, wanted)
     put(as_json(asdict(found)) if json else in_words(found))
     return ExitCode.COMPLETED

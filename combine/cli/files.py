@@ -6,14 +6,18 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
+from combine.cli.ports import Documents
 from combine.errors import CombineError
-from combine.services.documents import DocumentExport, DocumentService
 from combine.services.views import ExecutionDetail
 
+if TYPE_CHECKING:  # costs more to import than a command at a server takes
+    from combine.services.documents import DocumentExport
 
-async def write_documents(documents: DocumentService, detail: ExecutionDetail, folder: Path) -> dict[UUID, Path]:
+
+async def write_documents(documents: Documents, detail: ExecutionDetail, folder: Path) -> dict[UUID, Path]:
     """``<type>.json`` and ``<type>.md`` of each document of an execution; where each content went, by document id."""
     paths = {}
     for document in detail.current_documents:

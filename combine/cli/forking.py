@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from combine.bootstrap import Working
+from combine.cli.places import the_place
+from combine.cli.ports import Working
 from combine.cli.run import Output
-from combine.cli.runtime import prepare, say
+from combine.cli.runtime import say
 from combine.cli.wording import count, short
 from combine.cli.work import carry_on
 from combine.errors import Invalid
-from combine.llm.factory import parse_model
 from combine.services.forks import ForkExecution
 
 
@@ -35,19 +35,16 @@ async def fork(
         )
     if beside:
         raise Invalid(f"--from and {beside[0]} are two different ways to go on.", code="fork_unexpected")
-    settings = prepare()
+    place = the_place()
     command = ForkExecution(from_step, model, budget, allow_unpriced)
 
     async def begin(working: Working) -> UUID:
         if model is not None:
-            ref, warning = parse_model(model)
-            if warning is not None:
-                say(f"Warning: {warning}")
-            working.providers.provider(ref)  # a missing key is said before anything is begun
+            place.check_model(model)  # a missing key is said before anything is begun
         fork_id = await working.executions.fork(execution, command)
         detail = await working.inspection.detail(str(fork_id))
         taken = count(len(detail.current_documents), "document")
         say(f"New execution {short(fork_id)}, forked at {from_step}: {taken} taken over.")
         return fork_id
 
-    return await carry_on(settings, begin, output.manner())
+    return await carry_on(place, begin, output.manner())

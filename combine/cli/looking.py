@@ -7,10 +7,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from json import dumps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from combine.bootstrap import open_reading, open_working
 from combine.cli.exit_codes import ExitCode, of_status
+from combine.cli.places import the_place
 from combine.cli.result import (
     UNDER_WAY,
     as_object,
@@ -21,13 +21,15 @@ from combine.cli.result import (
     reason_of,
     tokens_in_words,
 )
-from combine.cli.runtime import is_terminal, prepare, put, say
+from combine.cli.runtime import is_terminal, put, say
 from combine.cli.tables import table
 from combine.cli.wording import OFFLINE_BANNER, age, count, duration, short, usd, words
 from combine.cli.work import Manner, follow, tell
-from combine.services.costs import CostGroupView, GroupBy
 from combine.services.views import CallView, ExecutionDetail, ExecutionView
 from combine.workflows.statuses import CallState, ExecutionStatus
+
+if TYPE_CHECKING:  # costs more to import than a command at a server takes
+    from combine.services.costs import CostGroupView, GroupBy
 
 
 def as_json(value: Any) -> str:
@@ -43,7 +45,7 @@ def _plain(value: Any) -> Any:
 
 async def list_executions(project: str | None, status: ExecutionStatus | None, limit: int, *, json: bool) -> int:
     """The newest executions."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         found = await reading.inspection.list(project, status, limit)
     if json:
         put(as_json([asdict(one) for one in found]))
@@ -66,7 +68,7 @@ def _line(view: ExecutionView, now: datetime) -> tuple[str, ...]:
 
 async def show(execution: str, *, json: bool) -> int:
     """Everything about one execution."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         detail = await reading.inspection.detail(execution)
     put(as_json(as_object(detail, {})) if json else "\n".join(page(detail, datetime.now(UTC))))
     return ExitCode.COMPLETED
@@ -177,10 +179,10 @@ def _call(call: CallView) -> tuple[str, ...]:
 
 async def watch(execution: str, *, json: bool) -> int:
     """Events from the first to the last, as they happen, until the execution rests."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         detail = await reading.inspection.detail(execution)
-        under_way = detail.execution.status in UNDER_WAY
-        if under_way and not any(one.alive for one in await reading.inspection.executors()):
+        executors = await reading.inspection.executors() if detail.execution.status in UNDER_WAY else None
+        if executors is not None and not any(one.alive for one in executors):
             say(f"No process works at present. combine resume {short(detail.execution.id)} goes on with it.")
         if json:
             async for event in reading.inspection.follow(detail.execution.id):
@@ -194,7 +196,7 @@ async def watch(execution: str, *, json: bool) -> int:
 
 async def cancel(execution: str, *, json: bool) -> int:
     """End an execution for good; what it has made stays."""
-    async with open_working(prepare(), say, start=False) as working:
+    async with the_place().working(start=False) as working:
         execution_id = await working.executions.cancel(execution)
         detail = await working.inspection.detail(str(execution_id))
     if json:
@@ -206,7 +208,7 @@ async def cancel(execution: str, *, json: bool) -> int:
 
 async def costs(by: GroupBy, project: str | None, since: datetime | None, *, json: bool) -> int:
     """What was spent, on what."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         report = await reading.costs.report(by, project, since)
     if json:
         put(as_json(asdict(report)))

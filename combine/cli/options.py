@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+SERVER: Final[ContextVar[str | None]] = ContextVar("server", default=None)
+"""The server named with --server; empty: none, whatever the settings say."""
 
 
 class Decision(Enum):
@@ -27,6 +31,14 @@ class Grouping(Enum):
     STEP = "step"
     PROJECT = "project"
     EXECUTION = "execution"
+
+
+class TokenScope(Enum):
+    """What a token may be used for; each holds those before it."""
+
+    READ = "read"
+    RUN = "run"
+    ADMIN = "admin"
 
 
 class Form(Enum):

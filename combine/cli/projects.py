@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from decimal import Decimal
 
-from combine.bootstrap import open_reading
 from combine.cli.exit_codes import ExitCode
 from combine.cli.looking import as_json
-from combine.cli.runtime import prepare, put, say
+from combine.cli.places import the_place
+from combine.cli.runtime import put
 from combine.cli.tables import table
 from combine.cli.wording import usd
 
 
 async def list_projects(*, json: bool) -> int:
     """All projects by name."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         found = await reading.projects.list()
     if json:
         put(as_json([asdict(one) for one in found]))
@@ -42,7 +42,7 @@ async def list_projects(*, json: bool) -> int:
 
 async def set_budget(name: str, amount: Decimal | None, *, json: bool) -> int:
     """Set the cap of a project, or take it away."""
-    async with open_reading(prepare(), say) as reading:
+    async with the_place().reading() as reading:
         project = await reading.projects.set_budget(name, amount)
     if json:
         put(as_json(asdict(project)))

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from combine.bootstrap import open_reading
 from combine.cli.exit_codes import ExitCode
 from combine.cli.files import write_bytes
 from combine.cli.looking import as_json
-from combine.cli.runtime import prepare, put, say
+from combine.cli.places import the_place
+from combine.cli.runtime import prepare, put
 from combine.cli.wording import count, short
 from combine.errors import Invalid
 from combine.execution.recording import Recording, read_recording_file
@@ -24,8 +24,7 @@ _ENDINGS = (".json", ".gz")
 
 async def record(execution: str, out: Path, *, json: bool) -> int:
     """One execution as one file."""
-    settings = prepare()
-    async with open_reading(settings, say) as reading:
+    async with the_place().reading() as reading:
         file = await reading.replays.file(execution, compress=out.suffix == ".gz")
     write_bytes(out, file.data)
     facts = _facts(file.recording, out, len(file.data))
@@ -52,12 +51,11 @@ def _recorded(facts: dict[str, Any]) -> str:
 
 async def replay(what: str, *, json: bool) -> int:
     """Rebuild the documents of an execution, or of a recording in a file, and compare."""
-    settings = prepare()
     if _names_a_file(what):
         recording = read_recording_file(_read(Path(what)), what)
-        report = await replay_recording(recording, load_catalog(settings.workflows_dir))
+        report = await replay_recording(recording, load_catalog(prepare().workflows_dir))
     else:
-        async with open_reading(settings, say) as reading:
+        async with the_place().reading() as reading:
             report = await reading.replays.replay(what)
     put(as_json(asdict(report)) if json else "\n".join(_page(report)))
     return ExitCode.COMPLETED if report.identical else ExitCode.OTHER

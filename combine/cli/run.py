@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
-from combine.bootstrap import Working, check_models
 from combine.cli.conversation import as_question
 from combine.cli.estimating import in_words
 from combine.cli.inputs import STDIN, prepare_folder, project_of, read_answers, read_brief
-from combine.cli.runtime import is_terminal, prepare, say
+from combine.cli.places import the_place
+from combine.cli.ports import PLACES_OWN_MODEL, Working
+from combine.cli.runtime import is_terminal, say
 from combine.cli.wording import OFFLINE_BANNER
 from combine.cli.work import Manner, carry_on, or_follow
 from combine.errors import Invalid
@@ -51,14 +52,12 @@ class RunOptions:
 
 async def run(given: RunOptions, output: Output) -> int:
     """A brief to its documents; whatever is wrong with the input is said before the database is opened."""
-    settings = prepare()
+    place = the_place()
     brief = read_brief(given.brief)
     answers = read_answers(given.answers) if given.answers else {}
-    model = given.model or settings.llm_default_model
     manner = output.manner(stdin_taken=given.brief == STDIN, given=answers)
-    check_models(settings, model, given.workflow, lambda warning: say(f"Warning: {warning}"))
-    if model.strip().casefold() == "offline":
-        say(OFFLINE_BANNER)
+    model = place.check_models(given.model, given.workflow)
+    _say_if_offline(model)
     start = StartExecution(
         brief=brief,
         workflow_id=given.workflow,
@@ -71,15 +70,23 @@ async def run(given: RunOptions, output: Output) -> int:
     )
 
     async def begin(working: Working) -> UUID:
-        say(in_words(await working.estimates.estimate(brief, given.workflow, model)))
-        return await working.executions.start(start)
+        found = await working.estimates.estimate(brief, given.workflow, model)
+        if model == PLACES_OWN_MODEL:
+            _say_if_offline(found.model)
+        say(in_words(found))
+        return await working.executions.start(replace(start, model=found.model))
 
-    return await carry_on(settings, begin, manner)
+    return await carry_on(place, begin, manner)
+
+
+def _say_if_offline(model: str) -> None:
+    if model.strip().casefold() == "offline":
+        say(OFFLINE_BANNER)
 
 
 async def answer(execution: str, answers: Path | None, output: Output, *, no_questions: bool) -> int:
     """Settle open questions from a file, by "decide for me", or at the terminal."""
-    settings = prepare()
+    place = the_place()
     given = read_answers(answers) if answers else {}
     manner = output.manner()
 
@@ -95,14 +102,14 @@ async def answer(execution: str, answers: Path | None, output: Output, *, no_que
             return await working.executions.answer(execution, given, decide_rest=no_questions)
         return detail.execution.id
 
-    return await carry_on(settings, begin, manner, execution=execution)
+    return await carry_on(place, begin, manner, execution=execution)
 
 
 async def accept(execution: str, step: str | None, output: Output) -> int:
     """Accept the document that waits."""
-    settings = prepare()
+    place = the_place()
     return await carry_on(
-        settings,
+        place,
         lambda working: working.executions.accept(execution, step),
         output.manner(),
         execution=execution,
@@ -111,9 +118,9 @@ async def accept(execution: str, step: str | None, output: Output) -> int:
 
 async def reject(execution: str, reason: str, step: str | None, output: Output) -> int:
     """Send the document that waits back."""
-    settings = prepare()
+    place = the_place()
     return await carry_on(
-        settings,
+        place,
         lambda working: working.executions.reject(execution, reason, step),
         output.manner(),
         execution=execution,
@@ -130,7 +137,7 @@ async def resume(
     allow_unpriced: bool,
 ) -> int:
     """Go on after a stop, or by a decision."""
-    settings = prepare()
+    place = the_place()
     if guidance is not None and decision is not DecisionAction.TRY_AGAIN:
         raise Invalid("--guidance belongs to --decision try-again.", code="guidance_unexpected")
     if decision is not None and (budget is not None or allow_unpriced):
@@ -144,4 +151,4 @@ async def resume(
             execution, working, working.executions.resume(execution, budget, allow_unpriced=allow_unpriced)
         )
 
-    return await carry_on(settings, begin, output.manner(), execution=execution)
+    return await carry_on(place, begin, output.manner(), execution=execution)

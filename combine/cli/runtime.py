@@ -13,11 +13,15 @@ from typing import Any, Final, NoReturn
 import typer
 
 from combine.cli.exit_codes import ExitCode
+from combine.cli.options import SERVER
 from combine.observability.logging import configure_logging
 from combine.settings import Settings, read_settings
 
 DEBUG: Final = ContextVar("debug", default=False)
 """Whether the person asked for tracebacks."""
+
+_GOES_ON: Final = frozenset({ExitCode.WAITING_FOR_PERSON, ExitCode.BUDGET, ExitCode.QA_LIMIT, ExitCode.PROVIDER})
+"""With these a command has said which one comes next."""
 
 Work = Coroutine[Any, Any, int]
 
@@ -35,6 +39,8 @@ def put(text: str) -> None:
 def prepare(*, log_level: str | None = None) -> Settings:
     """The settings, with logs set up by them. Raises Invalid with every fault of the settings."""
     settings = read_settings()
+    if (named := SERVER.get()) is not None:
+        settings = settings.model_copy(update={"server": named or None})
     debug = DEBUG.get()
     configure_logging(
         settings.log_format,
@@ -52,7 +58,10 @@ def is_terminal() -> bool:
 
 def execute(work: Work) -> NoReturn:
     """Run ``work`` to its exit code. The first Ctrl-C or SIGTERM cancels it, the second ends the process at once."""
-    raise typer.Exit(asyncio.run(_guarded(work)))
+    code = asyncio.run(_guarded(work))
+    if (server := SERVER.get()) and code in _GOES_ON:
+        say(f"What goes on there needs --server {server} too, or COMBINE_SERVER.")
+    raise typer.Exit(code)
 
 
 async def _guarded(work: Work) -> int:
@@ -70,7 +79,9 @@ async def _guarded(work: Work) -> int:
 def _stopper(task: asyncio.Task[int]) -> Callable[[], None]:
     def stop() -> None:
         if task.cancelling():
-            say("Stopped at once. A call in flight is shown as outcome unknown; nothing that was finished is lost.")
+            say(
+                "Stopped at once. A call in flight here is shown as outcome unknown; nothing that was finished is lost."
+            )
             os._exit(ExitCode.OTHER)
         task.cancel()
 

@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from combine.bootstrap import Reading, Working, open_working
 from combine.cli.conversation import Conversation, about_given_answers
 from combine.cli.exit_codes import ExitCode, of_status
 from combine.cli.files import write_documents
+from combine.cli.ports import Place, Reading, Working
 from combine.cli.progress import LiveDisplay, PlainDisplay
 from combine.cli.result import UNDER_WAY, as_object, next_step, summary
 from combine.cli.runtime import put, say
-from combine.cli.wording import duration, short, words
+from combine.cli.wording import short, words
 from combine.errors import CombineError, Conflict
 from combine.services.views import ExecutionDetail
-from combine.settings import Settings
 
 Begin = Callable[[Working], Awaitable[UUID]]
 """What a person wants to happen to an execution; its id."""
@@ -37,14 +36,14 @@ class Manner:
     """Answers given in advance; those that came to nothing are told."""
 
 
-async def carry_on(settings: Settings, begin: Begin, manner: Manner, *, execution: str | None = None) -> int:
+async def carry_on(place: Place, begin: Begin, manner: Manner, *, execution: str | None = None) -> int:
     """Do what ``begin`` says, work until the execution rests, tell the result; the exit code.
 
     ``execution``: the one it is done to, where there is one already; what happened to it before is not told again.
     """
     execution_id: UUID | None = None
     try:
-        async with open_working(settings, say) as working:
+        async with place.working() as working:
             seq = 0 if execution is None else (await working.inspection.detail(execution)).seq
             execution_id = await begin(working)
             try:
@@ -52,14 +51,14 @@ async def carry_on(settings: Settings, begin: Begin, manner: Manner, *, executio
             except asyncio.CancelledError:
                 if await _waits(working, execution_id):
                     return ExitCode.OTHER
-                grace = duration(settings.drain_grace.total_seconds())
-                say(f"Stopping. A call in flight has {grace} to end; Ctrl-C again stops at once.")
+                if (told := place.stopping()) is not None:
+                    say(told)
                 raise
     except asyncio.CancelledError:
         if execution_id is None:
             say("Stopped before anything was begun.")
         else:
-            say(f"Stopped. Nothing that was finished is lost. Go on with: combine resume {short(execution_id)}")
+            say(place.stopped(short(execution_id)))
         return ExitCode.OTHER
 
 

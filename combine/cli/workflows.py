@@ -8,46 +8,47 @@ from typing import Any
 from combine.cli.drawing import draw
 from combine.cli.exit_codes import ExitCode
 from combine.cli.looking import as_json
+from combine.cli.places import the_place
 from combine.cli.runtime import prepare, put, say
 from combine.cli.tables import table
 from combine.cli.wording import count
 from combine.errors import Invalid
-from combine.workflows.catalog import FileFault, definition_to_json, inspect_catalog, load_catalog
+from combine.services.definitions import WorkflowDetail
+from combine.workflows.catalog import FileFault, inspect_catalog
 from combine.workflows.catalog_folder import parse_json
-from combine.workflows.definitions import WorkflowDefinition
+from combine.workflows.definition_json import definition_from_json
 
 
-def list_workflows(*, json: bool) -> int:
+async def list_workflows(*, json: bool) -> int:
     """All known workflows."""
-    catalog = load_catalog(prepare().workflows_dir)
-    known = [(catalog.workflow(name), catalog.source(name)) for name in catalog.workflow_ids()]
+    async with the_place().workflows() as workflows:
+        known = await workflows.list()
     if json:
-        put(as_json([{**_head(workflow), "source": source} for workflow, source in known]))
+        put(as_json([{**_head(one), "source": one.workflow.source} for one in known]))
         return ExitCode.COMPLETED
     rows = [
-        (workflow.workflow_id, workflow.version, str(len(workflow.steps)), workflow.name, source)
-        for workflow, source in known
+        (one.workflow_id, one.version, str(len(one.steps)), one.name, one.source)
+        for one in (detail.workflow for detail in known)
     ]
     for line in table(("ID", "VERSION", "STEPS", "NAME", "SOURCE"), rows, right=frozenset({2})):
         put(line)
     return ExitCode.COMPLETED
 
 
-def _head(workflow: WorkflowDefinition) -> dict[str, Any]:
-    whole = definition_to_json(workflow)
-    return {key: value for key, value in whole.items() if key != "steps"} | {
-        "steps": [step.step_id for step in workflow.steps]
-    }
+def _head(detail: WorkflowDetail) -> dict[str, Any]:
+    head = {key: value for key, value in detail.definition.items() if key != "steps"}
+    return head | {"steps": list(detail.workflow.steps)}
 
 
-def show(workflow_id: str, *, json: bool) -> int:
+async def show(workflow_id: str, *, json: bool) -> int:
     """One workflow, its graph drawn."""
-    catalog = load_catalog(prepare().workflows_dir)
-    workflow = catalog.workflow(workflow_id)
+    async with the_place().workflows() as workflows:
+        found = await workflows.get(workflow_id)
     if json:
-        put(as_json(definition_to_json(workflow)))
+        put(as_json(found.definition))
         return ExitCode.COMPLETED
-    put(f"{workflow.workflow_id} {workflow.version}: {workflow.name} ({catalog.source(workflow_id)})")
+    workflow = definition_from_json(found.definition)
+    put(f"{workflow.workflow_id} {workflow.version}: {workflow.name} ({found.workflow.source})")
     if workflow.description:
         put(workflow.description)
     put(f"At most {count(workflow.max_revisions, 'automatic revision')}.\n")

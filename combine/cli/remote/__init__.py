@@ -1,0 +1,1 @@
+"""The commands at a server: the ports of ``cli/ports.py`` over HTTP."""

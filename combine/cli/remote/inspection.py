@@ -1,0 +1,54 @@
+"""Looking at executions of a server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from combine.cli.remote.client import API, Client
+from combine.cli.remote.following import Following, Report
+from combine.errors import NotFound
+from combine.services.views import EventView, ExecutionDetail, ExecutionView
+from combine.storage.id_prefix import uuid_range
+from combine.workflows.statuses import ExecutionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInspection:
+    """See the port."""
+
+    client: Client
+    say: Report
+
+    async def list(
+        self, project: str | None = None, status: ExecutionStatus | None = None, limit: int = 50
+    ) -> tuple[ExecutionView, ...]:
+        """See the port."""
+        asked = {"project": project, "status": status}
+        return await self.client.page(ExecutionView, f"{API}/executions", asked, most=limit)
+
+    async def detail(self, execution: str) -> ExecutionDetail:
+        """See the port."""
+        return await self.client.get(ExecutionDetail, execution_path(execution))
+
+    async def executors(self) -> None:
+        """A server does not tell which processes work for it; ``follow`` says so if none takes the execution."""
+
+    def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
+        """See the port."""
+
+        async def look() -> ExecutionDetail:
+            return await self.detail(str(execution_id))
+
+        return Following(self.client, execution_id, look, self.say).events(after_seq)
+
+
+def execution_path(execution: str) -> str:
+    """Where an execution is found by the beginning of its id. Raises what a look in the database would."""
+    found = uuid_range(execution)
+    if found is None:
+        raise NotFound(
+            f"There is no execution {execution}.", code="execution_not_found", hint="`combine list` shows them."
+        )
+    return f"{API}/executions/{execution.strip()}"

@@ -1,0 +1,50 @@
+"""The effective settings, as ``combine doctor`` shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from json import dumps
+from typing import Any
+
+from pydantic import SecretStr
+
+from combine.cli.tables import table
+from combine.cli.wording import duration
+from combine.settings import Settings
+from combine.storage.urls import display_url
+
+_HIDDEN = "(set, not shown)"
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """Every setting as it is in effect; of secrets only whether they are set, of addresses no password."""
+    return {name: _shown(name, getattr(settings, name)) for name in type(settings).model_fields}
+
+
+def _shown(name: str, value: object) -> object:
+    if isinstance(value, SecretStr):
+        return display_url(value.get_secret_value()) if name == "database_url" else _HIDDEN
+    if isinstance(value, str) and "@" in value and "://" in value:
+        scheme, _, rest = value.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+    if hasattr(value, "total_seconds"):
+        return duration(value.total_seconds())
+    if isinstance(value, dict):
+        return {key: price.model_dump(mode="json", exclude_none=True) for key, price in value.items()}
+    return value if isinstance(value, str | int | bool | None) else str(value)
+
+
+def settings_page(settings: dict[str, Any]) -> Iterator[str]:
+    """The same as a table."""
+    yield "Settings"
+    values = [(name, "not set" if value is None else _words(value)) for name, value in settings.items()]
+    yield from table(("SETTING", "VALUE"), values, indent="  ")
+
+
+def mark(*, ok: bool) -> str:
+    """What stands before a thing that was looked at."""
+    return "ok" if ok else "!!"
+
+
+def _words(value: object) -> str:
+    return dumps(value) if isinstance(value, bool | dict) else str(value)
