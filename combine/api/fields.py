@@ -9,12 +9,15 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, PlainValidator, Strict
 
+from combine.workflows.brief import MAX_BRIEF_BYTES
+
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 """Of a workflow, a step, a document type."""
 ProjectName = Annotated[str, Field(min_length=1, max_length=120)]
 Model = Annotated[str, Field(min_length=1, max_length=200, examples=["claude-sonnet-5-5", "offline"])]
 Words = Annotated[str, Field(min_length=1, max_length=10_000)]
-BriefText = Annotated[str, Field(min_length=1, max_length=200_000)]
+BriefText = Annotated[str, Field(min_length=1, max_length=MAX_BRIEF_BYTES)]
+"""How many bytes it has is seen when it is read."""
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.org"])]
 _MOST_USD: Final = 9_999_999
 _USD: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,6})?")
