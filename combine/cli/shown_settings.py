@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from json import dumps
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from combine.cli.tables import table
 from combine.cli.wording import duration
@@ -22,16 +23,25 @@ def masked(settings: Settings) -> dict[str, Any]:
 
 
 def _shown(name: str, value: object) -> object:
-    if isinstance(value, SecretStr):
-        return display_url(value.get_secret_value()) if name == "database_url" else _HIDDEN
-    if isinstance(value, str) and "@" in value and "://" in value:
-        scheme, _, rest = value.partition("://")
-        return f"{scheme}://{rest.rpartition('@')[2]}"
-    if hasattr(value, "total_seconds"):
-        return duration(value.total_seconds())
-    if isinstance(value, dict):
-        return {key: price.model_dump(mode="json", exclude_none=True) for key, price in value.items()}
-    return value if isinstance(value, str | int | bool | None) else str(value)
+    match value:
+        case SecretStr():
+            return display_url(value.get_secret_value()) if name == "database_url" else _HIDDEN
+        case str() if "@" in value and "://" in value:
+            scheme, _, rest = value.partition("://")
+            shown: object = f"{scheme}://{rest.rpartition('@')[2]}"
+        case timedelta():
+            shown = duration(value.total_seconds())
+        case dict():
+            shown = {key: _shown(name, one) for key, one in value.items()}
+        case BaseModel():
+            shown = value.model_dump(mode="json", exclude_none=True)
+        case tuple():
+            shown = ", ".join(value) or None
+        case str() | int() | None:
+            shown = value
+        case _:
+            shown = str(value)
+    return shown
 
 
 def settings_page(settings: dict[str, Any]) -> Iterator[str]:
