@@ -142,9 +142,11 @@ class LiveServer:
 
 
 @asynccontextmanager
-async def live_server(app: FastAPI, *, trusted_proxies=(), grace_s: float = 5.0) -> AsyncIterator[LiveServer]:
+async def live_server(
+    app: FastAPI, *, port: int = 0, trusted_proxies=(), grace_s: float = 5.0
+) -> AsyncIterator[LiveServer]:
     """The application over real HTTP, as ``combine serve`` runs it."""
-    sockets = bind("127.0.0.1", 0)
+    sockets = bind("127.0.0.1", port)
     http = HttpServer(app, trusted_proxies=trusted_proxies, grace_s=grace_s)
     task = asyncio.create_task(http.serve(sockets))
     await asyncio.wait_for(http.ready.wait(), 20)
