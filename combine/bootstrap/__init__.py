@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from combine import __version__
@@ -168,16 +168,7 @@ async def open_working(
             stack.callback(slots.close)  # first: what waits for its turn is handed on at once
             await engine.start()
         yield Working(
-            settings=reading.settings,
-            database=reading.database,
-            catalog=reading.catalog,
-            listener=reading.listener,
-            inspection=reading.inspection,
-            documents=reading.documents,
-            costs=reading.costs,
-            estimates=reading.estimates,
-            projects=reading.projects,
-            replays=reading.replays,
+            **{field.name: getattr(reading, field.name) for field in fields(reading)},
             engine=engine,
             executions=ExecutionService(
                 reading.database,

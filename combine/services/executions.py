@@ -154,12 +154,8 @@ class ExecutionService:
         await store_start(session, start)
         if command.allow_unpriced:
             await say_unpriced(session, start.execution_id, unpriced)
-            await record(
-                session,
-                self._actor,
-                "execution.unpriced_allowed",
-                project_id=None if project is None else project.id,
-                object_=str(start.execution_id),
+            await self._record(
+                session, "execution.unpriced_allowed", await Executions(session).get(start.execution_id)
             )
         await self._queue.enqueue(session, start.execution_id, 1)
         return start.execution_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -67,12 +68,10 @@ async def begin(
 ) -> Response:
     """Off to the provider; with ``link`` to add it to who is signed in."""
     await shell.limits.check(Limit.SIGN_IN, client_address(request))
-    secret = new_secret()
+    # The same in every tab of a browser: the one begun second must not spoil the first.
+    secret = request.cookies.get(_attempt_cookie(shell)) or new_secret()
     try:
-        user_id = None
-        if link:
-            refuse_other_sites(request, shell, always=True)
-            user_id = (await services_of(request, shell)).actor.user_id
+        user_id = await _signed_in_here(request, shell) if link else None
         url = await shell.serving.sign_in.begin(
             provider, next_path, secret, _callback(shell, provider), link_user_id=user_id
         )
@@ -124,6 +123,15 @@ async def logout_everywhere(shell: TheShell, services: TheServices) -> Response:
     """End all of one's sessions."""
     await services.sessions.end_all()
     return _out_of_session(shell, page("signed_out.html", provider_url=None))
+
+
+async def _signed_in_here(request: Request, shell: Shell) -> UUID | None:
+    """Whose session this browser has. Raises NotSignedIn, and NotPermitted if another site's page has led here."""
+    refuse_other_sites(request, shell, always=True)
+    actor = (await services_of(request, shell)).actor
+    if actor.session_id is None:
+        raise NotSignedIn("A token cannot add a way to sign in.", hint="Sign in with the browser first.")
+    return actor.user_id
 
 
 def _callback(shell: Shell, provider: str) -> str:
