@@ -72,7 +72,7 @@ class ReplayService:
             return await _Reader(session, row).read()
 
     async def file(self, execution: str, *, compress: bool) -> RecordingFile:
-        """The same as a file. Raises Conflict if a secret stands in it, such as a key that somebody put into a brief."""
+        """The same as a file. Raises Conflict if a secret stands in it, such as a key somebody put into a brief."""
         recording = await self.record(execution)
         plain = write_recording(recording, compress=False)
         if any(secret in plain for secret in self._secrets):
