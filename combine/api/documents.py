@@ -21,7 +21,9 @@ from combine.workflows.statuses import DocumentStatus
 
 router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], responses=responses(401))
 
-DocumentType = Annotated[str, Query(alias="type", min_length=1, max_length=100, description="Only of this type.")]
+DocumentType = Annotated[
+    str | None, Query(alias="type", min_length=1, max_length=100, description="Only of this type.")
+]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of a type: not the one that counts, but this.")]
 
 
@@ -45,7 +47,7 @@ async def list_(
     services: TheServices,
     page: PageAsked,
     project: ProjectAsked = None,
-    document_type: DocumentType | None = None,
+    document_type: DocumentType = None,
     status: Annotated[DocumentStatus | None, Query(description="Only those in this status.")] = None,
 ) -> Response:
     """Versions, the newest first; briefs only with ``type=brief``."""
