@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Final
 
 FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 30.0
+LONGEST_PAUSE_S: Final = 15.0
 _STEADY_S: Final = 60.0
 """One that has lived so long begins with a short pause again."""
 _BEYOND_GRACE_S: Final = 10.0
