@@ -104,9 +104,11 @@ def request_id_of(scope: Scope) -> str:
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that answered, such as ``/api/v1/executions/{execution_id}``."""
+    """The template of the route that answered: ``/api/v1/executions/{execution_id}``, or ``/static/*`` of files."""
     included = scope.get("fastapi", {}).get("effective_route_context")
     path = getattr(included or scope.get("route"), "path_format", None)
+    if path is None and "endpoint" in scope and scope.get("root_path"):
+        return f"{scope['root_path']}/*"
     return str(path) if path else UNMATCHED
 
 

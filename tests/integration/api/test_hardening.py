@@ -365,6 +365,24 @@ async def test_a_request_has_one_id_everywhere(server):
     assert routes == {"/probe/items/{item_id}": "info", "unmatched": "info", "/health": "debug"}
 
 
+async def test_the_route_in_the_log_is_a_template_also_of_nested_routers_and_of_files(settings):
+    inner, outer = APIRouter(prefix="/inner"), APIRouter(prefix="/outer")
+
+    @inner.get("/{name}")
+    async def deep(name: str) -> str:
+        return name
+
+    outer.include_router(inner)
+    app = create_app(settings, routers=(outer,))
+    app.mount("/files", Response("a file"))
+    with structlog.testing.capture_logs() as lines:
+        async with live_server(app) as server, server.client() as client:
+            for path in ("/outer/inner/x", "/files/a/b.css", "/outer"):
+                await client.get(path)
+    told = [line["route"] for line in lines if line["event"] == "request"]
+    assert told == ["/outer/inner/{name}", "/files/*", "unmatched"]
+
+
 async def test_the_trace_of_a_caller_is_taken_up(server):
     async with server.client() as client:
         answer = await client.get("/health", headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
