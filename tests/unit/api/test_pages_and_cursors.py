@@ -1,7 +1,7 @@
 import json
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta, timezone
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -46,11 +46,11 @@ def packed(value):
         packed({"a": 1}),
         packed([]),
         packed([1]),
-        packed(["2026-01-01T00:00:00", str(uuid4())]),
+        packed(["2026-01-01T00:00:00", str(UUID(int=7))]),
         packed(["2026-01-01T00:00:00+00:00", "no id"]),
-        packed(["yesterday", str(uuid4())]),
+        packed(["yesterday", str(UUID(int=7))]),
         packed([None, None]),
-        packed(["2026-01-01T00:00:00+00:00", str(uuid4()), 3]),
+        packed(["2026-01-01T00:00:00+00:00", str(UUID(int=7)), 3]),
         urlsafe_b64encode(b"[" * 5000).decode(),
         urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
