@@ -68,8 +68,10 @@ class Here:
         grace = duration(self.settings.drain_grace.total_seconds())
         return f"Stopping. A call in flight has {grace} to end; Ctrl-C again stops at once."
 
-    def stopped(self, execution: str) -> str:
+    def stopped(self, execution: str | None) -> str:
         """See the port."""
+        if execution is None:
+            return "Stopped before anything was begun."
         return f"Stopped. Nothing that was finished is lost. Go on with: combine resume {execution}"
 
     def _warn(self, warning: str) -> None:

@@ -262,6 +262,6 @@ class Place(Protocol):
         """What to say when the person stops a command that an execution goes on with; None: nothing yet."""
         ...
 
-    def stopped(self, execution: str) -> str:
-        """What to say when it has stopped."""
+    def stopped(self, execution: str | None) -> str:
+        """What to say when it has stopped; None: before the execution was known."""
         ...

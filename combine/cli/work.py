@@ -55,10 +55,7 @@ async def carry_on(place: Place, begin: Begin, manner: Manner, *, execution: str
                     say(told)
                 raise
     except asyncio.CancelledError:
-        if execution_id is None:
-            say("Stopped before anything was begun.")
-        else:
-            say(place.stopped(short(execution_id)))
+        say(place.stopped(None if execution_id is None else short(execution_id)))
         return ExitCode.OTHER
 
 

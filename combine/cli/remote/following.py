@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, Self
 from uuid import UUID
 
@@ -17,19 +18,26 @@ from combine.errors import Unavailable
 from combine.services.views import EventView, ExecutionDetail
 from combine.workflows.statuses import ExecutionStatus
 
-FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 15.0
-PATIENCE_S: Final = 600.0
-"""How long a server may be away before the following is given up."""
-SILENCE_S: Final = 40.0
-"""A server says every 15 s that it lives."""
-QUEUED_S: Final = 10.0
-"""How long an execution may wait for a worker before the person is told."""
 _UNDER_WAY: Final = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 _END: Final = "end"
 
 Report = Callable[[str], None]
 Look = Callable[[], Awaitable[ExecutionDetail]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds."""
+
+    first_pause: float = 0.5
+    """Before a broken connection is made anew; each further one is twice as long."""
+    longest_pause: float = 15.0
+    patience: float = 600.0
+    """How long a server may be away before the following is given up."""
+    silence: float = 40.0
+    """Without a word from a server, which says every 15 s that it lives, the connection is taken for dead."""
+    queued: float = 10.0
+    """How long an execution may wait for a worker before the person is told."""
 
 
 class Following:
@@ -39,11 +47,12 @@ class Following:
     the execution: when a stream begins or ends, and at every event that says so.
     """
 
-    def __init__(self, client: Client, execution_id: UUID, look: Look, say: Report) -> None:
+    def __init__(self, client: Client, execution_id: UUID, look: Look, say: Report, pace: Pace | None = None) -> None:
         self._client = client
         self._id = execution_id
         self._look = look
         self._say = say
+        self._pace = pace or Pace()
         self._last = 0
         """The number of the last event that was handed on."""
         self._taken = False
@@ -52,7 +61,7 @@ class Following:
     async def events(self, after_seq: int) -> AsyncIterator[EventView]:
         """Events after that number. Raises Unavailable if the server stays away, and whatever it refuses with."""
         self._last = after_seq
-        pause, away = FIRST_PAUSE_S, _Away(self._say)
+        pause, away = self._pace.first_pause, _Away(self._say, self._pace.patience)
         while True:
             begun_at = self._last
             try:
@@ -65,9 +74,9 @@ class Following:
             except Unavailable as error:
                 away.because(error)
             if self._last > begun_at:
-                pause = FIRST_PAUSE_S
+                pause = self._pace.first_pause
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not all in the same moment
-            pause = min(2 * pause, LONGEST_PAUSE_S)
+            pause = min(2 * pause, self._pace.longest_pause)
 
     async def _rests(self) -> bool:
         """Whether the execution rests and all of its events have been handed on."""
@@ -78,10 +87,10 @@ class Following:
         """What one connection brings. Ends also when the server ends the stream. Raises Unavailable if it breaks."""
         if await self._rests():
             return
-        async with _Stream(self._client, self._id, self._last) as stream:
+        async with _Stream(self._client, self._id, self._last, self._pace.silence) as stream:
             while True:
                 try:
-                    async with asyncio.timeout(QUEUED_S):
+                    async with asyncio.timeout(self._pace.queued):
                         event = await stream.next()
                 except TimeoutError:
                     await self._see_who_works()
@@ -101,15 +110,16 @@ class Following:
         if (await self._look()).execution.status is ExecutionStatus.QUEUED:
             self._say(
                 f"Execution {short(self._id)} is queued at {self._client.server}, and nothing has taken it for "
-                f"{duration(QUEUED_S)}. Does a worker run there? (combine worker)"
+                f"{duration(self._pace.queued)}. Does a worker run there? (combine worker)"
             )
 
 
 class _Away:
     """For how long the server has been away, and what the person knows of it."""
 
-    def __init__(self, say: Report) -> None:
+    def __init__(self, say: Report, patience_s: float) -> None:
         self._say = say
+        self._patience_s = patience_s
         self._since: float | None = None
 
     def because(self, failure: Unavailable) -> None:
@@ -117,8 +127,8 @@ class _Away:
         now = asyncio.get_running_loop().time()
         if self._since is None:
             self._since = now
-            self._say(f"{failure.message} Trying again for {duration(PATIENCE_S)}; the execution goes on there.")
-        elif now - self._since > PATIENCE_S:
+            self._say(f"{failure.message} Trying again for {duration(self._patience_s)}; the execution goes on there.")
+        elif now - self._since > self._patience_s:
             raise failure
 
     def over(self) -> None:
@@ -136,10 +146,11 @@ def _may_rest(event: EventView) -> bool:
 class _Stream:
     """One connection. A task reads it, so that whoever waits for the next event may stop waiting and lose none."""
 
-    def __init__(self, client: Client, execution_id: UUID, after_seq: int) -> None:
+    def __init__(self, client: Client, execution_id: UUID, after_seq: int, silence_s: float) -> None:
         self._client = client
         self._path = f"{API}/executions/{execution_id}/events"
         self._after = after_seq
+        self._silence_s = silence_s
         self._found: deque[EventView] = deque()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None]
@@ -166,7 +177,7 @@ class _Stream:
     async def _read(self) -> None:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(self._after)}
         try:
-            async with self._client.stream(self._path, headers, SILENCE_S) as response:
+            async with self._client.stream(self._path, headers, self._silence_s) as response:
                 if response.status_code == httpx2.codes.NO_CONTENT:
                     return
                 async for message in httpx2.EventSource(response):

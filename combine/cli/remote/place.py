@@ -140,8 +140,10 @@ class AtServer:
     def stopping(self) -> None:
         """See the port: nothing stops there."""
 
-    def stopped(self, execution: str) -> str:
+    def stopped(self, execution: str | None) -> str:
         """See the port."""
+        if execution is None:
+            return "Left. If anything was begun in that moment, `combine list` shows it."
         return (
             f"Left; execution {execution} goes on at {self.server}.\n"
             f"Follow it again: combine watch {execution}. End it for good: combine cancel {execution}"

@@ -101,7 +101,7 @@ def _faults(details: dict[str, Any]) -> str:
     if not isinstance(faults, list):
         return ""
     told = [
-        f"{str(fault.get('location', '')).partition('.')[2]}: {fault.get('message')}"
+        f"{str(fault.get('location', '')).partition('.')[2]}: {str(fault.get('message')).removeprefix('Value error, ')}"
         for fault in faults
         if isinstance(fault, dict)
     ]
