@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import Enum
+from math import ceil
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ class Own(Enum):
 
 
 _FIRST_DELAY, _LONGEST_DELAY, _RACE_DELAY = 0.1, 2.0, 0.02
+_SHORTEST_CONNECT_S, _LONGEST_CONNECT_S = 2, 5  # libpq knows no shorter one
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class Database:
             pool_timeout=pool_timeout.total_seconds(),
             json_serializer=_to_json,
             hide_parameters=True,  # a failing statement must not print a brief
-            connect_args=_connect_args(self._url),
+            connect_args=_connect_args(self._url, patience),
         )
         mark_disconnects(self._engine.sync_engine)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -230,9 +232,14 @@ def _delay(tries: int, fault: Fault) -> float:
     return min(longest, _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
-def _connect_args(url: sa.URL) -> dict[str, Any]:
-    """What keeps a dead server from holding us for minutes; the URL's own query has the last word."""
-    wanted = {"application_name": "combine", "connect_timeout": 5, **KEEPALIVE}
+def _connect_args(url: sa.URL, patience: timedelta) -> dict[str, Any]:
+    """What keeps a dead server from holding us for minutes, and times in UTC wherever the server stands.
+
+    The URL's own query has the last word.
+    """
+    connect_timeout = max(_SHORTEST_CONNECT_S, min(_LONGEST_CONNECT_S, ceil(patience.total_seconds())))
+    wanted = {"application_name": "combine", "connect_timeout": connect_timeout, "options": "-c TimeZone=UTC"}
+    wanted |= KEEPALIVE
     return {key: value for key, value in wanted.items() if key not in url.query}
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from datetime import timedelta
 
 import psycopg
@@ -166,6 +167,30 @@ async def test_a_database_that_is_not_there_is_named_without_its_password(place)
     for error in (pinged.value, waited.value):
         assert "/combine cannot be reached" in error.message
         assert "s3cret" not in error.message
+    await database.close()
+
+
+async def test_a_host_that_takes_connections_and_says_nothing_is_given_up():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        database = Database(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none", patience=BRIEFLY)
+        async with asyncio.timeout(4.5):  # libpq's usual five seconds would be too long for who waits for a page
+            with pytest.raises(DatabaseUnavailable):
+                await database.once(lambda session: _insert_project(session, "never"))
+        await database.close()
+
+
+async def test_times_are_read_in_utc_wherever_the_server_stands(database_url):
+    name = sa.make_url(database_url).database
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET timezone TO 'Asia/Tokyo'")
+    database = Database(database_url)
+    async with database.read() as session:
+        found = await session.connection.execute(sa.text("SELECT now() AS at, to_json(now()) #>> '{}' AS text"))
+        row = found.one()
+    assert row.at.utcoffset() == timedelta(0)
+    assert row.text.endswith("+00:00")
     await database.close()
 
 
