@@ -280,9 +280,10 @@ class EventFeed:
                 pause = _FIRST_PAUSE_S
             except Unavailable as error:
                 _log.warning("Live events wait for the database: %s", error.message)
-                self._new.update(asked)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
+                for execution_id in asked:  # a busy pool tells nobody when it is so no more
+                    self.look_at(execution_id)
             except Exception:  # noqa: BLE001 - whatever it is, the others' events must go on
                 # A fault of ours; who comes back meets it in a request of their own, where it is told.
                 _log.exception("Live events could not be read; their readers are sent away")

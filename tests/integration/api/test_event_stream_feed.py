@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -139,6 +140,21 @@ async def test_a_lost_notification_costs_time_and_no_event(database, listener, m
         await moved.silently(one, "completed")
     assert await asyncio.gather(*reading) == [([1, 2], "completed")] * 3
     await feed.close()
+
+
+async def test_the_feed_reads_as_soon_as_a_connection_is_free(database_url, listener, moved, caplog):
+    briefly = timedelta(seconds=0.1)
+    narrow = Database(database_url, pool_size=1, pool_timeout=briefly, patience=briefly)
+    feed = EventFeed(narrow, listener, sweep_s=3600)
+    await feed.start()
+    execution_id = await moved.new()
+    async with feed.follow(execution_id) as events:
+        async with narrow.read():
+            await moved.event(execution_id)
+            await until(lambda: "Live events wait for the database" in caplog.text)
+        assert [event.seq for event in await asyncio.wait_for(events.take(), 30)] == [1]
+    await feed.close()
+    await narrow.close()
 
 
 async def test_a_reader_that_does_not_keep_up_is_dropped_and_can_come_back(database, listener, moved):
