@@ -13,8 +13,16 @@ from combine.storage.database import WriteSession
 _NOBODY = UUID(int=0)
 """Stands for the command line, which has no user."""
 
-# Whoever comes second waits in the insert until the first has committed, and then sees its row.
+# Whoever comes second waits in the insert until the first has committed, and then sees its row. On the way some of the
+# user's keys that count no more are swept; those that somebody else is sweeping are passed over.
 _CLAIM = sa.text("""
+WITH over AS (
+  SELECT key FROM idempotency_keys
+  WHERE user_id = :user_id AND key <> :key AND created_at < clock_timestamp() - interval '1 day'
+  LIMIT 100 FOR UPDATE SKIP LOCKED
+), swept AS (
+  DELETE FROM idempotency_keys WHERE user_id = :user_id AND key IN (SELECT key FROM over)
+)
 INSERT INTO idempotency_keys AS k (user_id, key, request_sha256, execution_id)
 VALUES (:user_id, :key, :request_sha256, :execution_id)
 ON CONFLICT (user_id, key) DO UPDATE
