@@ -70,7 +70,8 @@ class InspectionService:
             return tuple(_execution(row, names[row.project_id], costs[row.id]) for row in rows)
 
     async def executors(self) -> tuple[ExecutorView, ...]:
-        """The processes that work, the one heard of last first."""
+        """The processes that work, the one heard of last first. For admins of the installation; raises NotPermitted."""
+        self._access.actor.need_instance_admin()
         async with self._database.read() as session:
             return tuple(executor_view(row) for row in await Executors(session).list())
 
