@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from combine.api.answers import answer, cached_answer, cached_view
 from combine.api.caller import TheServices
 from combine.api.errors import responses
-from combine.api.names import DocumentId, ProjectAsked, project_named
+from combine.api.names import DocumentId, ProjectAsked, ProjectOfType, project_named
 from combine.api.openapi import AS_A_FILE, TAGGED
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.services.documents import DocumentChanges, DocumentDetail
@@ -61,7 +61,7 @@ async def show(
     document_id: DocumentId,
     request: Request,
     services: TheServices,
-    project: ProjectAsked = None,
+    project: ProjectOfType = None,
     version: Version = None,
 ) -> Response:
     """One version with its content and where it comes from."""
@@ -72,7 +72,7 @@ async def show(
 
 @router.get("/{document_id}/versions", response_model=Page[DocumentView], responses=responses(404, 409))
 async def versions(
-    document_id: DocumentId, services: TheServices, page: PageAsked, project: ProjectAsked = None
+    document_id: DocumentId, services: TheServices, page: PageAsked, project: ProjectOfType = None
 ) -> Response:
     """All versions of that document, the newest first."""
     before = position(page.cursor, int)
@@ -89,7 +89,7 @@ async def versions(
 async def diff(
     document_id: DocumentId,
     services: TheServices,
-    project: ProjectAsked = None,
+    project: ProjectOfType = None,
     old: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="None: the version before.")] = None,
     new: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="None: this one; of a type, the newest.")] = None,
 ) -> Response:
@@ -117,7 +117,7 @@ async def export(
     services: TheServices,
     *,
     form: Annotated[Form, Query(alias="format")] = Form.MARKDOWN,
-    project: ProjectAsked = None,
+    project: ProjectOfType = None,
     version: Version = None,
 ) -> Response:
     """One version as a file: its content exactly as stored, or a page a client could read."""

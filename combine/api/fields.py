@@ -62,7 +62,7 @@ def _whole(given: Any) -> Any:
     return given
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Days = Annotated[int, Field(ge=1, le=365), BeforeValidator(_whole)]
 Answers = Annotated[
     dict[
         Annotated[str, Field(min_length=1, max_length=500)],

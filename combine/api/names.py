@@ -27,6 +27,10 @@ ProjectAsked = Annotated[
     str | None,
     Query(min_length=1, max_length=120, description="Only of this project: its id or its name."),
 ]
+ProjectOfType = Annotated[
+    str | None,
+    Query(min_length=1, max_length=120, description="Where a type is named: in this project, by its id or its name."),
+]
 
 
 def project_named(text: str | None) -> str | UUID | None:

@@ -13,7 +13,7 @@ from combine.api.answers import answer
 from combine.api.bodies import Body
 from combine.api.caller import TheServices
 from combine.api.errors import responses
-from combine.api.fields import Whole
+from combine.api.fields import Days
 from combine.api.limits import Limit
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.api.shell import TheShell
@@ -39,7 +39,7 @@ class NewTokenBody(Body):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     """What it is for."""
     scope: Scope = Scope.READ
-    expires_in_days: Annotated[Whole, Field(ge=1, le=365)] = 90
+    expires_in_days: Days = 90
 
 
 class InstanceRoleBody(Body):
