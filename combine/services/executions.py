@@ -117,6 +117,7 @@ class ExecutionService:
         async def work(session: WriteSession) -> Started:
             first = await IdempotencyKeys(session).claim(use)
             if first is not None:
+                await self._project_of(session, command, start)  # whoever asks again must still be allowed to
                 return Started(first, replayed=True)
             return Started(await self._start(session, command, start), replayed=False)
 
@@ -154,9 +155,7 @@ class ExecutionService:
         await store_start(session, start)
         if command.allow_unpriced:
             await say_unpriced(session, start.execution_id, unpriced)
-            await self._record(
-                session, "execution.unpriced_allowed", await Executions(session).get(start.execution_id)
-            )
+            await self._record(session, "execution.unpriced_allowed", await Executions(session).get(start.execution_id))
         await self._queue.enqueue(session, start.execution_id, 1)
         return start.execution_id
 

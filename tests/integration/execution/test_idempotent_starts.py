@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from house import House
 from town import Town
 
-from combine.errors import Conflict, NotPermitted
+from combine.auth.permissions import Scope
+from combine.errors import Conflict, NotFound, NotPermitted
 from combine.services.executions import StartExecution
 from combine.storage.database import Database
 from combine.workflows.brief import split_brief
@@ -69,6 +70,17 @@ async def test_a_start_that_is_refused_leaves_its_key_free(database, house, serv
         await house.service.start_once(command, "key")
     await town.join(command.project, bea, "editor")
     assert not (await house.service.start_once(command, "key")).replayed
+
+
+async def test_who_may_not_start_any_more_is_not_told_of_the_first_one(database, house, service, command, ada):
+    await service.start_once(command, "key")
+    house.actor = replace(ada, scope=Scope.READ)
+    with pytest.raises(NotPermitted):
+        await house.service.start_once(command, "key")
+    house.actor = ada
+    await Town(database).run("DELETE FROM project_members")
+    with pytest.raises(NotFound):
+        await house.service.start_once(command, "key")
 
 
 async def test_keys_count_for_a_day_and_do_not_stay(database, service, command):
