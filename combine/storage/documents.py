@@ -145,7 +145,8 @@ class Documents:
         """Versions of one document, the newest first; ``before``: the number of the last one of the page before."""
         query = _INFO.where(documents.c.project_id == project_id, documents.c.type == type_)
         if before is not None:
-            query = query.where(documents.c.version < before)
+            # As any number: a cursor may hold one that no version can have.
+            query = query.where(documents.c.version < sa.literal(before, sa.BigInteger))
         query = query.order_by(documents.c.version.desc()).limit(limit)
         return build_all(DocumentInfo, await self._connection.execute(query))
 

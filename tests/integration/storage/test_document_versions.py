@@ -30,6 +30,15 @@ async def test_twenty_writers_at_once_make_twenty_versions(stored):
     assert sorted(numbers) == list(range(1, 21))
 
 
+@pytest.mark.parametrize(("before", "found"), [(2, [1]), (2**31, [2, 1]), (2**63 - 1, [2, 1]), (-(2**63), [])])
+async def test_versions_before_any_number(stored, before, found):
+    for _ in range(2):
+        new = stored.document()
+        await stored.write(Documents, "insert_version", new)
+    rows = await stored.read(Documents, "versions", stored.project_id, new.type, before=before)
+    assert [row.version for row in rows] == found
+
+
 async def test_storing_a_version_again_changes_nothing(stored):
     new = stored.document()
     assert await stored.write(Documents, "insert_version", new) == 1
