@@ -18,7 +18,12 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _storable(cls, given: Any) -> Any:
-        if not _is_storable(given):
+        try:
+            storable = _is_storable(given)
+        except RecursionError:
+            msg = "this is nested too deeply"
+            raise ValueError(msg) from None
+        if not storable:
             msg = "a text holds a NUL character or half a surrogate pair"
             raise ValueError(msg)
         return given

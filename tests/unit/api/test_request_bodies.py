@@ -34,3 +34,13 @@ def test_what_can_be_stored(given):
 def test_what_cannot(given):
     with pytest.raises(ValidationError):
         Outer.model_validate(given)
+
+
+@pytest.mark.parametrize("depth", [10, 400, 700, 900])
+@pytest.mark.parametrize("layer", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_however_deep_it_is_nested_it_is_the_clients_fault(depth, layer):
+    given = "x"
+    for _ in range(depth):
+        given = layer(given)
+    with pytest.raises(ValidationError):
+        Outer.model_validate({"text": given})
