@@ -17,7 +17,8 @@ from combine.errors import Invalid
 T = TypeVar("T")
 
 MOST: Final = 200
-_LONGEST_CURSOR: Final = 500
+_LONGEST_CURSOR: Final = 1000
+"""Of a name of 120 characters, each of them four bytes in UTF-8 and a third more in base64."""
 _MOST_NUMBER: Final = 2**63 - 1
 
 

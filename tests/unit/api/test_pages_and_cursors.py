@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from combine.api.paging import Page, cursor_of, position
+from combine.api.paging import _LONGEST_CURSOR, Page, cursor_of, position
 from combine.errors import Invalid
+from combine.services.names import MAX_PROJECT_NAME
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Zs", "Cf", "Co", "Cn"]), max_size=80)
 KINDS = {datetime: st.datetimes(timezones=st.just(UTC)), UUID: st.uuids(), int: st.integers(0, 2**63 - 1), str: TEXT}
@@ -22,6 +23,11 @@ KINDS = {datetime: st.datetimes(timezones=st.just(UTC)), UUID: st.uuids(), int: 
 def test_a_cursor_gives_back_the_place_it_was_made_of(case):
     kinds, place = case
     assert position(cursor_of(*place), *kinds) == place
+
+
+@pytest.mark.parametrize("letter", ["a", '"', "\N{LATIN SMALL LETTER A WITH DIAERESIS}", "\N{BREAD}"])
+def test_the_longest_name_makes_a_cursor_that_is_taken(letter):
+    assert len(cursor_of(letter * MAX_PROJECT_NAME)) <= _LONGEST_CURSOR
 
 
 def test_another_time_zone_is_the_same_moment():
