@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -45,7 +44,6 @@ class World:
     """What a test has put into the server's database."""
 
     server: ApiServer
-    names: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def write(self, repository: type, method: str, *args: Any, **kwargs: Any) -> Any:
         """One call of a repository, in a transaction of its own."""
@@ -63,7 +61,7 @@ class World:
 
     def fresh(self, word: str) -> str:
         """A name that nothing has yet."""
-        return f"{word}-{next(self.names)}"
+        return f"{word}-{uuid4().hex[:8]}"
 
     def person(self, name: str = "somebody", *, role: str = "member") -> Person:
         """A user who has signed in, with a token that may do whatever the user may."""

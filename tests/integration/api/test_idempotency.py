@@ -1,0 +1,179 @@
+"""One key starts once, however often and from wherever it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+
+import bakery
+import httpx2
+import pytest
+from api_server import api_server, new_database
+from api_world import Person, World
+
+URL = "/api/v1/executions"
+
+
+@dataclass
+class Starter:
+    """Somebody who starts executions in a project of theirs."""
+
+    world: World
+    client: httpx2.Client
+    person: Person
+    project_id: str
+
+    def body(self, **changes):
+        return {"project_id": self.project_id, "brief": bakery.BRIEF, "model": "offline", **changes}
+
+    def headers(self, key=None, token=None):
+        return {"Authorization": f"Bearer {token or self.person.token}", **({"Idempotency-Key": key} if key else {})}
+
+    def start(self, key=None, token=None, **changes):
+        return self.client.post(URL, json=self.body(**changes), headers=self.headers(key, token))
+
+    def executions(self):
+        """How many there are in the project."""
+        return self.world.sql("SELECT count(*) FROM executions WHERE project_id = :id", id=self.project_id)[0][0]
+
+
+@pytest.fixture(scope="module")
+def server(shared_server_url):
+    with new_database(shared_server_url) as url, api_server(url) as running:
+        yield running
+
+
+@pytest.fixture
+def starter(server):
+    world = World(server)
+    person = world.person()
+    with server.client() as client:
+        yield Starter(world, client, person, str(world.project("project", {person.id: "owner"})))
+
+
+def id_of(response):
+    assert response.status_code == 201, response.text
+    return response.json()["execution"]["id"]
+
+
+async def test_fifty_at_once_are_one(server, starter):
+    async with httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
+        sent = [client.post(URL, json=starter.body(), headers=starter.headers("once")) for _ in range(50)]
+        found = await asyncio.gather(*sent)
+    assert Counter(one.status_code for one in found) == {201: 50}
+    assert len({one.json()["execution"]["id"] for one in found}) == 1
+    assert Counter(one.headers["Idempotency-Replayed"] for one in found) == {"false": 1, "true": 49}
+    assert {one.headers["Location"] for one in found} == {f"{URL}/{found[0].json()['execution']['id']}"}
+    assert starter.executions() == 1
+    queued = "SELECT count(*) FROM dbos.workflow_status WHERE workflow_uuid LIKE :id || ':%'"
+    assert starter.world.sql(queued, id=found[0].json()["execution"]["id"])[0][0] == 1
+
+
+async def test_twenty_keys_at_once_are_twenty(server, starter):
+    async with httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
+        sent = [client.post(URL, json=starter.body(), headers=starter.headers(f"k{n}")) for n in range(20)]
+        found = await asyncio.gather(*sent)
+    assert len({id_of(one) for one in found}) == starter.executions() == 20
+
+
+def test_without_a_key_each_request_starts(starter):
+    first, second = starter.start(), starter.start()
+    assert id_of(first) != id_of(second)
+    assert "Idempotency-Replayed" not in first.headers
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"brief": "Sell bread, too."},
+        {"model": "scripted"},
+        {"budget_usd": "2"},
+        {"budget_usd": None},
+        {"ask": False},
+        {"answers": {"Q-1": "No."}},
+        {"allow_unpriced": True},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_the_same_key_with_another_body_is_refused(starter, changes):
+    first = starter.start("key", budget_usd="1", answers={"Q-1": "Yes."})
+    other = starter.start("key", **({"budget_usd": "1", "answers": {"Q-1": "Yes."}} | changes))
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
+    again = starter.start("key", budget_usd="1", answers={"Q-1": "Yes."})
+    assert (id_of(again), again.headers["Idempotency-Replayed"]) == (id_of(first), "true")
+    assert starter.executions() == 1
+
+
+def test_the_same_key_in_another_project_is_refused(starter):
+    id_of(starter.start("key"))
+    other = str(starter.world.project("other", {starter.person.id: "owner"}))
+    assert starter.start("key", project_id=other).status_code == 409
+
+
+def test_the_same_in_another_form_is_the_same(starter):
+    first = starter.start("key", budget_usd="1.50")
+    forms = [{"budget_usd": 1.5}, {"budget_usd": "1.500000"}, {"budget_usd": "1.5", "ask": True, "answers": {}}]
+    assert {id_of(starter.start("key", **form)) for form in forms} == {id_of(first)}
+
+
+def test_keys_belong_to_their_user(starter):
+    other = starter.world.person()
+    starter.world.member(starter.project_id, other.id, "editor")
+    first, theirs = starter.start("key"), starter.start("key", other.token)
+    assert id_of(first) != id_of(theirs)
+    assert [one.headers["Idempotency-Replayed"] for one in (first, theirs)] == ["false", "false"]
+
+
+def test_a_user_may_come_with_another_token(starter):
+    first = starter.start("key")
+    again = starter.start("key", starter.world.token(starter.person.id, "run")[1])
+    assert id_of(first) == id_of(again)
+
+
+def test_a_key_counts_for_a_day(starter):
+    first = starter.start("key")
+    age = "UPDATE idempotency_keys SET created_at = created_at - cast(:age AS interval) WHERE user_id = :user"
+    starter.world.sql(age, age="23 hours 59 minutes", user=starter.person.id)
+    assert id_of(starter.start("key")) == id_of(first)
+    starter.world.sql(age, age="1 minute", user=starter.person.id)
+    second = starter.start("key", brief="Another one.")
+    assert id_of(second) != id_of(first)
+    assert id_of(starter.start("key", brief="Another one.")) == id_of(second)
+
+
+def test_what_was_refused_has_not_used_its_key(starter):
+    assert starter.start("key", workflow_id="unknown").status_code == 404
+    assert starter.start("key", model="nonsense of a model").status_code == 422
+    assert starter.start("key", project_id=str(starter.world.project())).status_code == 404
+    assert starter.start("key").headers["Idempotency-Replayed"] == "false"
+
+
+def test_an_answer_of_the_first_one_is_how_it_stands_now(starter):
+    first = id_of(starter.start("key"))
+    starter.client.post(f"{URL}/{first}/cancel", headers=starter.headers())
+    again = starter.start("key")
+    assert (again.status_code, again.json()["execution"]["status"]) == (201, "cancelled")
+
+
+def test_a_key_opens_nothing_that_is_closed(starter):
+    """Neither to a token that may not start, nor to whoever has left the project or only looks on by now."""
+    id_of(starter.start("key"))
+    read = starter.world.token(starter.person.id, "read")[1]
+    assert starter.start("key", read).status_code == 403
+    starter.world.member(starter.project_id, starter.person.id, "viewer")
+    assert starter.start("key").status_code == 403
+    starter.world.sql("DELETE FROM project_members WHERE user_id = :id", id=starter.person.id)
+    assert starter.start("key").status_code == 404
+
+
+@pytest.mark.parametrize("key", ["x" * 201, "with space", "with\ttab", "ä".encode()])
+def test_a_key_is_visible_ascii_of_bounded_length(starter, key):
+    found = starter.client.post(URL, json=starter.body(), headers=starter.headers() | {"Idempotency-Key": key})
+    assert (found.status_code, found.json()["error"]["code"]) == (422, "request_invalid")
+    assert starter.executions() == 0
+
+
+@pytest.mark.parametrize("key", ["x", "x" * 200, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"])
+def test_any_visible_ascii_is_a_key(starter, key):
+    assert id_of(starter.start(key)) == id_of(starter.start(key))
