@@ -55,6 +55,8 @@ class Following:
         self._pace = pace or Pace()
         self._last = 0
         """The number of the last event that was handed on."""
+        self._rest_at: int | None = None
+        """The number of its last event when it was last seen at rest; None: it was at work."""
         self._taken = False
         """Whether something works on it, or the person knows that nothing may."""
 
@@ -81,7 +83,13 @@ class Following:
     async def _rests(self) -> bool:
         """Whether the execution rests and all of its events have been handed on."""
         detail = await self._look()
-        return detail.execution.status not in _UNDER_WAY and self._last >= detail.seq
+        self._rest_at = None if detail.execution.status in _UNDER_WAY else detail.seq
+        if detail.execution.status is not ExecutionStatus.QUEUED:
+            self._taken = True
+        return self._is_last(self._last)
+
+    def _is_last(self, seq: int) -> bool:
+        return self._rest_at is not None and seq >= self._rest_at
 
     async def _until_rest_or_cut(self) -> AsyncIterator[EventView]:
         """What one connection brings. Ends also when the server ends the stream. Raises Unavailable if it breaks."""
@@ -93,21 +101,20 @@ class Following:
                     async with asyncio.timeout(self._pace.queued):
                         event = await stream.next()
                 except TimeoutError:
-                    await self._see_who_works()
+                    if await self._rests():
+                        return
+                    self._say_that_nothing_works()
                     continue
                 if event is None:
                     return
-                self._last, self._taken = event.seq, self._taken or event.kind == "execution_running"
+                self._last = event.seq
                 yield event
-                if _may_rest(event) and await self._rests():
+                if (_may_rest(event) or self._is_last(event.seq)) and await self._rests():
                     return
 
-    async def _see_who_works(self) -> None:
-        """Tell, once, that nothing takes the execution."""
-        if self._taken:
-            return
-        self._taken = True
-        if (await self._look()).execution.status is ExecutionStatus.QUEUED:
+    def _say_that_nothing_works(self) -> None:
+        if not self._taken:
+            self._taken = True
             self._say(
                 f"Execution {short(self._id)} is queued at {self._client.server}, and nothing has taken it for "
                 f"{duration(self._pace.queued)}. Does a worker run there? (combine worker)"
