@@ -359,7 +359,9 @@ class ExecutionService:
     async def _lock(self, session: WriteSession, execution: str) -> ExecutionRow:
         """The execution's row, ours alone, for an actor who may change it."""
         found = await self._access.execution(session, execution, ProjectRole.EDITOR)
-        return await Executions(session).lock(found.id)
+        row = await Executions(session).lock(found.id)
+        await self._access.need(session, row.project_id, ProjectRole.EDITOR)  # not taken away while this waited
+        return row
 
     async def _lock_open(self, session: WriteSession, execution: str) -> ExecutionRow:
         """The same; raises Conflict if it has ended for good, though a step of it may still say that it waits."""

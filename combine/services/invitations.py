@@ -75,6 +75,7 @@ class InvitationService:
         """Take one back. Twice is once. Raises NotFound, NotPermitted, Conflict if it has been accepted."""
 
         async def work(session: WriteSession) -> InvitationRow:
+            await Members(session).lock_project(project_id)
             await self._access.need(session, project_id, ProjectRole.OWNER, Scope.ADMIN)
             await Invitations(session).get(invitation_id, project_id=project_id)
             return await self._close(session, invitation_id, "invitation.revoked")

@@ -91,6 +91,7 @@ class ProjectService:
 
         async def work(session: WriteSession) -> UUID:
             row = await self._access.project(session, project)
+            await Members(session).lock_project(row.id)
             await self._access.need(session, row.id, ProjectRole.OWNER, Scope.ADMIN)
             await Projects(session).set_budget(row.id, budget_usd)
             said = {"budget_usd": None if budget_usd is None else str(budget_usd)}
