@@ -223,7 +223,7 @@ class SignInService:
 
     async def _bootstrapped(self, session: WriteSession, user: UserRow, person: Person) -> UserRow:
         wanted = person.email == self._policy.bootstrap_admin and user.role != InstanceRole.ADMIN
-        if not wanted or await Users(session).lock_admins():
+        if not wanted or await Users(session).has_admin():
             return user
         await Users(session).set_role(user.id, InstanceRole.ADMIN)
         await record(session, acting(user), "sign_in.bootstrap_admin", object_=str(user.id))

@@ -48,6 +48,7 @@ class IdentityRow:
 
 
 _SELECT = sa.select(*columns(users, UserRow))
+_IS_ADMIN = (users.c.role == ADMIN) & users.c.disabled_at.is_(None) & (users.c.id != LOCAL_USER_ID)
 _IDENTITY = sa.select(*columns(identities, IdentityRow))
 
 
@@ -92,12 +93,17 @@ class Users:
         return build_all(UserRow, await self._connection.execute(query))
 
     async def lock_admins(self) -> frozenset[UUID]:
-        """The admins who can sign in, the user of local mode apart; nobody else changes them meanwhile."""
-        query = sa.select(users.c.id).where(
-            users.c.role == ADMIN, users.c.disabled_at.is_(None), users.c.id != LOCAL_USER_ID
-        )
+        """The admins who can sign in, the user of local mode apart; nobody else changes them meanwhile.
+
+        Before any other user is locked.
+        """
+        query = sa.select(users.c.id).where(_IS_ADMIN)
         rows = await self._connection.execute(query.order_by(users.c.id).with_for_update(key_share=True))
         return frozenset(row.id for row in rows)
+
+    async def has_admin(self) -> bool:
+        """Whether there is one of those; locks nobody, so that it may come behind a lock."""
+        return bool((await self._connection.execute(sa.select(sa.exists().where(_IS_ADMIN)))).scalar_one())
 
     async def set_role(self, user_id: UUID, role: str) -> None:
         """What the user is in the installation from now on."""

@@ -9,6 +9,7 @@ from combine.auth.permissions import InstanceRole
 from combine.errors import CombineError, Conflict, NotFound, NotPermitted, NotSignedIn
 from combine.services.sign_in import Browser
 from combine.services.users import UserService
+from combine.storage.users import Users
 
 
 @pytest.fixture
@@ -190,6 +191,17 @@ async def test_the_named_address_becomes_admin_and_nobody_else(issuer, door_of, 
     assert (await town.audit()).count("sign_in.bootstrap_admin") == 1
     await door.through(issuer, "ann", "ann@example.org")
     assert (await town.audit()).count("sign_in.bootstrap_admin") == 1
+
+
+async def test_signing_in_does_not_wait_for_who_changes_admins(database, issuer, door_of, town):
+    await town.person("bob", InstanceRole.ADMIN)
+    door = door_of(config_of(issuer), bootstrap_admin="ann@example.org")
+
+    async def work(session):
+        assert await Users(session).lock_admins()
+        return await asyncio.wait_for(door.through(issuer, "ann", "ann@example.org"), 30)
+
+    assert (await database.transact(work)).user.role is InstanceRole.MEMBER
 
 
 async def test_without_the_setting_nobody_becomes_admin(door, issuer):
