@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test chaos check format bench dev lock build clean
+.PHONY: help demo test chaos check format bench load dev lock build clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,8 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version
 PINNED := $(PIP_INSTALL) --require-hashes -r
 # Passed on to pytest: make test PYTEST_ARGS="-k brief"
 PYTEST_ARGS ?=
+# Passed on to the load test: make load LOAD_ARGS=--help
+LOAD_ARGS ?=
 # make lock UPGRADE=--upgrade takes the newest allowed versions; without it only what changed is resolved.
 UPGRADE ?=
 
@@ -41,6 +43,9 @@ format: $(STAMPS)/dev ## rewrite the code in the house format
 
 bench: $(STAMPS)/bench ## print the figures of start, memory, overhead and throughput
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit; done
+
+load: $(STAMPS)/bench ## put a running server under load (COMBINE_TOKEN=cmb_... LOAD_ARGS="--url URL --rate 50")
+	@$(BIN)/python scripts/load_test.py $(LOAD_ARGS)
 
 dev: $(STAMPS)/dev ## make the environment for work on the code
 	@echo "Ready. Activate it with:  . $(BIN)/activate"

@@ -1,0 +1,336 @@
+"""The users of the load test, for locust: readers, starters, people who answer, watchers. See ``load_test.py``.
+
+Importing this imports locust, which makes the process's sockets and locks those of gevent.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, ClassVar, Final
+from uuid import uuid4
+
+import gevent
+from load_streams import Cut, EventStream, Told
+from locust import FastHttpUser, User, events
+from locust.env import Environment
+from locust.exception import StopUser
+
+EXECUTION: Final = "/api/v1/executions/{id}"
+READ_ROUTES: Final = (EXECUTION, EXECUTION, EXECUTION, "list", EXECUTION, "document", EXECUTION, EXECUTION, "costs")
+"""In turn: two thirds of all reads are those of one execution."""
+_RECONNECT_AFTER: Final = 4
+_COMPLETED_WITHIN_S: Final = 60.0
+
+
+class Pace:
+    """Moments at a constant rate, each handed to one user."""
+
+    def __init__(self, per_second: float) -> None:
+        self._period = 1 / per_second
+        self._next = time.perf_counter() + self._period
+
+    def turn(self) -> float:
+        """The next moment; it may have passed already."""
+        due, self._next = self._next, self._next + self._period
+        return due
+
+    def wait(self) -> float:
+        """Sleep until the next moment; which it was."""
+        due = self.turn()
+        gevent.sleep(max(0.0, due - time.perf_counter()))
+        return due
+
+
+@dataclass
+class Stage:
+    """What the users share: what there is to read and to follow, and what the watchers have found."""
+
+    url: str
+    token: str
+    reads: Pace
+    starts: Pace
+    answers: Pace
+    hold_s: float
+    brief: str
+    brief_with_questions: str
+    projects: list[str]
+    """Ids, one for each user who starts something."""
+    completed: list[str]
+    """Executions to read."""
+    documents: list[str]
+    held: list[str]
+    """Executions that wait for answers until the end."""
+    same_clock: bool
+    followable: list[str] = field(default_factory=list)
+    """The newest last."""
+    latencies_ms: list[float] = field(default_factory=list)
+    told: int = 0
+    gaps: int = 0
+    repeats: int = 0
+    resumed: int = 0
+    ended: int = 0
+    open_streams: int = 0
+    most_streams: int = 0
+    closing: bool = False
+    """Nobody begins anything new."""
+    ids: count[int] = field(default_factory=count)
+
+
+class LoadTest(Environment):  # type: ignore[misc] # locust is not there where types are checked
+    """locust's environment, with the stage."""
+
+    def __init__(self, stage: Stage, users: dict[str, int]) -> None:
+        classes: dict[str, Any] = {"readers": Reader, "starters": Starter, "answerers": Answerer, "watchers": Watcher}
+        for name, number in users.items():
+            classes[name].fixed_count = number
+        super().__init__(
+            user_classes=[classes[name] for name, number in users.items() if number],
+            events=events,
+            host=stage.url,
+            stop_timeout=0,
+        )
+        self.stage = stage
+
+
+class _Client(FastHttpUser):  # type: ignore[misc] # as above
+    """Somebody with a token."""
+
+    abstract = True
+    insecure = False
+    network_timeout = 30.0
+    connection_timeout = 10.0
+
+    def __init__(self, environment: LoadTest) -> None:
+        self.stage = environment.stage
+        self.default_headers = {"Authorization": f"Bearer {self.stage.token}", "Accept-Encoding": "gzip"}
+        self.number = next(self.stage.ids)
+        super().__init__(environment)
+
+    def on_stop(self) -> None:
+        """Close the connections."""
+        self.client.client.close()
+
+    def go_on(self) -> None:
+        """Raises StopUser in the end."""
+        if self.stage.closing:
+            raise StopUser
+
+    def start_execution(self, project: str, brief: str, *, ask: bool, key: str) -> str | None:
+        """Start an execution offline; its id."""
+        body = {"project_id": project, "brief": brief, "model": "offline", "ask": ask}
+        headers = {"Idempotency-Key": key}
+        with self.rest("POST", "/api/v1/executions", json=body, headers=headers) as answer:
+            return str(answer.js["execution"]["id"]) if _is(answer, 201) else None
+
+    def status(self, execution: str) -> str:
+        """How it stands; "" if that could not be read."""
+        with self.rest("GET", f"/api/v1/executions/{execution}", name=EXECUTION) as answer:
+            return str(answer.js["execution"]["status"]) if _is(answer, 200) else ""
+
+    def reach(self, execution: str, status: str) -> bool:
+        """Look once a second until it stands so; an error of the test if it does not."""
+        deadline = time.monotonic() + _COMPLETED_WITHIN_S
+        while (found := self.status(execution)) != status:
+            lost = not found and self.stage.closing
+            if lost or time.monotonic() > deadline or found in {"failed", "cancelled", "waiting_for_decision"}:
+                self.fail("execution", f"is {found or 'unreadable'}, not {status}")
+                return False
+            gevent.sleep(1)
+        return True
+
+    def fail(self, name: str, message: str) -> None:
+        """An error that no single request has made."""
+        self.environment.stats.log_error("", name, message)
+
+
+class Reader(_Client):
+    """Reads at the common pace. What an answer took counts from the moment it was due."""
+
+    def read(self) -> None:
+        """One read, or the page and its ETag."""
+        self.go_on()
+        number = next(self.stage.ids)
+        due = self.stage.reads.wait()
+        match READ_ROUTES[number % len(READ_ROUTES)]:
+            case "list":
+                self._get("/api/v1/executions?limit=20", "/api/v1/executions", due)
+            case "document":
+                document = self.stage.documents[number % len(self.stage.documents)]
+                self._unchanged(f"/api/v1/documents/{document}", "/api/v1/documents/{id}", due)
+            case "costs":
+                self._get("/api/v1/costs?group_by=model", "/api/v1/costs", due)
+            case name:
+                self._get(f"/api/v1/executions/{self.stage.completed[number % len(self.stage.completed)]}", name, due)
+
+    tasks: ClassVar[list[Any]] = [read]
+
+    def _get(self, path: str, name: str, due: float, tag: str | None = None) -> str | None:
+        headers = {} if tag is None else {"If-None-Match": tag}
+        with self.client.get(path, name=name, headers=headers, catch_response=True) as answer:
+            answer.request_meta["response_time"] = 1000 * (time.perf_counter() - due)
+            if _is(answer, 200 if tag is None else 304):
+                answer.success()
+            return answer.headers.get("etag") if answer.headers else None
+
+    def _unchanged(self, path: str, name: str, due: float) -> None:
+        tag = self._get(path, name, due)
+        if tag is not None:
+            self._get(path, f"{name}, If-None-Match", time.perf_counter(), tag)
+
+
+class Starter(_Client):
+    """Starts executions, each twice with the same key, which must start one."""
+
+    def begin(self) -> None:
+        """Start, repeat, wait for its end."""
+        self.go_on()
+        self.stage.starts.wait()
+        self.go_on()
+        project, key = self.stage.projects[self.number % len(self.stage.projects)], uuid4().hex
+        first = self.start_execution(project, self.stage.brief, ask=False, key=key)
+        again = self.start_execution(project, self.stage.brief, ask=False, key=key)
+        if first is None or again is None:
+            return
+        if first != again:
+            self.fail("Idempotency-Key", "the same key has started two executions")
+        self.stage.followable.append(first)
+        self.reach(first, "completed")
+
+    tasks: ClassVar[list[Any]] = [begin]
+
+
+class Answerer(_Client):
+    """Starts executions that ask, leaves them to the watchers for a while, and answers."""
+
+    def ask_and_answer(self) -> None:
+        """Answer the first question, leave the others to the program."""
+        self.go_on()
+        self.stage.answers.wait()
+        self.go_on()
+        project = self.stage.projects[self.number % len(self.stage.projects)]
+        execution = self.start_execution(project, self.stage.brief_with_questions, ask=True, key=uuid4().hex)
+        if execution is None or not self.reach(execution, "waiting_for_answers"):
+            return
+        self.stage.followable.append(execution)
+        gevent.sleep(self.stage.hold_s)
+        self.answer(execution)
+        self.reach(execution, "completed")
+
+    tasks: ClassVar[list[Any]] = [ask_and_answer]
+
+    def answer(self, execution: str) -> None:
+        """Settle its questions."""
+        with self.rest("GET", f"/api/v1/executions/{execution}", name=EXECUTION) as answer:
+            questions = answer.js["questions"] if _is(answer, 200) else []
+        given = {one["id"]: (one["choices"] or [one["default"] or "Not known yet."])[0] for one in questions[:1]}
+        body = {"answers": given, "decide_rest": True}
+        name = f"{EXECUTION}/answers"
+        with self.rest("POST", f"/api/v1/executions/{execution}/answers", name=name, json=body) as answer:
+            _is(answer, 200)
+
+
+class Watcher(User):  # type: ignore[misc] # as above
+    """Follows executions live, one stream at a time, and checks the numbers of the events.
+
+    Every second one stays with an execution that waits till the end; the others go from one to the next, and of
+    these every second one breaks its connection off again and again and goes on where it was.
+    """
+
+    def __init__(self, environment: LoadTest) -> None:
+        super().__init__(environment)
+        self.stage = environment.stage
+        self.number = next(self.stage.ids)
+        self.stays = self.number % 2 == 0
+        self.breaks_off = self.number % 4 == 1
+
+    def follow(self) -> None:
+        """One execution, to its end."""
+        stage = self.stage
+        if self.stays:
+            execution = stage.held[self.number // 2 % len(stage.held)]
+        elif stage.closing:
+            raise StopUser
+        elif stage.followable:
+            execution = stage.followable[-1 - self.number // 2 % min(4, len(stage.followable))]
+        else:
+            gevent.sleep(0.2)
+            return
+        last = 0
+        while (seen := self._read(execution, last)) is not None:
+            last = seen
+        stage.ended += 1
+        if self.stays:
+            raise StopUser
+        gevent.sleep(0.2)
+
+    tasks: ClassVar[list[Any]] = [follow]
+
+    def _read(self, execution: str, last: int) -> int | None:
+        """Follow over one connection; the last number, or None at the end of the execution."""
+        stage, began = self.stage, time.perf_counter()
+        stream = EventStream(stage.url, f"/api/v1/executions/{execution}/events", stage.token)
+        fault: Exception | None = None
+        try:
+            status = stream.open(last)
+            if status == 204:  # noqa: PLR2004 - nothing is left
+                return None
+            took = 1000 * (time.perf_counter() - began)
+            stage.open_streams += 1
+            stage.most_streams = max(stage.most_streams, stage.open_streams)
+            try:
+                return self._take(stream, last)
+            finally:
+                stage.open_streams -= 1
+        except (Cut, OSError) as error:
+            fault, took = error, 1000 * (time.perf_counter() - began)
+            gevent.sleep(1)
+            return None if stage.closing else last
+        finally:
+            stream.close()
+            self.environment.events.request.fire(
+                request_type="GET",
+                name=f"{EXECUTION}/events, opened",
+                response_time=took if fault is None else 1000 * (time.perf_counter() - began),
+                response_length=0,
+                exception=fault,
+            )
+
+    def _take(self, stream: EventStream, last: int) -> int | None:
+        stage, opened, taken = self.stage, time.time(), 0
+        if last:
+            stage.resumed += 1
+        for told in stream.told():
+            if told.ended:
+                return None
+            self._judge(told, last, opened)
+            last, taken = max(last, told.seq), taken + 1
+            if self.breaks_off and taken == _RECONNECT_AFTER:
+                return last
+        raise Cut("the server ended the stream before the execution")
+
+    def _judge(self, told: Told, last: int, opened: float) -> None:
+        stage = self.stage
+        stage.told += 1
+        stage.gaps += told.seq > last + 1
+        stage.repeats += told.seq <= last
+        if stage.same_clock and told.at > opened:  # those from before are history that is caught up
+            stage.latencies_ms.append(1000 * (told.came - told.at))
+
+
+def _is(answer: Any, status: int) -> bool:
+    """Whether the answer has this status; otherwise it counts as an error, with what the server says."""
+    if answer.status_code == status:
+        return True
+    answer.failure(f"{answer.status_code} instead of {status}: {_said(answer)}")
+    return False
+
+
+def _said(answer: Any) -> str:
+    try:
+        error = json.loads(answer.text or "")["error"]
+        return f"{error['code']}: {error['message']}"
+    except (ValueError, KeyError, TypeError):
+        return str(answer.error or "no answer") if not answer.status_code else "no error of the API"
