@@ -1,0 +1,215 @@
+"""Load over HTTP from a process of its own, lean enough not to be what is measured. Prints one JSON object.
+
+``rate``: GET at a constant rate, whatever the answers do (open loop). What an answer took counts from the moment it was
+due, so that a server that stalls pays for all who would have come meanwhile (no coordinated omission).
+``streams``: so many event streams held open; of each event the moment it came, read only after the end.
+
+Sockets and a parser in C (httptools); no HTTP client. The token is in COMBINE_TOKEN.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+from collections import deque
+from datetime import datetime
+from itertools import cycle, islice
+from typing import Any
+from urllib.parse import urlsplit
+
+import httptools
+
+
+class Connection(asyncio.Protocol):
+    """One connection, kept open; one request at a time."""
+
+    def __init__(self, load: Any) -> None:
+        self.load = load
+        self.due = 0.0
+        self.body: list[bytes] = []
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.load.lost(self)
+
+    def send(self, request: bytes, due: float) -> None:
+        self.due = due
+        self.parser = httptools.HttpResponseParser(self)
+        self.transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self.parser.feed_data(data)
+
+    def on_body(self, data: bytes) -> None:
+        self.load.part(self, data)
+
+    def on_message_complete(self) -> None:
+        self.load.done(self, self.parser.get_status_code())
+
+
+class Rate:
+    """The paths in turn at a constant rate over at most so many connections."""
+
+    def __init__(self, rate: float, seconds: float, connections: int, paths: list[str]) -> None:
+        self.period, self.count, self.connections = 1 / rate, round(rate * seconds), connections
+        self.requests = [request(path) for path in paths]
+        self.idle: deque[Connection] = deque()
+        self.waiting: deque[tuple[bytes, float]] = deque()
+        self.took: list[float] = []
+        self.late: list[float] = []
+        self.statuses: dict[int, int] = {}
+        self.bytes = 0
+        self.lost_ones = 0
+        self.all_done = asyncio.Event()
+
+    async def run(self, host: str, port: int) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        for _ in range(self.connections):
+            _, connection = await loop.create_connection(lambda: Connection(self), host, port)
+            self.idle.append(connection)
+        begin = loop.time() + 0.2
+        requests = cycle(self.requests)
+        for number in range(self.count):
+            due = begin + number * self.period
+            while (wait := due - loop.time()) > 0:
+                await asyncio.sleep(wait)
+            self.late.append(loop.time() - due)
+            self.ask(next(requests), due)
+        try:
+            async with asyncio.timeout(30):
+                await self.all_done.wait()
+        except TimeoutError:
+            pass
+        return {
+            "asked": self.count,
+            "answered": len(self.took),
+            "seconds": loop.time() - begin,
+            "statuses": self.statuses,
+            "lost": self.lost_ones,
+            "bytes": self.bytes / max(1, len(self.took)),
+            "ms": [round(1000 * one, 3) for one in self.took],
+            "late_ms": [round(1000 * one, 3) for one in self.late],
+        }
+
+    def ask(self, raw: bytes, due: float) -> None:
+        if self.idle:
+            self.idle.popleft().send(raw, due)
+        else:
+            self.waiting.append((raw, due))
+
+    def part(self, _: Connection, data: bytes) -> None:
+        self.bytes += len(data)
+
+    def done(self, connection: Connection, status: int) -> None:
+        self.took.append(asyncio.get_running_loop().time() - connection.due)
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        if self.waiting:
+            connection.send(*self.waiting.popleft())
+        else:
+            self.idle.append(connection)
+        if len(self.took) == self.count:
+            self.all_done.set()
+
+    def lost(self, _: Connection) -> None:
+        self.lost_ones += 1
+
+
+class Streams:
+    """Event streams, held until told to stop by the end of standard input."""
+
+    def __init__(self, streams: int, paths: list[str]) -> None:
+        self.requests = list(islice(cycle([request(path) for path in paths]), streams))
+        self.came: list[tuple[int, float, bytes]] = []
+        self.numbers: dict[Connection, int] = {}
+        self.kept: dict[Connection, bytes] = {}
+        self.statuses: dict[int, int] = {}
+        self.ended = 0
+        self.closing = False
+
+    async def run(self, host: str, port: int) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        for number, raw in enumerate(self.requests):
+            _, connection = await loop.create_connection(lambda: Connection(self), host, port)
+            self.numbers[connection] = number
+            self.kept[connection] = b""
+            connection.send(raw, 0.0)
+            await asyncio.sleep(0.002)
+        print("open", flush=True)
+        await loop.run_in_executor(None, sys.stdin.read)
+        self.closing = True
+        for connection in self.numbers:
+            self.statuses[status] = self.statuses.get(status := connection.parser.get_status_code(), 0) + 1
+            connection.transport.abort()
+        return {"statuses": self.statuses, "ended": self.ended, **self.judged()}
+
+    def part(self, connection: Connection, data: bytes) -> None:
+        *whole, rest = (self.kept[connection] + data).split(b"\n\n")
+        self.kept[connection] = rest
+        now, number = time.time(), self.numbers[connection]
+        self.came.extend((number, now, one) for one in whole if one.startswith(b"id:"))
+
+    def done(self, *_: Any) -> None:
+        self.ended += not self.closing
+
+    def lost(self, _: Connection) -> None:
+        self.ended += not self.closing
+
+    def judged(self) -> dict[str, Any]:
+        """Gaps, repeats and latencies of what came, by the time that each event says it was stored."""
+        last: dict[int, int] = {}
+        gaps = repeats = 0
+        took = []
+        for stream, moment, message in self.came:
+            data = json.loads(message.partition(b"data: ")[2])
+            seq = data["seq"]
+            expected = last.get(stream, seq - 1) + 1
+            gaps += seq > expected
+            repeats += seq < expected
+            last[stream] = max(seq, last.get(stream, 0))
+            if data["kind"] == "tick":
+                took.append(round(1000 * (moment - datetime.fromisoformat(data["at"]).timestamp()), 3))
+        return {"events": len(took), "gaps": gaps, "repeats": repeats, "ms": took, "streams_with_events": len(last)}
+
+
+def request(path: str) -> bytes:
+    """As a browser would send it, but that it asks for no compression."""
+    token = os.environ.get("COMBINE_TOKEN", "")
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nAccept: */*\r\n\r\n".encode()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=["rate", "streams"])
+    parser.add_argument("url")
+    parser.add_argument("paths", nargs="+")
+    parser.add_argument("--rate", type=float, default=200)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--streams", type=int, default=500)
+    given = parser.parse_args()
+    where = urlsplit(given.url)
+    assert where.hostname is not None
+    assert where.port is not None
+
+    async def run() -> dict[str, Any]:
+        if given.kind == "rate":
+            return await Rate(given.rate, given.seconds, given.connections, given.paths).run(where.hostname, where.port)
+        return await Streams(given.streams, given.paths).run(where.hostname, where.port)
+
+    begin = time.perf_counter()
+    found = asyncio.run(run())
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    found["cpu_s"] = used.ru_utime + used.ru_stime
+    found["wall_s"] = time.perf_counter() - begin
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""A `combine serve` of a benchmark's own: fresh database, offline, with a token; and what the kernel says of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+
+from _workers import COMBINE, ROOT, TICKS
+
+HERE = Path(__file__).parent
+_LINK = re.compile(r"Sign in.*?(http://\S+)/login/local\?key=(\S+)")
+
+
+class Process:
+    """A process and the children that it has now, as the kernel accounts for them."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def children(self) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+    def stop(self) -> None:
+        """SIGTERM, and wait."""
+        self.process.terminate()
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def memory_mb(pid: int) -> tuple[float, float]:
+    """Resident, and the same with each shared page divided by those who share it (PSS)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    sizes = {name: int(rest.split()[0]) / 1024 for name, _, rest in (line.partition(":") for line in lines)}
+    return sizes["Rss"], sizes["Pss"]
+
+
+class Server(Process):
+    """`combine serve`, ready."""
+
+    def __init__(self, home: Path, *options: str, **settings: str) -> None:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("COMBINE_", "ANTHROPIC_"))}
+        own |= {"COMBINE_DATA_DIR": str(home), "COMBINE_LLM_DEFAULT_MODEL": "offline", **settings}
+        self.log = home.parent / "serve.log"
+        begin = time.perf_counter()
+        with self.log.open("w") as log:
+            command = [COMBINE, "serve", "--port", "0", *options]
+            super().__init__(
+                subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True)
+            )
+        self.worker_ready_s: float | None = None
+        link = self._line(_LINK)
+        self.url, self._key = link[1], link[2]
+        while not self._is_ready():
+            time.sleep(0.005)
+        self.ready_s = time.perf_counter() - begin
+        if "--no-worker" not in options:
+            self._line(re.compile("Worker ready"))
+            self.worker_ready_s = time.perf_counter() - begin
+        self.token = os.environ["COMBINE_TOKEN"] = ""
+
+    def _line(self, wanted: re.Pattern[str]) -> re.Match[str]:
+        while (found := wanted.search(self.log.read_text())) is None:
+            if self.process.poll() is not None:
+                sys.exit(f"the server did not start:\n{self.log.read_text()}")
+            time.sleep(0.005)
+        return found
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(urllib.request.urlopen(f"{self.url}/health/ready", timeout=5).status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def sign_in(self) -> None:
+        """Make a token, by the link that was printed."""
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        browser.open(f"{self.url}/login/local?key={self._key}").close()
+        body = json.dumps({"name": "benchmark", "scope": "admin"}).encode()
+        headers = {"Content-Type": "application/json"}
+        with browser.open(urllib.request.Request(f"{self.url}/api/v1/tokens", body, headers)) as answer:
+            self.token = os.environ["COMBINE_TOKEN"] = json.load(answer)["secret"]
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to the API."""
+        request = urllib.request.Request(
+            f"{self.url}/api/v1{path}",
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def begin(self, project: str) -> str:
+        """Start an execution of an example brief with questions, in a new project; its id."""
+        project_id = self.call("POST", "/projects", {"name": project})["id"]
+        brief = (ROOT / "examples" / "food-bank-deliveries.md").read_text(encoding="utf-8")
+        body = {"project_id": project_id, "brief": brief}
+        return str(self.call("POST", "/executions", body)["execution"]["id"])
+
+    def complete(self, count: int) -> list[str]:
+        """So many such executions, all completed; their ids."""
+        ids = [self.begin(f"completed {number}") for number in range(count)]
+        for one in ids:
+            self.reach(one, "waiting_for_answers")
+            self.call("POST", f"/executions/{one}/answers", {"decide_rest": True})
+        for one in ids:
+            self.reach(one, "completed")
+        return ids
+
+    def reach(self, execution: str, status: str) -> None:
+        """Wait until it stands so."""
+        deadline = time.monotonic() + 60
+        while (found := self.call("GET", f"/executions/{execution}")["execution"])["status"] != status:
+            if time.monotonic() > deadline:
+                sys.exit(f"the execution is {found['status']}, not {status}: {found['reason']}")
+            time.sleep(0.05)
+
+
+class Load:
+    """`_http_load.py` in a process of its own."""
+
+    def __init__(self, kind: str, url: str, paths: Sequence[str], *options: object) -> None:
+        command = [sys.executable, HERE / "_http_load.py", kind, url, *paths, *map(str, options)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.kind = kind
+
+    def wait_until_open(self) -> None:
+        """Until all streams stand."""
+        assert self.process.stdout is not None
+        if self.process.stdout.readline() != "open\n":
+            sys.exit("the streams could not be opened")
+
+    def end(self) -> Any:
+        """Let it end; what it has found."""
+        out, _ = self.process.communicate()
+        if self.process.returncode:
+            sys.exit(f"{self.kind}: the load generator failed")
+        return json.loads(out.splitlines()[-1])
+
+
+@contextmanager
+def bare_app(database_url: str, size: int) -> Iterator[tuple[Process, str]]:
+    """`_bare_app.py` in a process of its own, and its URL."""
+    command = [sys.executable, HERE / "_bare_app.py", database_url, str(size)]
+    process = Process(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    assert process.process.stdout is not None
+    try:
+        yield process, process.process.stdout.readline().strip()
+    finally:
+        process.stop()
+
+
+def quantile(ordered: Sequence[float], part: float) -> float:
+    """The value that ``part`` of them do not exceed."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else float("nan")
