@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ async def _serve(settings: Settings, serving: Serving, sockets: list[socket], *,
     tasks = [serving_it]
     try:
         await _until(server.ready, serving_it)
+        _keep_what_is_there()
         _tell(settings, serving, worker=worker)
         if worker:
             child = WorkerChild(grace_s=settings.drain_grace.total_seconds(), debug=DEBUG.get())
@@ -75,6 +77,12 @@ async def _until(ready: asyncio.Event, task: asyncio.Task[None]) -> None:
     waiting.cancel()
     with suppress(asyncio.CancelledError):
         await waiting
+
+
+def _keep_what_is_there() -> None:
+    """Take everything made so far out of garbage collection: looking through it would stop all requests for 100 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _tell(settings: Settings, serving: Serving, *, worker: bool) -> None:
