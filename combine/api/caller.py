@@ -41,15 +41,14 @@ async def _actor(request: Request, shell: Shell) -> Actor:
     secret = request.cookies.get(session_cookie_name(shell))
     if credential is None and secret is None:
         raise NotSignedIn(hint="Send a token (Authorization: Bearer cmb_...), or sign in with the browser.")
-    address = client_address(request)
-    await shell.limits.need_room(Limit.SIGN_IN_FAILED, address)
     try:
         if credential is not None:
             return await shell.serving.authentication.authenticate_token(_token(credential))
         assert secret is not None  # one of the two was sent
         actor = await shell.serving.authentication.authenticate_session(secret)
     except NotSignedIn:
-        await shell.limits.count(Limit.SIGN_IN_FAILED, address)
+        # Only now: wrong credentials of others behind the same address must not keep out who has good ones.
+        await shell.limits.check(Limit.SIGN_IN_FAILED, client_address(request))
         raise
     refuse_other_sites(request, shell)
     return actor

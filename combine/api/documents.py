@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from combine.api.answers import answer, cached_answer, cached_view
 from combine.api.caller import TheServices
 from combine.api.errors import responses
+from combine.api.fields import Digits
 from combine.api.names import DocumentId, ProjectAsked, ProjectOfType, project_named
 from combine.api.openapi import AS_A_FILE, TAGGED
 from combine.api.paging import Page, PageAsked, cursor_of, position
@@ -24,7 +26,9 @@ router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], respon
 DocumentType = Annotated[
     str | None, Query(alias="type", min_length=1, max_length=100, description="Only of this type.")
 ]
-Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of a type: not the one that counts, but this.")]
+Version = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="Of a type: not the one that counts, but this."), Digits
+]
 
 
 class Form(StrEnum):
@@ -90,8 +94,10 @@ async def diff(
     document_id: DocumentId,
     services: TheServices,
     project: ProjectOfType = None,
-    old: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="None: the version before.")] = None,
-    new: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="None: this one; of a type, the newest.")] = None,
+    old: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="None: the version before."), Digits] = None,
+    new: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="None: this one; of a type, the newest."), Digits
+    ] = None,
 ) -> Response:
     """What changed between two versions, item by item."""
     return answer(DocumentChanges, await services.documents.diff(document_id, project_named(project), old=old, new=new))
@@ -122,7 +128,10 @@ async def export(
 ) -> Response:
     """One version as a file: its content exactly as stored, or a page a client could read."""
     found = await services.documents.export(document_id, project_named(project), version)
-    text = {Form.JSON: found.json_text, Form.MARKDOWN: found.markdown}.get(form) or found.html
+    if form is Form.HTML:  # beside the loop: some texts take seconds
+        text = await asyncio.to_thread(lambda: found.html)
+    else:
+        text = found.json_text if form is Form.JSON else found.markdown
     name = f"{found.document.type}-{found.document.version}.{form}"
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',

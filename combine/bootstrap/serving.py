@@ -72,7 +72,11 @@ async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serv
         url = await database_url(settings, report)
         await upgrade(url)
         database = Database(
-            url, pool_size=settings.database_pool_size, pool_timeout=SERVING_PATIENCE, patience=SERVING_PATIENCE
+            url,
+            pool_size=settings.database_pool_size,
+            pool_timeout=SERVING_PATIENCE,
+            patience=SERVING_PATIENCE,
+            discreet=True,
         )
         stack.push_async_callback(database.close)
         await make_queue_tables(database)

@@ -68,14 +68,17 @@ class Database:
         pool_size: int = 10,
         pool_timeout: timedelta = timedelta(seconds=30),
         patience: timedelta = PATIENCE,
+        discreet: bool = False,
     ) -> None:
         """Raises Invalid when ``url`` is not a PostgreSQL URL.
 
         ``pool_timeout``: how long a transaction waits for a connection of the pool, once per try. ``patience``: how
-        long it goes on trying while the database is away, where it is not told otherwise.
+        long it goes on trying while the database is away, where it is not told otherwise. ``discreet``: errors name
+        neither address nor reason, as strangers read them; both stand in the log.
         """
         self._url = normalise_url(url)
         self._patience = patience
+        self._discreet = discreet
         self._engine: AsyncEngine = create_async_engine(
             self._url,
             pool_size=pool_size,
@@ -213,14 +216,18 @@ class Database:
                 return result
 
     def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        told = f"The database at {display_url(self._url)} cannot be reached: {reason_of(error)}"
+        if self._discreet:
+            _log.warning(told)
+            return DatabaseUnavailable(hint="Try again in a moment.")
         return DatabaseUnavailable(
-            f"The database at {display_url(self._url)} cannot be reached: {reason_of(error)}",
+            told,
             hint="Check that the server runs and that COMBINE_DATABASE_URL is right; `combine doctor` tries it again.",
         )
 
     def _disk_full(self) -> Unavailable:
         return Unavailable(
-            f"The disk of the database at {display_url(self._url)} is full.",
+            f"The disk of the database{'' if self._discreet else f' at {display_url(self._url)}'} is full.",
             code="database_disk_full",
             hint="Make room on the server's disk, then resume; nothing that was finished is lost.",
         )
