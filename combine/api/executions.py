@@ -182,8 +182,7 @@ async def events(execution_id: ExecutionId, after: AfterSeq, services: TheServic
 
     ``Last-Event-ID`` goes on behind that event, without a gap and without a repeat, on any process.
     """
-    detail = await services.inspection.detail(execution_id)
-    return await event_stream(shell.serving.feed, detail.execution.id, after)
+    return await event_stream(shell.serving.feed, await services.inspection.find(execution_id), after)
 
 
 @router.get(
