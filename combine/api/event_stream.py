@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Query, Response
 from starlette.types import Receive, Scope, Send
 
+from combine.api.fields import Digits
 from combine.services.event_feed import EventFeed, Following
 from combine.services.views import EventView
 
@@ -49,9 +50,11 @@ _log = logging.getLogger(__name__)
 
 
 async def _after_seq(
-    after: Annotated[int, Query(ge=0, le=_MOST, description="Only events with a higher number.")] = 0,
+    after: Annotated[int, Query(ge=0, le=_MOST, description="Only events with a higher number."), Digits] = 0,
     last_event_id: Annotated[
-        int | None, Header(ge=0, le=_MOST, description="The same, as browsers send it; it wins over `after`.")
+        int | None,
+        Header(ge=0, le=_MOST, description="The same, as browsers send it; it wins over `after`."),
+        Digits,
     ] = None,
 ) -> int:
     return after if last_event_id is None else last_event_id

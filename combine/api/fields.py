@@ -62,6 +62,19 @@ def _whole(given: Any) -> Any:
     return given
 
 
+_DIGITS: Final = re.compile(r"-?[0-9]+")
+
+
+def _digits(given: Any) -> Any:
+    """Raises ValueError. pydantic would take ``1_000`` and ``1.0``, too."""
+    if isinstance(given, str) and not _DIGITS.fullmatch(given):
+        msg = "a whole number is wanted"
+        raise ValueError(msg)
+    return given
+
+
+Digits: Final = BeforeValidator(_digits)
+"""For a whole number in a query or a header."""
 Days = Annotated[int, Field(ge=1, le=365), BeforeValidator(_whole)]
 Answers = Annotated[
     dict[

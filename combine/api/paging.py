@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
+from combine.api.fields import Digits
 from combine.errors import Invalid
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class Asked:
 
 
 def _asked(
-    limit: Annotated[int, Query(ge=1, le=MOST, description="Items on a page.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Items on a page."), Digits] = 50,
     cursor: Annotated[
         str | None, Query(min_length=1, max_length=_LONGEST_CURSOR, description="`next_cursor` of the page before.")
     ] = None,
