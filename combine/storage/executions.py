@@ -84,8 +84,9 @@ class Executions:
         self._connection = session.connection
 
     async def insert(self, new: NewExecution) -> None:
-        """Store it. Storing it twice stores it once."""
+        """Store it, as caused by the present request. Storing it twice stores it once."""
         values = {name: getattr(new, name) for name in NewExecution.__slots__}
+        values["request_id"] = current_request_id()
         await self._connection.execute(insert(executions).values(**values).on_conflict_do_nothing())
 
     async def get(self, execution_id: UUID) -> ExecutionRow:
