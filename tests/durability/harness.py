@@ -36,7 +36,7 @@ from combine.storage.database import Database
 from combine.workflows.brief import split_brief
 
 COMMITS = {
-    "start": "ExecutionService.start.<locals>.work",
+    "start": "ExecutionService.start.<locals>.<lambda>",
     "begin": "SegmentJournal.begin.<locals>.<lambda>",
     "open_call": "StepJournal._reserve.<locals>.<lambda>",
     "close_call": "StepJournal.close_call.<locals>.work",
