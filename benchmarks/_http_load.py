@@ -57,9 +57,9 @@ class Connection(asyncio.Protocol):
 class Rate:
     """The paths in turn at a constant rate over at most so many connections."""
 
-    def __init__(self, rate: float, seconds: float, connections: int, paths: list[str]) -> None:
-        self.period, self.count, self.connections = 1 / rate, round(rate * seconds), connections
-        self.requests = [request(path) for path in paths]
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.period, self.count, self.connections = 1 / given.rate, round(given.rate * given.seconds), given.connections
+        self.requests = [request(path, gzip=given.gzip) for path in given.paths]
         self.idle: deque[Connection] = deque()
         self.waiting: deque[tuple[bytes, float]] = deque()
         self.took: list[float] = []
@@ -178,10 +178,10 @@ class Streams:
         return {"events": len(took), "gaps": gaps, "repeats": repeats, "ms": took, "streams_with_events": len(last)}
 
 
-def request(path: str) -> bytes:
-    """As a browser would send it, but that it asks for no compression."""
-    token = os.environ.get("COMBINE_TOKEN", "")
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nAccept: */*\r\n\r\n".encode()
+def request(path: str, *, gzip: bool = False) -> bytes:
+    """Without a cookie and without a body."""
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {os.environ.get('COMBINE_TOKEN', '')}"]
+    return "\r\n".join([*lines, "Accept: */*", *(["Accept-Encoding: gzip"] if gzip else []), "", ""]).encode()
 
 
 def main() -> None:
@@ -192,6 +192,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--gzip", action="store_true", help="ask for compressed answers")
     parser.add_argument("--streams", type=int, default=500)
     given = parser.parse_args()
     where = urlsplit(given.url)
@@ -200,7 +201,7 @@ def main() -> None:
 
     async def run() -> dict[str, Any]:
         if given.kind == "rate":
-            return await Rate(given.rate, given.seconds, given.connections, given.paths).run(where.hostname, where.port)
+            return await Rate(given).run(where.hostname, where.port)
         return await Streams(given.streams, given.paths).run(where.hostname, where.port)
 
     begin = time.perf_counter()

@@ -59,6 +59,29 @@ def memory_mb(pid: int) -> tuple[float, float]:
     return sizes["Rss"], sizes["Pss"]
 
 
+class Busy:
+    """CPU in percent of a core from here on: of the server, of its database, and of whatever else runs besides us."""
+
+    def __init__(self, pid: int, home: Path) -> None:
+        self._pid = pid
+        self._postmaster = int((home / "postgres" / "postmaster.pid").read_text().split()[0])
+        self._before = self._now()
+
+    def until_now(self, load_s: float) -> tuple[float, float, float]:
+        """``load_s``: what the load generator has used, which is not besides us."""
+        then, now = self._before, self._now()
+        wall, server, database, all_ = (after - before for before, after in zip(then, now, strict=True))
+        return 100 * server / wall, 100 * database / wall, max(0.0, 100 * (all_ - server - database - load_s) / wall)
+
+    def _now(self) -> tuple[float, float, float, float]:
+        own = [self._postmaster]
+        own += map(int, Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children").read_text().split())
+        user, nice, system, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+        us = sum(os.times()[:2])
+        database = sum(map(cpu_s, own))
+        return time.perf_counter(), cpu_s(self._pid), database, (user + nice + system) / TICKS - us
+
+
 class Server(Process):
     """`combine serve`, ready."""
 

@@ -23,6 +23,7 @@ from combine.api.shell import Shell, State
 from combine.bootstrap.serving import Serving, open_serving
 from combine.observability.metrics import Metrics, Readings
 from combine.settings import Settings
+from combine.web.pages import Static
 from combine.web.sign_in import router as sign_in
 
 _ROUTERS: Final = (*ROUTERS, sign_in)
@@ -65,6 +66,7 @@ def create_app(
     errors.install(app)
     for router in routers:
         app.include_router(router)
+    app.mount("/static", Static(), name="static")
     return app
 
 

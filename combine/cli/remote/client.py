@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from combine import __version__
 from combine.cli.remote.address import Address
 from combine.cli.remote.refusals import refusal, unlike
-from combine.errors import CombineError, Unavailable
+from combine.errors import CombineError, Invalid, Unavailable
 
 T = TypeVar("T")
 Params = Mapping[str, str | int | None]
@@ -112,6 +112,10 @@ class Client:
             failure: CombineError
             try:
                 response = await self._http.request(method, path, params=_given(params), json=body, headers=headers)
+            except (httpx2.InvalidURL, UnicodeEncodeError):
+                raise Invalid(
+                    "What is given cannot be sent to a server: it is too long, or it is no text.", code="unsendable"
+                ) from None
             except httpx2.HTTPError as error:
                 failure, waited = self.broken(error, perhaps_done=not again), 0.0
                 if _for_good(error) or not (again or isinstance(error, _NEVER_SENT)):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -201,6 +203,18 @@ def test_the_secret_is_in_nothing_that_is_said(people):
 @pytest.mark.parametrize("command", ["serve", "worker", "db status", "db upgrade", "db stop"])
 def test_what_is_done_on_the_machine_is_not_done_at_a_server(people, command):
     refused(people("ada", *command.split()), f"combine {command}", "on this machine")
+
+
+def test_no_database_driver_is_loaded_to_look_at_a_server(people):
+    loaded = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "combine", "list", "--server", people.server.url],
+        env=people.cli.env() | {"COMBINE_TOKEN": people.tokens["ada"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "combine.cli.remote.place" in loaded.stderr
+    assert not {name for name in ("sqlalchemy", "psycopg", "dbos", "anthropic", "fastapi") if name in loaded.stderr}
 
 
 def test_an_empty_server_is_none(people):

@@ -1,0 +1,54 @@
+"""What schemathesis is to look at beside its own checks; loaded by the process that runs it."""
+
+from __future__ import annotations
+
+import json
+
+import schemathesis
+from schemathesis.core.failures import Failure
+from schemathesis.generation import GenerationMode
+
+BEYOND_A_SCHEMA = frozenset(
+    {
+        "answer_unknown",  # which questions are open
+        "answer_unusable",
+        "brief_binary",
+        "brief_empty",
+        "brief_too_large",  # counted in bytes
+        "budget_invalid",
+        "cursor_invalid",
+        "email_invalid",
+        "execution_id_too_short",
+        "model_malformed",
+        "model_unknown",
+        "price_unknown",
+        "project_name_invalid",
+        "reason_missing",
+        "token_name_invalid",
+    }
+)
+"""Codes of faults that no schema can tell of. Any other fault of what fits its schema is a fault of the schema."""
+
+
+@schemathesis.check
+def fits_means_fits(_ctx, response, case):
+    """What fits the document is not refused for its form."""
+    if response.status_code != 422 or case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+        return
+    error = json.loads(response.text)["error"]
+    if error["code"] not in BEYOND_A_SCHEMA:
+        raise Failure(
+            operation=case.operation.label,
+            title="A request that fits the document is refused",
+            message=f"{error['code']}: {error['details']}",
+        )
+
+
+@schemathesis.check
+def errors_have_one_shape(_ctx, response, case):
+    """Also where no route has answered."""
+    if response.status_code < 400:
+        return
+    error = json.loads(response.text)["error"]
+    assert error.keys() == {"code", "message", "details", "request_id"}, response.text
+    assert response.headers["x-request-id"] == [error["request_id"]], response.headers
