@@ -71,7 +71,7 @@ def documented():
         line
         for page in pages
         for line in (ROOT / "docs" / "reference" / page).read_text(encoding="utf-8").splitlines()
-        if re.match(r"\| `[a-z_0-9]+` \| [A-Z`]", line)
+        if re.match(r"\| `[a-z_0-9]+` \| [A-Z0-9`]", line)
     ]
     return [re.match(r"\| `([a-z_0-9]+)`", row)[1] for row in rows]
 
