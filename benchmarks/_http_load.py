@@ -24,6 +24,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
+AT_ONCE = 20  # streams that are being opened
+
 
 class Connection(asyncio.Protocol):
     """One connection, kept open; one request at a time."""
@@ -35,8 +37,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def connection_lost(self, _: Exception | None) -> None:
+        if not self.status.done():
+            self.status.set_result(0)
         self.load.lost(self)
 
     def send(self, request: bytes, due: float) -> None:
@@ -46,6 +51,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.parser.feed_data(data)
+
+    def on_headers_complete(self) -> None:
+        if not self.status.done():
+            self.status.set_result(self.parser.get_status_code())
 
     def on_body(self, data: bytes) -> None:
         self.load.part(self, data)
@@ -129,37 +138,48 @@ class Streams:
         self.came: list[tuple[int, float, bytes]] = []
         self.numbers: dict[Connection, int] = {}
         self.kept: dict[Connection, bytes] = {}
-        self.statuses: dict[int, int] = {}
         self.ended = 0
+        self.refused = 0
         self.closing = False
 
     async def run(self, host: str, port: int) -> dict[str, Any]:
-        loop = asyncio.get_running_loop()
-        for number, raw in enumerate(self.requests):
-            _, connection = await loop.create_connection(lambda: Connection(self), host, port)
-            self.numbers[connection] = number
-            self.kept[connection] = b""
-            connection.send(raw, 0.0)
-            await asyncio.sleep(0.002)
+        at_once = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self.open(number, at_once, host, port) for number in range(len(self.requests))))
         print("open", flush=True)
-        await loop.run_in_executor(None, sys.stdin.read)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
         self.closing = True
         for connection in self.numbers:
-            self.statuses[status] = self.statuses.get(status := connection.parser.get_status_code(), 0) + 1
             connection.transport.abort()
-        return {"statuses": self.statuses, "ended": self.ended, **self.judged()}
+        return {"open": len(self.numbers), "ended": self.ended, "refused": self.refused, **self.judged()}
+
+    async def open(self, number: int, at_once: asyncio.Semaphore, host: str, port: int) -> None:
+        """One stream, tried again while the server has too much to do."""
+        loop = asyncio.get_running_loop()
+        while True:
+            async with at_once:
+                _, connection = await loop.create_connection(lambda: Connection(self), host, port)
+                connection.send(self.requests[number], 0.0)
+                status = await connection.status
+                if status == 200:
+                    self.numbers[connection] = number
+                    return
+                connection.transport.abort()
+            self.refused += 1
+            if status != 503:
+                sys.exit(f"a stream is refused: {status}")
+            await asyncio.sleep(1)
 
     def part(self, connection: Connection, data: bytes) -> None:
-        *whole, rest = (self.kept[connection] + data).split(b"\n\n")
+        *whole, rest = (self.kept.get(connection, b"") + data).split(b"\n\n")
         self.kept[connection] = rest
-        now, number = time.time(), self.numbers[connection]
-        self.came.extend((number, now, one) for one in whole if one.startswith(b"id:"))
+        now = time.time()
+        self.came.extend((id(connection), now, one) for one in whole if one.startswith(b"id:"))
 
     def done(self, *_: Any) -> None:
-        self.ended += not self.closing
+        pass
 
-    def lost(self, _: Connection) -> None:
-        self.ended += not self.closing
+    def lost(self, connection: Connection) -> None:
+        self.ended += connection in self.numbers and not self.closing
 
     def judged(self) -> dict[str, Any]:
         """Gaps, repeats and latencies of what came, by the time that each event says it was stored."""
@@ -169,7 +189,7 @@ class Streams:
         for stream, moment, message in self.came:
             data = json.loads(message.partition(b"data: ")[2])
             seq = data["seq"]
-            expected = last.get(stream, seq - 1) + 1
+            expected = last.get(stream, 0) + 1
             gaps += seq > expected
             repeats += seq < expected
             last[stream] = max(seq, last.get(stream, 0))

@@ -197,6 +197,7 @@ def bare_app(database_url: str, size: int) -> Iterator[tuple[Process, str]]:
         yield process, process.process.stdout.readline().strip()
     finally:
         process.stop()
+        process.process.stdout.close()
 
 
 def quantile(ordered: Sequence[float], part: float) -> float:
