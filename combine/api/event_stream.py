@@ -6,21 +6,26 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Response
+from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from combine.api.fields import Digits
+from combine.errors import CombineError, Unavailable
 from combine.services.event_feed import EventFeed, Following
 from combine.services.views import EventView
 
 HEARTBEAT_S: Final = 15.0
 SEND_S: Final = 30.0
 """How long a client may leave unread what waits for it."""
+ASK_AGAIN_S: Final = 60.0
+"""After so long a reader is asked again who it is and whether it may see this."""
 ABORT: Final = "combine.abort"
 """An extension of the ASGI scope: ends the connection without waiting for the client to read on."""
 _HEARTBEAT: Final = b": alive\n\n"
@@ -63,32 +68,57 @@ async def _after_seq(
 AfterSeq = Annotated[int, Depends(_after_seq)]
 
 
-async def event_stream(
-    feed: EventFeed, execution_id: UUID, after_seq: int, *, heartbeat_s: float = HEARTBEAT_S, send_s: float = SEND_S
-) -> Response:
-    """The events of an execution from there on; the caller has seen to the rights.
+Allowed = Callable[[], Awaitable[None]]
+"""Raises if the one who reads may do so no longer."""
 
-    204 where nothing is left, so that a browser's EventSource comes back no more. Raises NotFound, Unavailable.
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often what is done while a stream is open; in seconds."""
+
+    heartbeat_s: float = HEARTBEAT_S
+    send_s: float = SEND_S
+    ask_again_s: float = ASK_AGAIN_S
+
+
+USUAL = Pace()
+
+
+async def event_stream(
+    feed: EventFeed,
+    execution_id: UUID,
+    after_seq: int,
+    *,
+    allowed: Allowed,
+    seat: AbstractContextManager[None],
+    pace: Pace | None = None,
+) -> Response:
+    """The events of an execution from there on; the caller has seen to the rights at the beginning.
+
+    ``allowed`` is asked again and again, as a stream may outlive a token, a session or a membership. ``seat`` is held
+    as long as the stream is open. 204 where nothing is left, so that a browser's EventSource comes back no more. Raises
+    NotFound, Unavailable.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(seat)
         events = await stack.enter_async_context(feed.follow(execution_id, after_seq))
         if events.nothing_left:
             return Response(status_code=204)
-        return EventStreamResponse(events, stack.pop_all(), heartbeat_s=heartbeat_s, send_s=send_s)
+        return EventStreamResponse(events, stack.pop_all(), allowed, pace or USUAL)
 
 
 class EventStreamResponse(Response):
-    """Ends with the execution, with the client, with a client that does not read, and with the server."""
+    """Ends with the execution, the client, a client that does not read or may not any more, and the server."""
 
     media_type = _TYPE
 
-    def __init__(self, events: Following, stack: AsyncExitStack, *, heartbeat_s: float, send_s: float) -> None:
+    def __init__(self, events: Following, stack: AsyncExitStack, allowed: Allowed, pace: Pace) -> None:
         super().__init__(None, 200, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._events = events
         self._stack = stack
-        self._heartbeat_s = heartbeat_s
-        self._send_s = send_s
+        self._allowed = allowed
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the class."""
@@ -112,22 +142,38 @@ class EventStreamResponse(Response):
     async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await self._part(send, f"retry: {random.randint(*_RETRY_MS)}\n\n".encode())  # noqa: S311 - no secret
+        loop = asyncio.get_running_loop()
+        asked_at = loop.time()
         while True:
-            try:
-                async with asyncio.timeout(self._heartbeat_s):
+            events = None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.heartbeat_s):
                     events = await self._events.take()
-            except TimeoutError:
+            if loop.time() - asked_at >= self._pace.ask_again_s:
+                if not await self._may_go_on():
+                    break
+                asked_at = loop.time()
+            if events is None:
                 await self._part(send, _HEARTBEAT)
-                continue
-            if not events:
+            elif events:
+                await self._part(send, encoded(events))
+            else:
                 break
-            await self._part(send, encoded(events))
         if self._events.ended_as is not None:
             await self._part(send, message("end", {"status": self._events.ended_as.value}))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    async def _may_go_on(self) -> bool:
+        try:
+            await self._allowed()
+        except Unavailable:
+            return True  # nobody can be asked; but nothing can be read either
+        except (CombineError, HTTPException):
+            return False
+        return True
+
     async def _part(self, send: Send, part: bytes) -> None:
-        async with asyncio.timeout(self._send_s):
+        async with asyncio.timeout(self._pace.send_s):
             await send({"type": "http.response.body", "body": part, "more_body": True})
 
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 
 from combine.api.answers import answer
 from combine.api.bodies import Body
-from combine.api.caller import TheServices
+from combine.api.caller import TheServices, services_of
 from combine.api.errors import responses
 from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream
 from combine.api.fields import Answers, BriefText, Flag, Model, Name, Usd, Words
@@ -177,12 +177,21 @@ async def steps(execution_id: ExecutionId, services: TheServices) -> Response:
     response_model=None,
     responses={**EVENT_STREAM_RESPONSES, **responses(404, 409)},
 )
-async def events(execution_id: ExecutionId, after: AfterSeq, services: TheServices, shell: TheShell) -> Response:
+async def events(
+    execution_id: ExecutionId, after: AfterSeq, request: Request, services: TheServices, shell: TheShell
+) -> Response:
     """Events as they happen (SSE), until the execution has ended.
 
-    ``Last-Event-ID`` goes on behind that event, without a gap and without a repeat, on any process.
+    ``Last-Event-ID`` goes on behind that event, without a gap and without a repeat, on any process. Who may see it no
+    longer is cut off within about a minute.
     """
-    return await event_stream(shell.serving.feed, await services.inspection.find(execution_id), after)
+    found = await services.inspection.find(execution_id)
+
+    async def still_allowed() -> None:
+        await (await services_of(request, shell)).inspection.find(str(found))
+
+    seat = shell.streams.taken(str(services.actor.user_id))
+    return await event_stream(shell.serving.feed, found, after, allowed=still_allowed, seat=seat)
 
 
 @router.get(

@@ -46,7 +46,7 @@ class Gate:
             self._at_hand -= 1
 
     def _refusal(self, scope: Scope) -> Refusal | None:
-        if self._at_hand >= self._most_at_once:
+        if self._at_hand >= self._most_at_once and scope["path"] not in _ANY_HOST:
             return too_busy()
         raw_path, query = scope.get("raw_path") or b"", scope.get("query_string") or b""
         if len(raw_path) + len(query) > LONGEST_URL:

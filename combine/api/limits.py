@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
@@ -17,6 +18,9 @@ from combine.api.errors import rate_limited
 
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _SWEEP_FROM: Final = 1000
+_SEAT_AGAIN_S: Final = 30
+MOST_STREAMS: Final = 1500
+"""Live streams of one user in one process; fewer than all that it takes."""
 
 
 class Limit(StrEnum):
@@ -97,6 +101,27 @@ class RateLimits:
         kept = {(limit, key): window for (limit, key), window in self._windows.items() if self._window(limit, key, now)}
         self._windows = kept
         self._sweep_at = max(_SWEEP_FROM, 2 * len(kept))
+
+
+class Seats:
+    """How many of something one user may hold at the same time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, key: str) -> Iterator[None]:
+        """One is held. Raises the 429 with Retry-After if there is none left."""
+        if self._taken[key] >= self._most:
+            raise rate_limited("streams", _SEAT_AGAIN_S)
+        self._taken[key] += 1
+        try:
+            yield
+        finally:
+            self._taken[key] -= 1
+            if not self._taken[key]:
+                del self._taken[key]
 
 
 def client_address(request: Request) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 
-from combine.api.limits import RateLimits
+from combine.api.limits import MOST_STREAMS, RateLimits, Seats
 from combine.bootstrap.serving import Serving
 from combine.observability.metrics import Metrics
 
@@ -22,6 +22,7 @@ class Shell:
     """None: switched off."""
     public_url: str
     """An origin, without a trailing slash."""
+    streams: Seats = field(default_factory=lambda: Seats(MOST_STREAMS))
 
     @property
     def https(self) -> bool:

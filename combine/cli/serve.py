@@ -109,6 +109,8 @@ def _refuse_strangers(settings: Settings, sockets: Sequence[socket]) -> None:
             code="public_url_needed",
             hint="Set COMBINE_PUBLIC_URL to what people type, such as https://combine.example.org.",
         )
+    if not settings.public_url.startswith("https:"):
+        say("Warning: COMBINE_PUBLIC_URL is plain http: whoever is on the way can read sessions and tokens.")
 
 
 def _allow_many_connections() -> None:

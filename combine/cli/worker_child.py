@@ -41,19 +41,27 @@ class WorkerChild:
         pause = self._first_pause_s
         while True:
             began = monotonic()
-            self.process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
-            )
-            self.starts += 1
             try:
-                code = await self.process.wait()
-            finally:
-                await self._stop(self.process)
-            if monotonic() - began > _STEADY_S:
-                pause = self._first_pause_s
-            _log.warning("The worker has ended (exit code %d) and is started again in %g s", code, pause)
+                code = await self._one()
+            except OSError as error:  # no memory, too many processes: the server goes on, and tries again
+                _log.warning("The worker cannot be started (%s); that is tried again in %g s", error, pause)
+            else:
+                if monotonic() - began > _STEADY_S:
+                    pause = self._first_pause_s
+                _log.warning("The worker has ended (exit code %d) and is started again in %g s", code, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    async def _one(self) -> int:
+        """One worker from its start to its end; the exit code."""
+        self.process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
+        )
+        self.starts += 1
+        try:
+            return await self.process.wait()
+        finally:
+            await self._stop(self.process)
 
     async def _stop(self, process: asyncio.subprocess.Process) -> None:
         if process.returncode is not None:

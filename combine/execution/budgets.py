@@ -31,10 +31,10 @@ def named(kind: CapKind, project: str) -> str:
 
 def no_room(cap: Cap, worst_usd: Decimal) -> str:
     """Why a call of known worst case did not leave."""
-    return (
-        f"The next call can cost up to {worst_usd:f} USD and could pass {named(cap.kind, cap.project)}: "
-        f"{cap.budget_usd:f} USD, of which {cap.spent_usd:f} are spent and {cap.reserved_usd:f} reserved."
-    )
+    told = f"The next call can cost up to {worst_usd:f} USD and could pass {named(cap.kind, cap.project)}"
+    if cap.kind is CapKind.DAY:  # what the others of the installation have spent is not for everybody to read
+        return f"{told}: {cap.budget_usd:f} USD."
+    return f"{told}: {cap.budget_usd:f} USD, of which {cap.spent_usd:f} are spent and {cap.reserved_usd:f} reserved."
 
 
 def no_price(cap: Cap, model: str) -> str:

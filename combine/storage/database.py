@@ -204,7 +204,10 @@ class Database:
                     raise
                 if fault is Fault.DISK_FULL:
                     raise self._disk_full() from error
-                if deadline is not None and monotonic() >= deadline:
+                # A lost race is always run once more: the server takes a second to see a deadlock, and that may be all
+                # the patience there is.
+                over = deadline is not None and monotonic() >= deadline
+                if over and not (fault is Fault.CONFLICT and tries == 0):
                     raise self._unavailable(error) from error
                 if tries == 2:  # noqa: PLR2004 - the first two are over before anybody could read the line
                     _log.warning("The database does not take this transaction, trying again: %s", reason_of(error))

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from uuid import UUID, uuid4
 
 import httpx2
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Response
 from pydantic import SecretStr
 
 from combine.api import health
-from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream
+from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, Pace, event_stream
 from combine.api.shell import TheShell
 from combine.bootstrap.serving import open_serving
 from combine.main import create_app
@@ -24,7 +24,11 @@ router = APIRouter()
 
 @router.get("/streams/{execution_id}", response_class=Response, responses=EVENT_STREAM_RESPONSES)
 async def stream(execution_id: UUID, after: AfterSeq, shell: TheShell) -> Response:
-    return await event_stream(shell.serving.feed, execution_id, after, heartbeat_s=HEARTBEAT_S, send_s=SEND_S)
+    async def always():
+        pass
+
+    pace = Pace(HEARTBEAT_S, SEND_S)
+    return await event_stream(shell.serving.feed, execution_id, after, allowed=always, seat=nullcontext(), pace=pace)
 
 
 @pytest.fixture

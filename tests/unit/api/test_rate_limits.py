@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from combine.api.errors import Refusal
-from combine.api.limits import Limit, RateLimits, Rule, client_address
+from combine.api.limits import Limit, RateLimits, Rule, Seats, client_address
 
 
 class Clock:
@@ -107,3 +107,15 @@ def test_whom_a_limit_by_address_counts(address, key):
 
 def test_no_address_is_one_key():
     assert client_address(SimpleNamespace(client=None)) == "unknown"
+
+
+def test_seats_are_held_by_one_user_and_given_back():
+    seats = Seats(2)
+    with seats.taken("ada"), seats.taken("ada"):
+        with pytest.raises(Refusal) as refused, seats.taken("ada"):
+            pass
+        assert (refused.value.status_code, refused.value.code) == (429, "rate_limited")
+        with seats.taken("bob"):
+            pass
+    with seats.taken("ada"):
+        pass
