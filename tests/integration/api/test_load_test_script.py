@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,6 @@ from serve_process import COMBINE, ServeProcess
 SCRIPT = Path(__file__).parents[3] / "scripts" / "load_test.py"
 SHORT = ("--duration", "4", "--rate", "15", "--watchers", "12", "--starts", "20", "--answers", "20", "--hold", "1")
 EASY = ("--mark-read", "100000", "--mark-events", "100000", "--mark-memory", "100000")
-
-needs_locust = pytest.mark.skipif(find_spec("locust") is None, reason="locust is not there: requirements/bench.txt")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +48,6 @@ def run(*arguments, python=("-W", "error"), **environment):
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
-@needs_locust
 def test_it_passes_where_its_marks_are_met_and_says_what_it_has_seen(server, token):
     done = run("--url", server.url, *SHORT, *EASY, "--json", COMBINE_TOKEN=token)
     assert (done.returncode, done.stderr) == (0, "")
@@ -75,7 +71,6 @@ def test_it_passes_where_its_marks_are_met_and_says_what_it_has_seen(server, tok
     assert [one["name"] for one in found["memory"]] == ["serve", "worker"]
 
 
-@needs_locust
 def test_it_fails_where_a_mark_is_missed(server, token):
     done = run("--url", server.url, *SHORT, *EASY, "--mark-read", "0.001", COMBINE_TOKEN=token)
     assert (done.returncode, done.stderr) == (1, "")
@@ -83,7 +78,6 @@ def test_it_fails_where_a_mark_is_missed(server, token):
     assert done.stdout.endswith("Not passed.\n")
 
 
-@needs_locust
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [
@@ -102,7 +96,6 @@ def test_without_locust_it_says_how_to_get_it():
     assert (done.returncode, "make load" in done.stderr) == (2, True), done.stderr
 
 
-@needs_locust
 def test_a_server_that_dies_fails_it(server, token):
     heard = len(server.output)
     command = [sys.executable, str(SCRIPT), "--url", server.url, *SHORT, *EASY]
