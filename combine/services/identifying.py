@@ -21,9 +21,8 @@ async def identify(session: WriteSession, person: Person, provider: str, new_use
     identities, users = Identities(session), Users(session)
     if (known := await identities.find(person.issuer, person.subject)) is not None:
         return await _seen_again(session, known, person)
-    if await identities.users_of(person.email):
-        raise _account_exists(provider)
-    if not await users.insert(new_user_id, person.name, person.email, InstanceRole.MEMBER):
+    taken = await identities.users_of(person.email)
+    if taken or not await users.insert(new_user_id, person.name, person.email, InstanceRole.MEMBER):
         # The address is a user's: of somebody else, or their own, from a second tab that was quicker.
         if (known := await identities.find(person.issuer, person.subject)) is None:
             raise _account_exists(provider)
