@@ -6,6 +6,7 @@ Importing this imports locust, which makes the process's sockets and locks those
 from __future__ import annotations
 
 import json
+import random
 import time
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,6 +24,8 @@ READ_ROUTES: Final = (EXECUTION, EXECUTION, EXECUTION, "list", EXECUTION, "docum
 """In turn: two thirds of all reads are those of one execution."""
 _RECONNECT_AFTER: Final = 4
 _COMPLETED_WITHIN_S: Final = 60.0
+_NEWEST: Final = 4
+_PAUSE_S: Final = 3.0
 
 
 class Pace:
@@ -245,6 +248,7 @@ class Watcher(User):  # type: ignore[misc] # as above
         self.number = next(self.stage.ids)
         self.stays = self.number % 2 == 0
         self.breaks_off = self.number % 4 == 1
+        self.seen: set[str] = set()
 
     def follow(self) -> None:
         """One execution, to its end."""
@@ -253,18 +257,19 @@ class Watcher(User):  # type: ignore[misc] # as above
             execution = stage.held[self.number // 2 % len(stage.held)]
         elif stage.closing:
             raise StopUser
-        elif stage.followable:
-            execution = stage.followable[-1 - self.number // 2 % min(4, len(stage.followable))]
         else:
-            gevent.sleep(0.2)
-            return
+            unseen = [one for one in stage.followable[-_NEWEST:] if one not in self.seen]
+            gevent.sleep(random.uniform(0.0, _PAUSE_S))  # noqa: S311 - people do not come in the same moment
+            if not unseen:
+                return
+            execution = unseen[self.number // 2 % len(unseen)]
+            self.seen.add(execution)
         last = 0
         while (seen := self._read(execution, last)) is not None:
             last = seen
         stage.ended += 1
         if self.stays:
             raise StopUser
-        gevent.sleep(0.2)
 
     tasks: ClassVar[list[Any]] = [follow]
 
