@@ -1,10 +1,13 @@
 """Writes the lower part of docs/reference/api.md: routes and objects of the HTTP API, from its own OpenAPI document.
 
+Who may use a route is taken from the table of docs/rights.md.
+
 ``python scripts/api_reference.py`` writes the page; ``--check`` exits 1 if the page is out of step.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,6 +21,18 @@ from combine.settings import Settings
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
 EVERYWHERE = frozenset({"400", "401", "408", "413", "414", "422", "429", "431", "500", "503"})
+RIGHTS = PAGE.parents[1] / "rights.md"
+_ROW = re.compile(r"^\| `([A-Z]+ /\S*)` \|(.*)\|$", re.MULTILINE)
+_ROLES = ("anonymous", "other", "viewer", "editor", "owner", "admin")
+_WHO = {
+    "anonymous": "everybody",
+    "other": "whoever is signed in",
+    "viewer": "viewers of the project",
+    "editor": "its editors",
+    "owner": "its owners",
+    "admin": "admins of the installation",
+}
+_REFUSED = 400
 MARK = "<!-- What follows is made by `python scripts/api_reference.py`. -->\n"
 
 
@@ -45,23 +60,39 @@ def words(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
+def rights(text: str) -> dict[str, str]:
+    """Route -> who may use it, with which scope."""
+    found = {}
+    for name, cells in _ROW.findall(text):
+        statuses = [int(cell) for cell in cells.split("|")]
+        least = next((role for role, status in zip(_ROLES, statuses, strict=False) if status < _REFUSED), None)
+        read, run = (status < _REFUSED for status in statuses[len(_ROLES) : len(_ROLES) + 2])
+        if least is not None:
+            scope = "" if least == "anonymous" else f"; scope `{'read' if read else 'run' if run else 'admin'}`"
+            found[name] = f"For {_WHO[least]}{scope}."
+    return found
+
+
 def routes(found: Mapping[str, Any]) -> Iterator[str]:
     """A section for each tag, and in it each route."""
     by_tag: defaultdict[str, list[str]] = defaultdict(list)
+    who = rights(RIGHTS.read_text(encoding="utf-8"))
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
             if method != "head":
                 tag = operation.get("tags", ["watching"])[0]
-                by_tag[tag].append("\n".join(route(f"{method.upper()} {path}", operation)))
+                name = f"{method.upper()} {path}"
+                by_tag[tag].append("\n".join(route(name, operation, who[name])))
     for tag, sections in by_tag.items():
         yield f"## Routes: {tag}\n"
         yield from sections
 
 
-def route(title: str, operation: Mapping[str, Any]) -> Iterator[str]:
-    """One route: what it does, takes, answers."""
+def route(title: str, operation: Mapping[str, Any], who: str) -> Iterator[str]:
+    """One route: what it does, for whom, what it takes and answers."""
     yield f"### {title}\n"
     yield operation.get("description", operation.get("summary", "")).strip() + "\n"
+    yield who + "\n"
     rows = [
         f"| `{one['name']}` | {one['in']} | {kind(one['schema'])} | {words(one.get('description', ''))} |"
         for one in operation.get("parameters", [])

@@ -10,7 +10,7 @@ from fastapi import Path, Query
 ExecutionId = Annotated[
     str,
     Path(
-        pattern="^[0-9A-Fa-f][0-9A-Fa-f-]{3,35}$",
+        pattern="^([0-9A-Fa-f]-?){4,32}$",
         description="An execution's id, or its beginning: at least four digits.",
         examples=["3afba815"],
     ),

@@ -18,7 +18,7 @@ BEYOND_A_SCHEMA = frozenset(
         "budget_invalid",
         "cursor_invalid",
         "email_invalid",
-        "execution_id_too_short",
+        "id_short",  # of a document: it could be a type
         "model_malformed",
         "model_unknown",
         "price_unknown",
