@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test chaos check format bench load dev lock build clean
+.PHONY: help demo test chaos fuzz check format bench load dev lock build clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,6 +28,9 @@ test: check ## everything CI runs: make check and all tests
 
 chaos: $(STAMPS)/dev ## kill processes and the database hundreds of times (about 15 minutes; CHAOS_SEED=1 repeats a run)
 	$(BIN)/python -m pytest -m chaos -s tests/durability $(PYTEST_ARGS)
+
+fuzz: $(STAMPS)/dev ## send the HTTP API what fits its document and what does not (about 10 minutes; SCHEMATHESIS_SEED=1 sends other things)
+	SCHEMATHESIS_EXAMPLES=$${SCHEMATHESIS_EXAMPLES:-150} $(BIN)/python -m pytest tests/integration/api/test_schemathesis.py $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev ## lint, format, types, import contracts, pins, repository rules
 	$(BIN)/ruff check

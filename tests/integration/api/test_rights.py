@@ -15,8 +15,9 @@ import pytest
 from api_server import api_server, new_database
 from api_world import Person, World
 from own_issuer import CLIENT_ID, CLIENT_SECRET, new_key, own_issuer
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
+from combine.api.openapi import operations
 from combine.main import _ROUTERS, create_app
 from combine.settings import Settings
 
@@ -284,6 +285,13 @@ def test_every_route_has_its_row_and_every_row_its_route():
     assert TABLE.keys() == routes()
 
 
+def test_what_lies_beside_the_routes_is_for_everybody(scene):
+    """Files for the pages; nothing else is mounted."""
+    mounts = [route.path for route in create_app(Settings()).router.routes if isinstance(route, Mount)]
+    assert mounts == ["/static"]
+    assert scene.client.get("/static/app.css").status_code == 200
+
+
 def test_the_table_has_no_row_twice():
     assert len(ROW.findall(PAGE.read_text(encoding="utf-8"))) == len(TABLE)
 
@@ -298,6 +306,14 @@ def test_whoever_sees_nothing_is_told_nothing():
 @pytest.mark.parametrize("route", TABLE)
 def test_who_may_do_what(scene, route):
     assert {actor: scene.ask(route, actor).status_code for actor in ACTORS} == TABLE[route]
+
+
+def test_the_document_names_every_status_of_the_table():
+    """And, where something is changed, that of a page of another site."""
+    documented = {name: set(one["responses"]) for name, one in operations(create_app(Settings()).openapi())}
+    for route in TABLE.keys() & documented.keys():
+        assert {str(status) for status in TABLE[route].values()} <= documented[route], route
+        assert route.split(" ")[0] in SAFE or "403" in documented[route], route
 
 
 @pytest.mark.parametrize("route", TABLE)
