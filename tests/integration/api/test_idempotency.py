@@ -57,13 +57,20 @@ def id_of(response):
     return response.json()["execution"]["id"]
 
 
+async def until_taken(client, starter, key):
+    """As a client should: ask again, as long as the server says that all its connections are busy."""
+    while (found := await client.post(URL, json=starter.body(), headers=starter.headers(key))).status_code == 503:
+        assert int(found.headers["Retry-After"]) > 0
+    return found
+
+
 async def test_fifty_at_once_are_one(server, starter):
     async with httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
-        sent = [client.post(URL, json=starter.body(), headers=starter.headers("once")) for _ in range(50)]
-        found = await asyncio.gather(*sent)
+        found = await asyncio.gather(*(until_taken(client, starter, "once") for _ in range(50)))
     assert Counter(one.status_code for one in found) == {201: 50}
     assert len({one.json()["execution"]["id"] for one in found}) == 1
-    assert Counter(one.headers["Idempotency-Replayed"] for one in found) == {"false": 1, "true": 49}
+    replayed = Counter(one.headers["Idempotency-Replayed"] for one in found)
+    assert replayed["true"] >= 49  # 50: the first was stored, but busy when its answer was to be read
     assert {one.headers["Location"] for one in found} == {f"{URL}/{found[0].json()['execution']['id']}"}
     assert starter.executions() == 1
     queued = "SELECT count(*) FROM dbos.workflow_status WHERE workflow_uuid LIKE :id || ':%'"
@@ -72,8 +79,7 @@ async def test_fifty_at_once_are_one(server, starter):
 
 async def test_twenty_keys_at_once_are_twenty(server, starter):
     async with httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
-        sent = [client.post(URL, json=starter.body(), headers=starter.headers(f"k{n}")) for n in range(20)]
-        found = await asyncio.gather(*sent)
+        found = await asyncio.gather(*(until_taken(client, starter, f"k{n}") for n in range(20)))
     assert len({id_of(one) for one in found}) == starter.executions() == 20
 
 
