@@ -47,7 +47,7 @@ format: $(STAMPS)/dev ## rewrite the code in the house format
 bench: $(STAMPS)/bench ## print the figures of start, memory, overhead and throughput
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit; done
 
-load: $(STAMPS)/bench ## put a running server under load (COMBINE_TOKEN=cmb_... LOAD_ARGS="--url URL --rate 50")
+load: $(STAMPS)/dev ## put a running server under load (COMBINE_TOKEN=cmb_... LOAD_ARGS="--url URL --rate 50")
 	@$(BIN)/python scripts/load_test.py $(LOAD_ARGS)
 
 dev: $(STAMPS)/dev ## make the environment for work on the code

@@ -19,6 +19,8 @@ from typing import Any
 from _workers import COMBINE, ROOT, TICKS
 
 HERE = Path(__file__).parent
+PAGE = os.sysconf("SC_PAGE_SIZE")
+_MAPPING = re.compile("[0-9a-f]+-[0-9a-f]+ ")
 _LINK = re.compile(r"Sign in.*?(http://\S+)/login/local\?key=(\S+)")
 
 
@@ -52,11 +54,34 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def memory_mb(pid: int) -> tuple[float, float]:
-    """Resident, and the same with each shared page divided by those who share it (PSS)."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    sizes = {name: int(rest.split()[0]) / 1024 for name, _, rest in (line.partition(":") for line in lines)}
-    return sizes["Rss"], sizes["Pss"]
+def memory_mb(pid: int) -> float:
+    """Resident."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 2**20
+
+
+def together_mb(pids: Sequence[int]) -> float:
+    """Resident memory of them all, in which a page of a file counts once, however many have it mapped."""
+    own, of_files = 0, dict[tuple[str, str], int]()
+    for pid in pids:
+        for where, sizes in _mappings(pid):
+            own += sizes["Anonymous"]
+            of_files[where] = max(of_files.get(where, 0), sizes["Rss"] - sizes["Anonymous"])
+    return (own + sum(of_files.values())) / 1024
+
+
+def _mappings(pid: int) -> Iterator[tuple[tuple[str, str], dict[str, int]]]:
+    """Of each mapping the file with its offset, and its sizes in KB."""
+    where, sizes = ("", ""), dict[str, int]()
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if _MAPPING.match(line):
+            if sizes:
+                yield where, sizes
+            _, _, offset, _, _, *path = line.split(maxsplit=5)
+            where, sizes = (path[0] if path else "", offset), {}
+        elif line.endswith(" kB"):
+            name, _, size = line.partition(":")
+            sizes[name] = int(size.split()[0])
+    yield where, sizes
 
 
 class Busy:

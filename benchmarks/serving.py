@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from _serving import Busy, Load, Server, bare_app, cpu_s, memory_mb, quantile
+from _serving import Busy, Load, Server, bare_app, cpu_s, memory_mb, quantile, together_mb
 from _workers import headline
 
 RATE = 200
@@ -74,14 +74,15 @@ def idle(server: Server) -> str:
     pids = {"server": server.pid, "worker": server.children[0]}
     before, begin = {name: cpu_s(pid) for name, pid in pids.items()}, time.perf_counter()
     time.sleep(10)
-    lines = ["### Idle\n", "| | CPU % of a core | RSS MB | PSS MB |", "| --- | ---: | ---: | ---: |"]
-    total = [0.0, 0.0, 0.0]
+    lines = ["### Idle\n", "| | CPU % of a core | RSS MB |", "| --- | ---: | ---: |"]
+    seconds, resident = time.perf_counter() - begin, 0.0
     for name, pid in pids.items():
-        figures = (100 * (cpu_s(pid) - before[name]) / (time.perf_counter() - begin), *memory_mb(pid))
-        total = [one + other for one, other in zip(total, figures, strict=True)]
-        lines.append(f"| {name} | {figures[0]:.1f} | {figures[1]:.0f} | {figures[2]:.0f} |")
-    lines.append(f"| both | {total[0]:.1f} | {total[1]:.0f} | {total[2]:.0f} |\n")
-    lines.append(f"Mark 200 MB for both: {met(total[1], 200)} by RSS, {met(total[2], 200)} with shared pages once.\n")
+        lines.append(f"| {name} | {100 * (cpu_s(pid) - before[name]) / seconds:.1f} | {memory_mb(pid):.0f} |")
+        resident += memory_mb(pid)
+    both = together_mb(list(pids.values()))
+    lines.append(f"| both | | {resident:.0f} |")
+    lines.append(f"| both, libraries that they share counted once | | {both:.0f} |\n")
+    lines.append(f"Mark 200 MB for both: {met(resident, 200)} by RSS, {met(both, 200)} with libraries once.\n")
     return "\n".join(lines)
 
 
@@ -223,14 +224,14 @@ async def many_streams(server: Server, events: Events, idle_s: float) -> None:
 
     query = sa.text("SELECT application_name, count(*) FROM pg_stat_activity WHERE datname = 'combine' GROUP BY 1")
     paths = await events.make(100)
-    empty = memory_mb(server.pid)[0]
+    empty = memory_mb(server.pid)
     load = Load("streams", server.url, paths, "--streams", 1000)
     await asyncio.to_thread(load.wait_until_open)
     await asyncio.sleep(2)
     before, begin = cpu_s(server.pid), time.perf_counter()
     await asyncio.sleep(idle_s)
     cpu = 100 * (cpu_s(server.pid) - before) / (time.perf_counter() - begin)
-    full = memory_mb(server.pid)[0]
+    full = memory_mb(server.pid)
     async with events.database.read() as session:
         connections = {row[0]: row[1] for row in await session.connection.execute(query)}
     await events.write(10, 10)
@@ -278,7 +279,7 @@ async def soak(server: Server, events: Events, seconds: float) -> None:
     begin = time.monotonic()
     for minute in range(int(seconds // 60) + 1):
         await asyncio.sleep(max(0.0, begin + 60 * minute - time.monotonic()))
-        kept.append((memory_mb(pids["server"])[0], memory_mb(pids["worker"])[0]))
+        kept.append((memory_mb(pids["server"]), memory_mb(pids["worker"])))
         print(f"| {minute} | {kept[-1][0]:.1f} | {kept[-1][1]:.1f} | {load_now()} |", flush=True)
     await writing
     done = await people

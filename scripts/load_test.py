@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from load_users import LoadTest, Stage
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-BENCH: Final = "requirements/bench.txt"
+PINS: Final = "requirements/dev.txt"
 WRONG_USE: Final = 2
 MOST_S: Final = 3600
 EXECUTION: Final = "/api/v1/executions/{id}"
@@ -54,11 +54,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One process of the server; MB, of what it shares with others its part."""
+    """One process of the server; resident, in MB."""
 
     pid: int
     name: str
     before: float
+    halfway: float
     most: float
     after: float
 
@@ -103,19 +104,14 @@ def arguments() -> argparse.Namespace:
     add("--url", default="http://127.0.0.1:8765", help="of the server (%(default)s)")
     add("--duration", type=float, default=60, metavar="S", help="seconds from when all have come (%(default)s)")
     add("--rate", type=float, default=50, help="reads a second, at a constant rate (%(default)s)")
-    add("--watchers", type=int, default=100, help="event streams (%(default)s)")
+    add("--watchers", type=int, default=50, help="event streams (%(default)s)")
     add("--starts", type=float, default=8, help="executions without questions a minute (%(default)s)")
     add("--answers", type=float, default=12, help="executions with questions a minute (%(default)s)")
     add("--hold", type=float, default=10, metavar="S", help="seconds until questions are answered (%(default)s)")
     add("--mark-read", type=float, default=25, metavar="MS", help=f"p99 of GET {EXECUTION} (%(default)s)")
     add("--mark-events", type=float, default=250, metavar="MS", help="p99 from commit to client (%(default)s)")
-    add(
-        "--mark-memory",
-        type=float,
-        default=200,
-        metavar="MB",
-        help="of the server's processes before the load, if they are on this machine (%(default)s)",
-    )
+    add("--mark-growth", type=float, default=10, metavar="MB", help="of memory in the second half (%(default)s)")
+    add("--mark-memory", type=float, metavar="MB", help="before the load, of a server just started; not judged")
     add("--pid", type=int, help="of the server; found by its port if not given and on this machine")
     add("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
@@ -271,14 +267,12 @@ def run_load(api: Api, stage: Stage, given: argparse.Namespace, watch: MemoryWat
 
 
 class MemoryWatch:
-    """Memory of the server's processes, as far as they are on this machine and tell us.
-
-    What several of them share, such as libraries, counts once (PSS); where the system does not say, resident memory.
-    """
+    """Resident memory of the server's processes, as far as they are on this machine."""
 
     def __init__(self, given: argparse.Namespace) -> None:
         import psutil  # noqa: PLC0415 - comes with locust, and loads what gevent must meet first
 
+        self._gone = psutil.NoSuchProcess
         self._processes: list[psutil.Process] = []
         pid = given.pid if given.pid is not None else _listening(given.url)
         if pid is not None:
@@ -287,36 +281,35 @@ class MemoryWatch:
                 self._processes = [server, *server.children(recursive=True)]
             except psutil.NoSuchProcess:
                 stop(f"There is no process {pid}.")
-        self.before = self._now()
-        self._most = dict(self.before)
+        self._seen = [self._now()]
 
     def run(self) -> None:
         """Look every second, for ever."""
         while True:
             time.sleep(1)
-            for pid, size in self._now().items():
-                self._most[pid] = max(size, self._most.get(pid, 0.0))
+            self._seen.append(self._now())
 
     def result(self) -> list[Memory]:
-        """A line for each process."""
-        after = self._now()
+        """A line for each process that lives still."""
+        self._seen.append(self._now())
         return [
-            Memory(one.pid, _title(one.cmdline()), self.before[one.pid], self._most[one.pid], after[one.pid])
+            Memory(
+                pid=one.pid,
+                name=_title(one.cmdline()),
+                before=self._seen[0][one.pid],
+                halfway=self._seen[len(self._seen) // 2].get(one.pid, 0.0),
+                most=max(seen.get(one.pid, 0.0) for seen in self._seen),
+                after=self._seen[-1][one.pid],
+            )
             for one in self._processes
-            if one.pid in after
+            if one.pid in self._seen[-1]
         ]
 
     def _now(self) -> dict[int, float]:
-        import psutil  # noqa: PLC0415 - as above
-
         found = {}
         for one in self._processes:
-            with suppress(psutil.NoSuchProcess):
-                try:
-                    size = getattr(one.memory_full_info(), "pss", 0) or one.memory_info().rss
-                except psutil.AccessDenied:
-                    size = one.memory_info().rss
-                found[one.pid] = size / 2**20
+            with suppress(self._gone):
+                found[one.pid] = one.memory_info().rss / 2**20
         return found
 
 
@@ -368,8 +361,11 @@ def marks_of(
         event = p99.get("event, commit to client", float("inf"))
         yield Mark("p99 of events, commit to client, ms", event, given.mark_events, event < given.mark_events)
     if memory:
+        grown = sum(one.after - one.halfway for one in memory)
+        yield Mark("memory gained in the second half, MB", grown, given.mark_growth, grown < given.mark_growth)
+    if given.mark_memory is not None:
         before = sum(one.before for one in memory)
-        yield Mark("memory before the load, MB", before, given.mark_memory, before < given.mark_memory)
+        yield Mark("memory before the load, MB", before, given.mark_memory, 0 < before < given.mark_memory)
     for what, found in (("gaps in event numbers", stage.gaps), ("repeated events", stage.repeats)):
         yield Mark(what, found, 0, found == 0)
     wrong = sum(errors.values())
@@ -427,7 +423,7 @@ def lines(report: Report) -> Iterator[str]:
         yield f"{row.route:{width}}  {figures} {row.errors:>8}"
     yield "\nStreams: " + ", ".join(f"{name} {number}" for name, number in report.streams.items())
     for one in report.memory:
-        sizes = f"{one.before:.0f} MB before, {one.most:.0f} at most, {one.after:.0f} after"
+        sizes = f"{one.before:.0f} MB before, {one.halfway:.0f} halfway, {one.most:.0f} at most, {one.after:.0f} after"
         yield f"Memory of {one.name} ({one.pid}): {sizes}"
     for error, number in report.errors.items():
         yield f"Error, {number} times: {error}"
@@ -442,7 +438,7 @@ def main() -> int:
     """0 passed, 1 missed."""
     given = arguments()
     if importlib.util.find_spec("locust") is None:
-        stop(f"The load test needs locust. Get it with `make load`, or:  pip install --require-hashes -r {BENCH}")
+        stop(f"The load test needs locust. Get it with `make load`, or:  pip install --require-hashes -r {PINS}")
     if not os.environ.get("COMBINE_TOKEN"):
         stop("Give a token of the server in COMBINE_TOKEN; make one with `combine tokens create NAME --scope run`.")
     try:

@@ -259,7 +259,7 @@ class Watcher(User):  # type: ignore[misc] # as above
             raise StopUser
         else:
             unseen = [one for one in stage.followable[-_NEWEST:] if one not in self.seen]
-            gevent.sleep(random.uniform(0.0, _PAUSE_S))  # noqa: S311 - people do not come in the same moment
+            self._pause()
             if not unseen:
                 return
             execution = unseen[self.number // 2 % len(unseen)]
@@ -267,22 +267,26 @@ class Watcher(User):  # type: ignore[misc] # as above
         last = 0
         while (seen := self._read(execution, last)) is not None:
             last = seen
+            self._pause()  # as the server advises
         stage.ended += 1
         if self.stays:
             raise StopUser
 
     tasks: ClassVar[list[Any]] = [follow]
 
+    def _pause(self) -> None:
+        gevent.sleep(random.uniform(0.0, _PAUSE_S))  # noqa: S311 - not everybody comes in the same moment
+
     def _read(self, execution: str, last: int) -> int | None:
         """Follow over one connection; the last number, or None at the end of the execution."""
         stage, began = self.stage, time.perf_counter()
         stream = EventStream(stage.url, f"/api/v1/executions/{execution}/events", stage.token)
-        fault: Exception | None = None
+        took, fault = 0.0, None
         try:
             status = stream.open(last)
+            took = 1000 * (time.perf_counter() - began)
             if status == 204:  # noqa: PLR2004 - nothing is left
                 return None
-            took = 1000 * (time.perf_counter() - began)
             stage.open_streams += 1
             stage.most_streams = max(stage.most_streams, stage.open_streams)
             try:
@@ -290,15 +294,14 @@ class Watcher(User):  # type: ignore[misc] # as above
             finally:
                 stage.open_streams -= 1
         except (Cut, OSError) as error:
-            fault, took = error, 1000 * (time.perf_counter() - began)
-            gevent.sleep(1)
+            fault = error
             return None if stage.closing else last
         finally:
             stream.close()
             self.environment.events.request.fire(
                 request_type="GET",
                 name=f"{EXECUTION}/events, opened",
-                response_time=took if fault is None else 1000 * (time.perf_counter() - began),
+                response_time=took or 1000 * (time.perf_counter() - began),
                 response_length=0,
                 exception=fault,
             )

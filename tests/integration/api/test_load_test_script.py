@@ -15,7 +15,7 @@ from serve_process import COMBINE, ServeProcess
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "load_test.py"
 SHORT = ("--duration", "4", "--rate", "15", "--watchers", "12", "--starts", "20", "--answers", "20", "--hold", "1")
-EASY = ("--mark-read", "100000", "--mark-events", "100000", "--mark-memory", "100000")
+EASY = ("--mark-read", "100000", "--mark-events", "100000", "--mark-growth", "100000", "--mark-memory", "100000")
 
 
 @pytest.fixture(scope="module")
