@@ -7,7 +7,7 @@ import json
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from enum import Enum
 from math import ceil
@@ -116,13 +116,12 @@ class Database:
         """
         connection = await self._retry(self._open_read_only, self._patience)
         try:
-            yield ReadSession(connection)
+            async with aclosing(connection):  # its ROLLBACK can find the loss, too
+                yield ReadSession(connection)
         except sa.exc.SQLAlchemyError as error:
             if fault_of(error) is Fault.LOST:
                 raise self._unavailable(error) from error
             raise
-        finally:
-            await connection.close()
 
     async def transact(
         self,

@@ -67,7 +67,7 @@ def test_it_passes_where_its_marks_are_met_and_says_what_it_has_seen(server, tok
     }
     assert 6 <= found["streams"]["open at once"] <= 12
     assert found["streams"]["resumed by Last-Event-ID"] > 0
-    assert found["streams"]["followed to the end"] >= 12
+    assert found["streams"]["followed to the end"] > 0
     assert [one["name"] for one in found["memory"]] == ["serve", "worker"]
 
 

@@ -66,6 +66,17 @@ async def test_a_connection_lost_inside_a_read_says_so(database, database_url):
         await read()
 
 
+async def test_a_connection_lost_after_the_last_statement_of_a_read_says_so(database, database_url):
+    async def read():
+        async with database.read() as session:
+            await _kill_backend(database_url, await _backend_pid(session))
+
+    with pytest.raises(DatabaseUnavailable):
+        await read()
+    assert database.connections()["in_use"] == 0
+    assert await _project_names(database) == set()
+
+
 async def test_a_read_cannot_write(database):
     with pytest.raises(sa.exc.InternalError, match="read-only transaction"):
         async with database.read() as session:
