@@ -112,7 +112,7 @@ class Database:
         """A read-only transaction.
 
         A connection that died in the pool is replaced before the body begins. Raises DatabaseUnavailable when none
-        can be had, or when it is lost inside the body.
+        can be had, or when it is lost inside the body; Unavailable (``server_busy``) when all of the pool are in use.
         """
         connection = await self._retry(self._open_read_only, self._patience)
         try:
@@ -136,8 +136,8 @@ class Database:
         was lost is such a case too, so ``work`` must bear repetition: make ids outside it.
 
         ``give_up_after``: by default the database's patience; None waits for ever (for work that something else
-        bounds). Raises DatabaseUnavailable when the time is over, Unavailable at once when the server's disk is full;
-        every other error as it is.
+        bounds). Raises DatabaseUnavailable when the time is over, or Unavailable (``server_busy``) if only our own
+        connections were short; Unavailable at once when the server's disk is full; every other error as it is.
         """
 
         async def attempt() -> T:
@@ -217,7 +217,9 @@ class Database:
                     _log.warning("The database took the transaction after %d tries", tries + 1)
                 return result
 
-    def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
+    def _unavailable(self, error: BaseException) -> Unavailable:
+        if isinstance(error, sa.exc.TimeoutError):
+            return self._busy()
         told = f"The database at {display_url(self._url)} cannot be reached: {reason_of(error)}"
         if self._discreet:
             _log.warning(told)
@@ -226,6 +228,13 @@ class Database:
             told,
             hint="Check that the server runs and that COMBINE_DATABASE_URL is right; `combine doctor` tries it again.",
         )
+
+    def _busy(self) -> Unavailable:
+        told, hint = "The server is busy: no connection to the database became free in time.", "Try again in a moment"
+        how_many = "COMBINE_DATABASE_POOL_SIZE says how many connections a process may hold."
+        if self._discreet:
+            _log.warning("%s %s", told, how_many)
+        return Unavailable(told, code="server_busy", hint=f"{hint}." if self._discreet else f"{hint}; {how_many}")
 
     def _disk_full(self) -> Unavailable:
         return Unavailable(

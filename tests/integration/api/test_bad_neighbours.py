@@ -1,5 +1,6 @@
 """What somebody does wrong, or makes costly, is theirs alone to bear."""
 
+import asyncio
 import threading
 
 import psycopg
@@ -61,3 +62,30 @@ def test_a_database_that_is_away_is_not_described_to_strangers(server):
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_unavailable")
     for part in (host, "socket", "COMBINE_"):
         assert part not in answer.text
+
+
+def test_a_server_whose_connections_are_all_in_use_says_that_it_is_busy(database_url):
+    with api_server(database_url, database_pool_size=1) as running, running.client(new_token()) as stranger:
+        database, taken, over = running.serving.database, threading.Event(), asyncio.Event()
+
+        async def take():
+            async with database.read():
+                taken.set()
+                await over.wait()
+
+        taking = threading.Thread(target=lambda: running.do(take()))
+        taking.start()
+        assert taken.wait(20)
+        answer = stranger.get("/api/v1/me")
+        running.do(_set(over))
+        taking.join()
+        assert stranger.get("/api/v1/me").status_code == 401
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "server_busy")
+    assert "busy" in answer.json()["error"]["message"]
+    assert int(answer.headers["retry-after"]) > 0
+    for part in ("reached", "Pool", "COMBINE_"):
+        assert part not in answer.text
+
+
+async def _set(event):
+    event.set()
