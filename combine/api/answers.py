@@ -22,19 +22,34 @@ def answer(kind: Any, value: object, *, status: int = 200, headers: dict[str, st
     return Response(_writer(kind).dump_json(value), status, headers, _JSON)
 
 
-def cached_answer(request: Request, content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
-    """``content`` with an ETag; 304 without it where the client has the same already.
+def tag_of(content: bytes) -> str:
+    """An ETag. It is a weak one, as the same content may go out compressed."""
+    return f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
 
-    The tag is a weak one, as the same content may go out compressed.
-    """
-    tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
-    common = {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}
+
+def unchanged(request: Request, tag: str, headers: dict[str, str] | None = None) -> Response | None:
+    """304, where the client has what the tag stands for already."""
     known = [one.strip() for one in request.headers.get("if-none-match", "").split(",")]
     if "*" in known or tag in known or tag.removeprefix("W/") in known:
-        return Response(None, 304, common)
-    return Response(content, 200, common, media_type)
+        return Response(None, 304, _common(tag, headers))
+    return None
+
+
+def tagged_answer(tag: str, content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
+    """``content`` with its ETag."""
+    return Response(content, 200, _common(tag, headers), media_type)
+
+
+def cached_answer(request: Request, content: bytes, media_type: str, headers: dict[str, str] | None = None) -> Response:
+    """``content`` with an ETag; 304 without it where the client has the same already."""
+    tag = tag_of(content)
+    return unchanged(request, tag, headers) or tagged_answer(tag, content, media_type, headers)
 
 
 def cached_view(request: Request, kind: Any, value: object) -> Response:
     """A view, with an ETag."""
     return cached_answer(request, _writer(kind).dump_json(value), _JSON)
+
+
+def _common(tag: str, headers: dict[str, str] | None) -> dict[str, str]:
+    return {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}

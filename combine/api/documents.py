@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -10,13 +9,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from combine.api.answers import answer, cached_answer, cached_view
+from combine.api.answers import answer, cached_answer, cached_view, tag_of, tagged_answer, unchanged
 from combine.api.caller import TheServices
 from combine.api.errors import responses
 from combine.api.fields import Digits
 from combine.api.names import DocumentId, ProjectAsked, ProjectOfType, project_named
 from combine.api.openapi import AS_A_FILE, TAGGED
 from combine.api.paging import Page, PageAsked, cursor_of, position
+from combine.api.shell import TheShell
 from combine.services.documents import DocumentChanges, DocumentDetail
 from combine.services.views import DocumentView
 from combine.workflows.statuses import DocumentStatus
@@ -121,6 +121,7 @@ async def export(
     document_id: DocumentId,
     request: Request,
     services: TheServices,
+    shell: TheShell,
     *,
     form: Annotated[Form, Query(alias="format")] = Form.MARKDOWN,
     project: ProjectOfType = None,
@@ -128,13 +129,14 @@ async def export(
 ) -> Response:
     """One version as a file: its content exactly as stored, or a page a client could read."""
     found = await services.documents.export(document_id, project_named(project), version)
-    if form is Form.HTML:  # beside the loop: some texts take seconds
-        text = await asyncio.to_thread(lambda: found.html)
-    else:
-        text = found.json_text if form is Form.JSON else found.markdown
     name = f"{found.document.type}-{found.document.version}.{form}"
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "X-Document-Id": str(found.document.id),
     }
+    if form is Form.HTML:  # of what it is made from, as making it takes long
+        tag = tag_of(found.html_key.encode())
+        same = unchanged(request, tag, headers)
+        return same or tagged_answer(tag, await shell.pages.page(found), _MEDIA_TYPES[form], headers)
+    text = found.json_text if form is Form.JSON else found.markdown
     return cached_answer(request, text.encode(), _MEDIA_TYPES[form], headers)

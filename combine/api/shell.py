@@ -8,6 +8,7 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request
 
 from combine.api.limits import MOST_STREAMS, RateLimits, Seats
+from combine.api.rendered import RenderedPages
 from combine.bootstrap.serving import Serving
 from combine.observability.metrics import Metrics
 
@@ -23,6 +24,7 @@ class Shell:
     public_url: str
     """An origin, without a trailing slash."""
     streams: Seats = field(default_factory=lambda: Seats(MOST_STREAMS))
+    pages: RenderedPages = field(default_factory=RenderedPages)
 
     @property
     def https(self) -> bool:

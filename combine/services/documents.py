@@ -29,7 +29,7 @@ from combine.workflows.checks import unused_sentences
 from combine.workflows.definition_json import definition_from_json
 from combine.workflows.diff import DocumentDiff, diff_briefs, diff_documents
 from combine.workflows.findings import Finding
-from combine.workflows.html import render_html
+from combine.workflows.html import html_key, render_html
 from combine.workflows.markdown import MarkdownInput, render_markdown
 from combine.workflows.ordering import in_schema_order
 from combine.workflows.statuses import DocumentStatus
@@ -71,7 +71,16 @@ class DocumentExport:
     @property
     def html(self) -> str:
         """The Markdown as a page that stands by itself."""
-        return render_html(self.markdown, f"{self.document.project}: {self.document.type} {self.document.version}")
+        return render_html(self.markdown, self._title)
+
+    @property
+    def html_key(self) -> str:
+        """The same for the same page; made without making the page."""
+        return html_key(self.markdown, self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.document.project}: {self.document.type} {self.document.version}"
 
 
 @dataclass(frozen=True, slots=True)

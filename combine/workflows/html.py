@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 from functools import lru_cache
 from typing import Final
 
+import markdown_it
+import mdit_py_plugins
 import nh3
 from markdown_it import MarkdownIt
 from mdit_py_plugins.footnote import footnote_plugin
+
+from combine import __version__
 
 _TAGS: Final = frozenset(
     {"a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre"}
@@ -28,6 +33,15 @@ blockquote { border-left: 3px solid #888; margin-left: 0; padding-left: 1rem; }
 pre { overflow-x: auto; padding: .75rem; background: #8881; } .footnotes { font-size: .9rem; }
 @media print { body { max-width: none; margin: 0; } a { color: inherit; text-decoration: none; } }
 """
+
+
+_NH3: Final = str(getattr(nh3, "__version__", ""))  # it is there; the package's types do not know it
+_MAKERS: Final = (__version__, markdown_it.__version__, mdit_py_plugins.__version__, _NH3, _STYLE)
+
+
+def html_key(markdown: str, title: str) -> str:
+    """Stands for the page that ``render_html`` makes of them: the same in every process of this version."""
+    return hashlib.sha256(repr((_MAKERS, title, markdown)).encode()).hexdigest()
 
 
 def render_html(markdown: str, title: str) -> str:

@@ -17,6 +17,7 @@ import pytest
 from api_server import api_server, new_database
 from api_world import Person, World
 
+from combine.workflows.html import render_html
 from combine.workflows.ordering import content_sha256
 
 D = "/api/v1/documents"
@@ -279,6 +280,56 @@ def test_a_tag_changes_with_what_is_shown(reader):
     reader.world.sql("UPDATE documents SET status = 'stale' WHERE id = :id", id=document_id)
     again = reader.get(url, {"If-None-Match": tag})
     assert (again.status_code, again.json()["document"]["status"]) == (200, "stale")
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Titles of the pages that were rendered."""
+    titles = []
+
+    def render(markdown, title):
+        titles.append(title)
+        return render_html(markdown, title)
+
+    monkeypatch.setattr("combine.services.documents.render_html", render)
+    return titles
+
+
+def test_a_page_is_made_once_and_made_anew_when_it_would_be_another(reader, made):
+    document_id = reader.world.document(reader.project_id, "project-discovery", status="draft")
+    url = f"{D}/{document_id}/export?format=html"
+    first, second = reader.get(url), reader.get(url)
+    assert (first.content, len(made)) == (second.content, 1)
+    assert reader.get(url, {"If-None-Match": first.headers["etag"]}).status_code == 304
+    reader.world.sql("UPDATE documents SET status = 'stale' WHERE id = :id", id=document_id)
+    changed = reader.get(url, {"If-None-Match": first.headers["etag"]})
+    assert (changed.status_code, len(made)) == (200, 2)
+    assert ("(draft)" in first.text, "(stale)" in changed.text) == (True, True)
+    name = reader.world.fresh("renamed")
+    before = reader.world.project_name(reader.project_id)
+    reader.world.sql("UPDATE projects SET name = :name WHERE id = :id", name=name, id=reader.project_id)
+    assert name in reader.get(url, {"If-None-Match": changed.headers["etag"]}).text
+    reader.world.sql("UPDATE projects SET name = :name WHERE id = :id", name=before, id=reader.project_id)
+
+
+def test_a_page_that_the_client_has_is_not_made_by_a_server_that_never_made_it(reader, made):
+    document_id = reader.world.document(reader.project_id, "project-discovery", status="draft")
+    url = f"{D}/{document_id}/export?format=html"
+    tag = reader.get(url).headers["etag"]
+    with api_server(reader.world.server.serving.database.url) as other, other.client(reader.person.token) as client:
+        assert client.get(url, headers={"If-None-Match": tag}).status_code == 304
+        assert len(made) == 1
+        assert client.get(url).headers["etag"] == tag
+        assert len(made) == 2
+
+
+def test_a_page_that_stands_ready_is_still_not_for_everybody(reader, made):
+    document_id = reader.world.document(reader.project_id, "project-discovery", status="draft")
+    url = f"{D}/{document_id}/export?format=html"
+    tag = reader.get(url).headers["etag"]
+    other = {"Authorization": f"Bearer {reader.world.person().token}"}
+    for given in ({}, {"If-None-Match": tag}, {"If-None-Match": "*"}):
+        assert reader.client.get(url, headers={**other, **given}).status_code == 404
 
 
 def test_who_may_not_see_it_is_not_told_that_it_is_the_same(reader):

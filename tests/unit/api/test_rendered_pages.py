@@ -1,0 +1,33 @@
+from dataclasses import dataclass, field
+
+from combine.api.rendered import RenderedPages
+
+
+@dataclass
+class Export:
+    html_key: str
+    text: str
+    made: list = field(default_factory=list)
+
+    @property
+    def html(self):
+        self.made.append(self.html_key)
+        return self.text
+
+
+async def test_pages_that_nobody_has_asked_for_lately_make_room():
+    pages, made = RenderedPages(most_bytes=100), []
+    first, second, third = (Export(name, name * 40, made) for name in "abc")
+    for one in (first, second, first, third, first):
+        assert await pages.page(one) == one.text.encode()
+    assert made == ["a", "b", "c"]
+    await pages.page(second)
+    assert made == ["a", "b", "c", "b"]
+
+
+async def test_a_page_that_is_larger_than_all_room_is_made_each_time():
+    pages, made = RenderedPages(most_bytes=100), []
+    large = Export("large", "x" * 101, made)
+    for _ in range(2):
+        assert len(await pages.page(large)) == 101
+    assert made == ["large", "large"]
