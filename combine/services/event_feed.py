@@ -16,7 +16,7 @@ from uuid import UUID
 
 from combine.errors import NotFound, Unavailable
 from combine.services.views import EventView
-from combine.storage.database import Database
+from combine.storage.database import Database, ReadSession
 from combine.storage.event_tail import EventTails, Tail
 from combine.storage.events import EventRow
 from combine.storage.listener import EventListener, Subscription
@@ -328,8 +328,10 @@ class EventFeed:
                 reader.cut()
 
     async def _read(self, after: Mapping[UUID, int]) -> tuple[Tail, ...]:
-        async with self._database.read() as session:
+        async def work(session: ReadSession) -> tuple[Tail, ...]:
             return await EventTails(session).read(after, limit=AT_A_TIME)
+
+        return await self._database.once(work)
 
 
 def _end_of(tail: Tail) -> tuple[int, ExecutionStatus] | None:

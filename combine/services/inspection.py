@@ -24,7 +24,7 @@ from combine.services.views import (
     TokensView,
 )
 from combine.storage.calls import CallRow, Calls
-from combine.storage.database import Database
+from combine.storage.database import Database, ReadSession
 from combine.storage.documents import DocumentInfo
 from combine.storage.events import EventRow, Events
 from combine.storage.execution_reading import AskedQuestion, FoundFinding, WholeExecution, read_whole_execution
@@ -77,16 +77,22 @@ class InspectionService:
 
     async def find(self, execution: str) -> UUID:
         """The id of one that they may see, by its beginning; cheaper than ``detail``, and raises as it does."""
-        async with self._database.read() as session:
+
+        async def work(session: ReadSession) -> UUID:
             return (await Executions(session).find_by_prefix(execution, self._access.visibility)).id
+
+        return await self._database.once(work)
 
     async def detail(self, execution: str) -> ExecutionDetail:
         """Everything about one execution, found by the beginning of its id.
 
         Raises NotFound, Invalid for a beginning that is too short, Conflict for one that several executions have.
         """
-        async with self._database.read() as session:
-            return _detail(await read_whole_execution(session, execution, self._access.visibility))
+
+        async def work(session: ReadSession) -> WholeExecution:
+            return await read_whole_execution(session, execution, self._access.visibility)
+
+        return _detail(await self._database.once(work))
 
     async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
         """Events after ``after_seq`` in order, as they happen, until the execution rests or ends.
