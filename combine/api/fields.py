@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, PlainValidator, Strict
 
+from combine.services.amounts import MOST_USD, SMALLEST_USD, USD_PLACES
 from combine.workflows.brief import MAX_BRIEF_BYTES
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -19,22 +20,21 @@ Words = Annotated[str, Field(min_length=1, max_length=10_000)]
 BriefText = Annotated[str, Field(min_length=1, max_length=MAX_BRIEF_BYTES)]
 """How many bytes it has is seen when it is read."""
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.org"])]
-_MOST_USD: Final = 9_999_999
-_USD: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,6})?")
+_USD: Final = re.compile(rf"[0-9]{{1,{len(str(MOST_USD))}}}(\.[0-9]{{1,{USD_PLACES}}})?")
 
 
 def _usd(given: Any) -> Decimal:
     """Raises ValueError. A number is rounded to what is stored, as it may have no exact decimal form."""
     if isinstance(given, str) and _USD.fullmatch(given):
         return Decimal(given)
-    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= _MOST_USD:
-        return Decimal(str(given)).quantize(Decimal("0.000001"))
-    msg = f'an amount of USD is wanted, from 0 to {_MOST_USD}, with at most six places: "12.50"'
+    if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= MOST_USD:
+        return Decimal(str(given)).quantize(SMALLEST_USD)
+    msg = f'an amount of USD is wanted, from 0 to {MOST_USD}, with at most {USD_PLACES} places: "12.50"'
     raise ValueError(msg)
 
 
 _UsdText = Annotated[str, Field(pattern=rf"^{_USD.pattern}$", examples=["12.50"])]
-_UsdNumber = Annotated[float, Field(ge=0, le=_MOST_USD)]
+_UsdNumber = Annotated[float, Field(ge=0, le=MOST_USD)]
 Usd = Annotated[Decimal, PlainValidator(_usd, json_schema_input_type=_UsdText | _UsdNumber)]
 
 

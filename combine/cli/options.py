@@ -10,6 +10,9 @@ from typing import Annotated, Final
 
 import typer
 
+from combine.errors import Invalid
+from combine.services.amounts import check_budget
+
 SERVER: Final[ContextVar[str | None]] = ContextVar("server", default=None)
 """The server named with --server; empty: none, whatever the settings say."""
 
@@ -49,14 +52,16 @@ class Form(Enum):
 
 
 def usd_amount(text: str) -> Decimal:
-    """An amount as a person writes it. Raises BadParameter unless it is above 0."""
+    """A budget as a person writes it. Raises BadParameter."""
     try:
         amount = Decimal(text.strip().removeprefix("$"))
     except InvalidOperation:
         raise typer.BadParameter(f"{text!r} is no amount; write for example 2.50.") from None
-    if not amount.is_finite() or amount <= 0:
-        raise typer.BadParameter(f"{text!r} is no amount above 0 USD.")
-    return amount
+    try:
+        check_budget(amount)
+    except Invalid as error:
+        raise typer.BadParameter(f"{text!r} is none. {error.message}") from None
+    return Decimal(format(amount.normalize(), "f"))  # neither 1E+2 nor more zeros than the database keeps
 
 
 Execution = Annotated[str, typer.Argument(metavar="ID", help="The execution's id, or its beginning.")]

@@ -15,10 +15,11 @@ from combine.execution.clarification import settle
 from combine.llm.models import parse_model
 from combine.llm.pricing import Pricing
 from combine.services.access import Access
+from combine.services.amounts import check_budget
 from combine.services.auditing import record
 from combine.services.forks import ForkExecution, answers_for, check_fork, store_fork
 from combine.services.names import project_name
-from combine.services.spending import CODES, Spending, check_budget, say_unpriced
+from combine.services.spending import CODES, Spending, say_unpriced
 from combine.services.waiting import accept_anyway, gate, must_be_open, see, try_again
 from combine.storage.caps import CapKind
 from combine.storage.database import Database, WriteSession

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
+from combine.services.amounts import check_budget
 from combine.services.auditing import record
 from combine.services.names import project_name
-from combine.services.spending import check_budget
 from combine.storage.database import Database, ReadSession, WriteSession
 from combine.storage.members import Members
 from combine.storage.projects import Projects, ProjectSums

@@ -56,12 +56,6 @@ class Spending:
                 )
 
 
-def check_budget(budget_usd: Decimal | None) -> None:
-    """Raises Invalid for a budget of nothing."""
-    if budget_usd is not None and budget_usd <= 0:
-        raise Invalid("A budget is an amount above 0 USD.", code="budget_invalid")
-
-
 async def say_unpriced(session: WriteSession, execution_id: UUID, unpriced: tuple[ModelRef, ...]) -> None:
     """The event that tells which models run outside of every cap."""
     if unpriced:

@@ -158,7 +158,13 @@ async def test_what_has_ended_takes_no_more_answers(house):
 
 @pytest.mark.parametrize(
     ("model", "budget", "code"),
-    [("scripted", "-1", "budget_invalid"), ("openai:a-model-nobody-knows", "1", "price_unknown")],
+    [
+        ("scripted", "-1", "budget_invalid"),
+        ("scripted", "0.0000001", "budget_invalid"),
+        ("scripted", "10000000", "budget_invalid"),
+        ("scripted", "NaN", "budget_invalid"),
+        ("openai:a-model-nobody-knows", "1", "price_unknown"),
+    ],
 )
 async def test_a_budget_given_later_is_checked_like_one_given_at_the_start(house, model, budget, code):
     execution = await house.start(model=model)
