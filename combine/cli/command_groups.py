@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from combine.cli.options import Form, Json, Out, Project, TokenScope, usd_amount
+from combine.cli.texts import TextCommand
 from combine.workflows.statuses import DocumentStatus
 
 _Type = Annotated[str, typer.Argument(metavar="TYPE", help="A document type, for example requirements-doc.")]
@@ -260,5 +261,5 @@ def register(app: typer.Typer) -> None:
     for (name, words), members in groups.items():
         group = typer.Typer(help=words, no_args_is_help=True, rich_markup_mode=None)
         for command in members:
-            group.command(command.__name__.partition("_")[2])(command)
+            group.command(command.__name__.partition("_")[2], cls=TextCommand)(command)
         app.add_typer(group, name=name)

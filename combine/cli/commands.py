@@ -24,11 +24,14 @@ from combine.cli.options import (
     Project,
     Step,
 )
+from combine.cli.texts import FileName, TextCommand
 from combine.workflows.statuses import ExecutionStatus as Status
 
 
 def run(
-    brief: Annotated[str, typer.Argument(metavar="BRIEF", help="A text or Markdown file in UTF-8, or - for stdin.")],
+    brief: Annotated[
+        str, typer.Argument(metavar="BRIEF", parser=FileName, help="A text or Markdown file in UTF-8, or - for stdin.")
+    ],
     *,
     workflow: Annotated[str, typer.Option("--workflow", metavar="ID", help="Workflow.")] = "strategy-document",
     project: Annotated[
@@ -214,7 +217,7 @@ def record(
 
 
 def replay(
-    what: Annotated[str, typer.Argument(metavar="ID|FILE", help="An execution's id, or a recording.")],
+    what: Annotated[str, typer.Argument(metavar="ID|FILE", parser=FileName, help="An execution's id, or a recording.")],
     *,
     as_json: Json = False,
 ) -> None:
@@ -297,10 +300,10 @@ def doctor(*, as_json: Json = False) -> None:
 def register(app: typer.Typer) -> None:
     """Make the commands known."""
     for command in (run, answer, accept, reject, resume, cancel, list_, show, watch, record, replay):
-        app.command(command.__name__.rstrip("_"))(command)
+        app.command(command.__name__.rstrip("_"), cls=TextCommand)(command)
 
 
 def register_rest(app: typer.Typer) -> None:
     """Make those known that stand behind the groups in the help."""
     for command in (costs, serve, worker, doctor):
-        app.command()(command)
+        app.command(cls=TextCommand)(command)

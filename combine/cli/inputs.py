@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from combine.cli.runtime import say
+from combine.cli.texts import readable
 from combine.errors import Invalid
 from combine.workflows.brief import MAX_BRIEF_BYTES, Brief, decode_brief, split_brief
 
@@ -31,7 +32,7 @@ def read_brief(place: str) -> Brief:
 
 def project_of(place: str) -> str:
     """The project that is meant if none is named: the brief's file name without its ending."""
-    return "default" if place == STDIN else Path(place).stem
+    return "default" if place == STDIN else readable(Path(place).stem)
 
 
 def read_answers(path: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from combine.cli.work import Manner, carry_on, or_follow
 from combine.errors import Invalid
 from combine.execution.clarification import unknown_names
 from combine.services.executions import StartExecution
+from combine.services.names import project_name
 from combine.workflows.statuses import DecisionAction
 
 
@@ -54,6 +55,7 @@ async def run(given: RunOptions, output: Output) -> int:
     """A brief to its documents; whatever is wrong with the input is said before the database is opened."""
     place = the_place()
     brief = read_brief(given.brief)
+    project = project_name(project_of(given.brief) if given.project is None else given.project)
     answers = read_answers(given.answers) if given.answers else {}
     manner = output.manner(stdin_taken=given.brief == STDIN, given=answers)
     model = place.check_models(given.model, given.workflow)
@@ -61,7 +63,7 @@ async def run(given: RunOptions, output: Output) -> int:
     start = StartExecution(
         brief=brief,
         workflow_id=given.workflow,
-        project=project_of(given.brief) if given.project is None else given.project,
+        project=project,
         model=model,
         ask=not given.no_questions,
         answers=answers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,50 @@ def test_arguments(module_cli, arguments, code, words):
     assert refused.code == code
     assert words in refused.err + refused.out
     assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (("run", "{brief}", "--project", "a\udcff"), "--project"),
+        (("run", "{brief}", "--model", "a\udcff"), "--model"),
+        (("run", "{brief}", "--workflow", "a\udcff"), "--workflow"),
+        (("list", "--project", "a\udcff"), "--project"),
+        (("docs", "list", "--type", "a\udcff"), "--type"),
+        (("docs", "show", "a\udcff"), "TYPE|ID"),
+        (("reject", "abcdef", "--reason", "a\udcff"), "--reason"),
+        (("resume", "abcdef", "--decision", "try-again", "--guidance", "a\udcff"), "--guidance"),
+        (("costs", "--project", "a\udcff"), "--project"),
+        (("projects", "budget", "a\udcff", "5"), "NAME"),
+        (("tokens", "create", "a\udcff"), "NAME"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else value,
+)
+def test_an_argument_that_is_no_text_is_named(module_cli, arguments, place):
+    refused = module_cli.here(*(word.format(brief=module_cli.brief) for word in arguments))
+    assert (refused.code, refused.out) == (2, "")
+    assert f"Invalid value for '{place}': 'a\\udcff' is no text in UTF-8." in refused.err
+
+
+def test_names_of_files_may_be_any_bytes(cli):
+    brief = cli.folder / os.fsdecode(b"caf\xe9.txt")
+    brief.write_bytes(Path(cli.brief).read_bytes())
+    out = os.fsdecode(b"out\xff")
+    done = cli("run", str(brief), "--model", "offline", "--no-questions", "--json", "--out", out)
+    assert (done.code, done.json["project"]) == (0, "caf\ufffd"), done.err
+    assert len(list((cli.folder / out).iterdir())) == 8
+    for missing in ("run", "replay"):
+        refused = cli(missing, os.fsdecode(b"none\xe9.json"))
+        assert (refused.code, refused.out) == (2, "")
+        assert "none?.json" in refused.err
+
+
+@pytest.mark.parametrize("name", ["a\x01b.txt", f"{'a' * 121}.txt"])
+def test_a_name_of_a_file_that_cannot_name_a_project(cli, name):
+    refused = cli.here("run", cli.write(name, "Sell bread."), "--model", "offline")
+    assert (refused.code, refused.out) == (2, "")
+    assert "Name it with --project NAME." in refused.err
+    assert "Estimate" not in refused.err  # nothing was begun
 
 
 def test_the_brief_may_come_from_standard_input(cli):

@@ -250,9 +250,8 @@ def test_the_token_goes_to_no_proxy_and_to_no_other_address(at, stub):
     assert stub.requests[0][2]["authorization"] == f"Bearer {TOKEN}"
 
 
-@pytest.mark.parametrize("name", ["x" * 70_000, "a\udcff"])
-def test_what_cannot_be_sent(at, stub, name):
-    result = at("list", "--project", name)
+def test_what_cannot_be_sent(at, stub):
+    result = at("list", "--project", "x" * 70_000)
     assert (result.code, result.out, stub.requests) == (2, "", [])
     assert "cannot be sent" in result.err
 
