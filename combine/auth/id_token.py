@@ -15,6 +15,7 @@ from joserfc.jwk import KeySet
 
 from combine.auth.addresses import domain_of, email_address
 from combine.auth.providers import ProviderConfig
+from combine.auth.signing_in import Person
 from combine.errors import Invalid, NotPermitted, NotSignedIn
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
@@ -48,17 +49,6 @@ class Expected:
     algorithms: tuple[str, ...] = ("RS256",)
     access_token: str | None = field(default=None, repr=False)
     """If known, ``at_hash`` is checked against it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Whom a provider speaks of."""
-
-    issuer: str
-    subject: str
-    email: str
-    """Verified, in small letters."""
-    name: str
 
 
 def verify(token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
@@ -18,23 +17,15 @@ from authlib.integrations.base_client import OAuthError  # type: ignore[import-u
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 
 from combine.auth.discovery import PATIENCE_S, Discovery, Metadata, told, unavailable
-from combine.auth.id_token import ABOUT_EMAIL, Expected, Person, UnknownKey, person, verify
+from combine.auth.id_token import ABOUT_EMAIL, Expected, UnknownKey, person, verify
 from combine.auth.providers import ProviderConfig
-from combine.errors import Invalid, NotFound, NotPermitted, NotSignedIn, Unavailable
+from combine.auth.signing_in import Attempt, Person
+from combine.errors import Invalid, NotPermitted, NotSignedIn, Unavailable
 
 TIMEOUT_S = 5.0
 _MAX_CODE = 4096
 _WORD = re.compile(r"[a-z_]{1,64}")
 _OUR_FAULT = frozenset({"invalid_client", "unauthorized_client"})
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What binds one sign-in together; the provider sees the verifier only as a hash, until the end."""
-
-    redirect_uri: str
-    nonce: str = field(repr=False)
-    code_verifier: str = field(repr=False)
 
 
 class OidcProvider:
@@ -53,10 +44,7 @@ class OidcProvider:
         self._discovery = Discovery(config, self._plain_client, clock=clock)
 
     async def authorization_url(self, attempt: Attempt, state: str, *, choose_account: bool = False) -> str:
-        """Where to send the browser. ``choose_account``: ask which one, even if only one is signed in there.
-
-        Raises Unavailable.
-        """
+        """See ``SignInProvider``."""
         metadata = await self._discovery.metadata()
         more = {"prompt": "select_account"} if choose_account and metadata.can_choose_account else {}
         async with self._client(metadata) as client:
@@ -71,7 +59,7 @@ class OidcProvider:
         return str(url)
 
     def refusal(self, word: str) -> NotPermitted | Invalid:
-        """What an answer means that holds an error instead of a code. It opens nothing, so it may come from anybody."""
+        """See ``SignInProvider``."""
         if word == "access_denied":
             return NotPermitted(
                 f"You were not let in by {self.config.label}: the sign-in was cancelled or refused there.",
@@ -85,10 +73,7 @@ class OidcProvider:
         )
 
     async def person(self, params: Mapping[str, str], attempt: Attempt) -> Person:
-        """Who came back, by the query of the redirect, whose state has been checked.
-
-        Raises NotPermitted, NotSignedIn, Invalid, Unavailable; each code names what was wrong.
-        """
+        """See ``SignInProvider``."""
         metadata = await self._discovery.metadata()
         _check_sender(params, metadata)
         code = _code_of(params)
@@ -109,7 +94,7 @@ class OidcProvider:
         return person(claims, self.config)
 
     async def logout_url(self, post_logout_redirect_uri: str, email: str | None) -> str | None:
-        """Where the browser can end the session at the provider too; None if it offers that nowhere, or is out."""
+        """See ``SignInProvider``."""
         try:
             endpoint = (await self._discovery.metadata()).end_session_endpoint
         except Unavailable:
@@ -206,28 +191,6 @@ class OidcProvider:
         if self._tls is None:  # made once: it reads all certificates
             self._tls = httpx2.create_ssl_context()
         return self._tls
-
-
-class OidcProviders:
-    """All that are configured."""
-
-    def __init__(self, configs: Iterable[ProviderConfig]) -> None:
-        self._providers = {config.name: OidcProvider(config) for config in configs}
-
-    @property
-    def configs(self) -> tuple[ProviderConfig, ...]:
-        """In the order of the settings."""
-        return tuple(provider.config for provider in self._providers.values())
-
-    def get(self, name: str) -> OidcProvider:
-        """Raises NotFound."""
-        if name not in self._providers:
-            raise NotFound(
-                f"Nobody can sign in with {name[:80]!r} here.",
-                code="sign_in_provider_unknown",
-                hint=f"Configured are: {', '.join(self._providers) or 'none'}.",
-            )
-        return self._providers[name]
 
 
 def _check_sender(params: Mapping[str, str], metadata: Metadata) -> None:

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from combine.auth.oidc import OidcProviders
 from combine.auth.one_time_links import OneTimeLinks
 from combine.auth.permissions import Actor
 from combine.auth.providers import provider_config
+from combine.auth.signing_in import SignInProviders
 from combine.bootstrap import Report, database_url, llm_config
 from combine.engine.queue import SharedQueue
 from combine.engine.queue_tables import make_queue_tables
@@ -104,26 +104,35 @@ async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serv
 
 
 def _sign_in(settings: Settings, database: Database) -> SignInService:
-    providers = OidcProviders(
-        provider_config(
-            name,
-            one.client_id,
-            client_secret=one.client_secret,
-            issuer=one.issuer,
-            tenant=one.tenant,
-            label=one.label,
-            scopes=one.scopes,
-            trust_email=one.trust_email,
-        )
-        for name, one in settings.oidc_providers.items()
-    )
     policy = SignInPolicy(
         allowed_domains=frozenset(settings.oidc_allowed_domains),
         bootstrap_admin=settings.bootstrap_admin,
         session_idle=settings.session_idle,
         session_lifetime=settings.session_lifetime,
     )
-    return SignInService(database, providers, policy)
+    return SignInService(database, _providers(settings), policy)
+
+
+def _providers(settings: Settings) -> SignInProviders:
+    if not settings.oidc_providers:
+        return SignInProviders()
+    from combine.auth.oidc import OidcProvider  # noqa: PLC0415 - its libraries take 14 MB, which local mode can spare
+
+    return SignInProviders(
+        OidcProvider(
+            provider_config(
+                name,
+                one.client_id,
+                client_secret=one.client_secret,
+                issuer=one.issuer,
+                tenant=one.tenant,
+                label=one.label,
+                scopes=one.scopes,
+                trust_email=one.trust_email,
+            )
+        )
+        for name, one in settings.oidc_providers.items()
+    )
 
 
 def _services_for(settings: Settings, database: Database, catalog: Catalog, listener: EventListener) -> ServicesFor:

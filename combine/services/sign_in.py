@@ -9,10 +9,9 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from combine.auth.addresses import domain_of, local_path
-from combine.auth.id_token import Person
-from combine.auth.oidc import Attempt, OidcProviders
 from combine.auth.permissions import InstanceRole
 from combine.auth.secrets import digest, new_secret
+from combine.auth.signing_in import Attempt, Person, SignInProviders
 from combine.errors import CombineError, Invalid, NotFound, NotPermitted, NotSignedIn
 from combine.services.auditing import record
 from combine.services.identifying import identify, link
@@ -64,7 +63,7 @@ class _Fresh:
 class SignInService:
     """For people who are not signed in yet; so it has no actor."""
 
-    def __init__(self, database: Database, providers: OidcProviders, policy: SignInPolicy) -> None:
+    def __init__(self, database: Database, providers: SignInProviders, policy: SignInPolicy) -> None:
         self._database = database
         self._providers = providers
         self._policy = policy

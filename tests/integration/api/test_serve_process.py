@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -17,6 +18,9 @@ from threading import Thread
 import httpx2
 import psycopg
 import pytest
+
+from combine.engine.queue_tables import make_queue_tables
+from combine.storage.database import Database
 
 COMBINE = Path(sys.executable).parent / "combine"
 READY = re.compile(r"Ready at (http://\S+) ")
@@ -190,9 +194,24 @@ def test_without_a_database_it_says_so_and_ends(tmp_path):
     assert "Traceback" not in said
 
 
-def test_the_server_loads_neither_dbos_nor_a_providers_sdk():
-    program = (
-        "import sys, combine.cli.serve; print(sorted({'dbos', 'anthropic', 'openai', 'alembic'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+async def with_tables_of_the_queue(database_url):
+    database = Database(database_url)
+    await make_queue_tables(database)
+    await database.close()
+
+
+SIGN_IN = {
+    "COMBINE_OIDC_PROVIDERS": '{"google": {"client_id": "x"}}',
+    "COMBINE_OIDC_ALLOWED_DOMAINS": "example.org",
+}
+
+
+@pytest.mark.parametrize(("environment", "loaded"), [({}, set()), (SIGN_IN, {"authlib", "joserfc", "httpx2"})])
+def test_the_server_loads_what_it_needs(database_url, tmp_path, environment, loaded):
+    heavy = {"alembic", "anthropic", "authlib", "dbos", "genai_prices", "httpx2", "joserfc", "openai", "yaml"}
+    asyncio.run(with_tables_of_the_queue(database_url))
+    with serving(database_url, tmp_path, "--no-worker", PYTHONPROFILEIMPORTTIME="1", **environment) as serve:
+        httpx2.get(f"{serve.url()}/login", trust_env=False).raise_for_status()
+        modules = set(re.findall(r"^import time:.*\| +(\w+)$", serve.said, re.MULTILINE))
+    assert "fastapi" in modules
+    assert modules & heavy == loaded
