@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -28,6 +31,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from combine.errors import Invalid
 
+_PREFIX = "COMBINE_"
+# Of the tests that look at a deployment; and what Kubernetes tells every container of a service named combine.
+_OF_OTHERS = re.compile(r"COMBINE_(SMOKE_\w+|SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)")
 _OIDC_NAME = "(its key)"
 _KNOWN_OIDC = frozenset({"google", "microsoft"})
 _EMAIL = r"^[!-?A-~]+@[A-Za-z0-9.-]+$"
@@ -197,7 +203,7 @@ class Settings(BaseSettings):
     """Every setting. ``docs/configuration.md`` has one entry for each, checked by a test."""
 
     model_config = SettingsConfigDict(
-        env_prefix="COMBINE_",
+        env_prefix=_PREFIX,
         frozen=True,
         extra="forbid",
         env_ignore_empty=True,
@@ -326,8 +332,35 @@ def read_settings() -> Settings:
             variable = name if name.isupper() else f"COMBINE_{name.upper()}"
             where = ".".join(str(part) for part in fault["loc"][1:])
             lines.append(f"{variable}{'.' + where if where else ''}: {fault['msg']}")
+        lines += [told_unknown(name, near) for name, near in unknown_variables(os.environ).items()]
         raise Invalid(
             "The settings have faults:\n  " + "\n  ".join(lines),
             code="settings_invalid",
             hint="Correct the environment variables named above; `combine doctor` shows the effective values.",
         ) from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
+    """Variables with our prefix that no setting reads -> the one that is spelt most like it, if any is."""
+    endings = [one.removeprefix(_PREFIX) for one in _variables() if one.startswith(_PREFIX)]
+    found = {}
+    for name in sorted(name for name, value in environment.items() if value and name.isidentifier()):
+        upper = name.upper()
+        ending = upper.removeprefix(_PREFIX)
+        if ending != upper and ending not in endings and not _OF_OTHERS.fullmatch(upper):
+            near = get_close_matches(ending, endings, n=1)
+            found[name] = _PREFIX + near[0] if near else None
+    return found
+
+
+def told_unknown(name: str, near: str | None) -> str:
+    """One of them in words. Its value may be a secret."""
+    return f"{name} is no setting" + ("" if near is None else f" (perhaps {near})")
+
+
+def _variables() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.validation_alias, AliasChoices):
+            yield from map(str, field.validation_alias.choices)
+        else:
+            yield f"{_PREFIX}{name.upper()}"

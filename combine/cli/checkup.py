@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -15,14 +16,14 @@ from combine.cli.shown_settings import mark, masked, settings_page
 from combine.cli.tables import table
 from combine.cli.wording import duration
 from combine.services.doctor import DatabaseHealth, ProviderView
-from combine.settings import Settings
+from combine.settings import Settings, unknown_variables
 
 
 async def check(settings: Settings, *, json: bool) -> int:
     """Exit code 1 if the database fails, 6 if a provider that is set up fails, else 0."""
     service = doctor(settings)
     database, providers = await service.database(), await service.providers()
-    shown = masked(settings)
+    shown, unknown = masked(settings), unknown_variables(os.environ)
     if json:
         put(
             as_json(
@@ -31,17 +32,23 @@ async def check(settings: Settings, *, json: bool) -> int:
                     "database": asdict(database),
                     "providers": [asdict(provider) for provider in providers],
                     "settings": shown,
+                    "unknown_variables": unknown,
                 }
             )
         )
     else:
-        put("\n".join(_page(database, providers, shown)))
+        put("\n".join(_page(database, providers, shown, unknown)))
     if not database.ok:
         return ExitCode.OTHER
     return ExitCode.PROVIDER if any(one.configured and not one.ok for one in providers) else ExitCode.COMPLETED
 
 
-def _page(database: DatabaseHealth, providers: tuple[ProviderView, ...], settings: dict[str, Any]) -> Iterator[str]:
+def _page(
+    database: DatabaseHealth,
+    providers: tuple[ProviderView, ...],
+    settings: dict[str, Any],
+    unknown: dict[str, str | None],
+) -> Iterator[str]:
     yield f"combine {__version__}"
     yield ""
     yield f"Database   {mark(ok=database.ok)}  {database.kind}: {database.place}"
@@ -72,4 +79,4 @@ def _page(database: DatabaseHealth, providers: tuple[ProviderView, ...], setting
     else:
         yield "Processes  none works at present"
     yield ""
-    yield from settings_page(settings)
+    yield from settings_page(settings, unknown)

@@ -20,9 +20,9 @@ def the_place() -> Place:
     return at_server(settings.server, settings.token, settings.workflows_dir, say)
 
 
-def prepare_here(command: str, *, log_level: str | None = None) -> Settings:
+def prepare_here(command: str, *, log_level: str | None = None, warn: bool = True) -> Settings:
     """The settings for a command that no server does. Raises Invalid if one is named."""
-    settings = prepare(log_level=log_level)
+    settings = prepare(log_level=log_level, warn=warn)
     if settings.server is not None:
         raise Invalid(
             f"`combine {command}` works on this machine, not at {settings.server}.",
@@ -34,7 +34,7 @@ def prepare_here(command: str, *, log_level: str | None = None) -> Settings:
 
 async def check_up(*, json: bool) -> int:
     """``combine doctor``: of the database, or of the server."""
-    settings = prepare()
+    settings = prepare(warn=False)  # it has a place of its own for that
     if settings.server is None:
         from combine.cli.checkup import check  # noqa: PLC0415 - as above
 

@@ -15,7 +15,7 @@ import typer
 from combine.cli.exit_codes import ExitCode
 from combine.cli.options import SERVER
 from combine.observability.logging import configure_logging
-from combine.settings import Settings, read_settings
+from combine.settings import Settings, read_settings, told_unknown, unknown_variables
 
 DEBUG: Final = ContextVar("debug", default=False)
 """Whether the person asked for tracebacks."""
@@ -36,9 +36,14 @@ def put(text: str) -> None:
     typer.echo(text)
 
 
-def prepare(*, log_level: str | None = None) -> Settings:
-    """The settings, with logs set up by them. Raises Invalid with every fault of the settings."""
+def prepare(*, log_level: str | None = None, warn: bool = True) -> Settings:
+    """The settings, with logs set up by them. Raises Invalid with every fault of the settings.
+
+    ``warn``: say which variables look like settings and are none.
+    """
     settings = read_settings()
+    if warn and (unknown := unknown_variables(os.environ)):
+        say(f"Warning: {', '.join(told_unknown(name, near) for name, near in unknown.items())}.")
     if (named := SERVER.get()) is not None:
         settings = settings.model_copy(update={"server": named or None})
     debug = DEBUG.get()

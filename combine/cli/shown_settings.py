@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from json import dumps
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from combine.cli.tables import table
 from combine.cli.wording import duration
-from combine.settings import Settings
+from combine.settings import Settings, told_unknown
 from combine.storage.urls import display_url
 
 _HIDDEN = "(set, not shown)"
@@ -44,8 +44,12 @@ def _shown(name: str, value: object) -> object:
     return shown
 
 
-def settings_page(settings: dict[str, Any]) -> Iterator[str]:
-    """The same as a table."""
+def settings_page(settings: dict[str, Any], unknown: Mapping[str, str | None]) -> Iterator[str]:
+    """The same as a table, behind what looks like a setting and is none."""
+    for number, (name, near) in enumerate(unknown.items()):
+        yield f"{'Variables' if number == 0 else '':<9}  {mark(ok=False)}  {told_unknown(name, near)}"
+    if unknown:
+        yield ""
     yield "Settings"
     values = [(name, "not set" if value is None else _words(value)) for name, value in settings.items()]
     yield from table(("SETTING", "VALUE"), values, indent="  ")

@@ -18,7 +18,7 @@ async def work(*, stop_with_stdin: bool = False) -> int:
 
     ``stop_with_stdin``: also when standard input, a pipe, ends: whoever holds its other end has died.
     """
-    settings = prepare_here("worker", log_level="info")
+    settings = prepare_here("worker", log_level="info", warn=not stop_with_stdin)
     try:
         async with open_working(settings, say, kind="worker", shared=True) as working:
             say(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from combine.errors import Invalid
-from combine.settings import Settings, read_settings
+from combine.settings import Settings, read_settings, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +111,36 @@ def test_faults_of_the_server(monkeypatch, variable, value):
     monkeypatch.setenv(f"COMBINE_{variable}", value)
     with pytest.raises(Invalid, match=f"COMBINE_{variable}"):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("COMBINE_DATABSE_URL", "COMBINE_DATABASE_URL"),
+        ("COMBINE_DB_URL", "COMBINE_DATABASE_URL"),
+        ("COMBINE_DAILY_BUDGET", "COMBINE_DAILY_BUDGET_USD"),
+        ("COMBINE_OIDC_ALLOWED_DOMAIN", "COMBINE_OIDC_ALLOWED_DOMAINS"),
+        ("COMBINE_ANTHROPIC_KEY", "COMBINE_ANTHROPIC_API_KEY"),
+        ("combine_tokn", "COMBINE_TOKEN"),
+        ("COMBINE_COLOUR", None),
+        ("COMBINE_", None),
+    ],
+)
+def test_a_variable_that_no_setting_reads_is_found_with_the_one_that_is_meant(name, near):
+    assert unknown_variables({name: "x", "PATH": "/bin", "COMBINED": "x"}) == {name: near}
+
+
+def test_what_settings_and_others_read_is_known():
+    names = [f"COMBINE_{name.upper()}" for name in Settings.model_fields]
+    names += ["combine_port", "COMBINE_SMOKE_URL", "COMBINE_SMOKE_TOKEN", "COMBINE_SMOKE_VERSION", "OPENAI_API_KEY"]
+    names += ["COMBINE_SERVICE_HOST", "COMBINE_SERVICE_PORT_HTTP", "COMBINE_PORT_80_TCP_ADDR", "_COMBINE_COMPLETE"]
+    assert unknown_variables(dict.fromkeys(names, "x") | {"COMBINE_DATABSE_URL": ""}) == {}
+
+
+def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
+    monkeypatch.setenv("COMBINE_OIDC_PROVIDERS", '{"google": {"client_id": "x"}}')
+    monkeypatch.setenv("COMBINE_OIDC_ALLOWED_DOMAIN", "secret.example.org")
+    with pytest.raises(Invalid) as caught:
+        read_settings()
+    assert "COMBINE_OIDC_ALLOWED_DOMAIN is no setting (perhaps COMBINE_OIDC_ALLOWED_DOMAINS)" in caught.value.message
+    assert "secret" not in caught.value.message

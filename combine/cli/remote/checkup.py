@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from combine.cli.runtime import put
 from combine.cli.shown_settings import mark, masked, settings_page
 from combine.errors import CombineError
 from combine.services.people_views import MeView
-from combine.settings import Settings
+from combine.settings import Settings, unknown_variables
 
 T = TypeVar("T")
 
@@ -49,11 +50,11 @@ class _Found:
 async def check_server(server: str, settings: Settings, *, json: bool) -> int:
     """Exit code 1 if the server does not answer or cannot work, 2 if it does not know us. Raises Invalid."""
     found = await _look(address(server), settings)
-    shown = masked(settings)
+    shown, unknown = masked(settings), unknown_variables(os.environ)
     if json:
-        put(as_json({"version": __version__, **_as_object(found), "settings": shown}))
+        put(as_json({"version": __version__, **_as_object(found), "settings": shown, "unknown_variables": unknown}))
     else:
-        put("\n".join(_page(found, shown)))
+        put("\n".join(_page(found, shown, unknown)))
     return found.exit_code
 
 
@@ -92,14 +93,14 @@ def _as_object(found: _Found) -> dict[str, Any]:
     }
 
 
-def _page(found: _Found, settings: dict[str, Any]) -> Iterator[str]:
+def _page(found: _Found, settings: dict[str, Any], unknown: dict[str, str | None]) -> Iterator[str]:
     yield f"combine {__version__}"
     yield ""
     yield f"Server     {mark(ok=found.fault is None)}  {found.server}"
     yield f"               {_state(found)}"
     yield f"You        {mark(ok=found.you is not None) if found.version else '--'}  {_whom(found)}"
     yield ""
-    yield from settings_page(settings)
+    yield from settings_page(settings, unknown)
 
 
 def _state(found: _Found) -> str:

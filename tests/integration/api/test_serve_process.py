@@ -131,13 +131,15 @@ def test_without_a_worker(database_url, tmp_path):
 
 
 def test_a_worker_that_ends_is_started_again(database_url, tmp_path):
-    with serving(database_url, tmp_path) as serve:
+    with serving(database_url, tmp_path, COMBINE_OIDC_PROVIDER="x") as serve:
         serve.url()
         wait_for(lambda: "Worker ready" in serve.said, serve)
         [worker] = serve.workers()
         os.kill(worker, signal.SIGKILL)
         wait_for(lambda: serve.said.count("Worker ready") == 2, serve)
         assert "exit code -9" in serve.said
+        told = "Warning: COMBINE_OIDC_PROVIDER is no setting (perhaps COMBINE_OIDC_PROVIDERS)."
+        assert serve.said.count(told) == 1  # the worker has the same environment, and does not repeat it
         assert serve.workers() != [worker]
 
 

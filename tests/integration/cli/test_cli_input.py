@@ -140,6 +140,28 @@ def test_settings_with_faults_are_named_together(cli):
     assert "COMBINE_DRAIN_GRACE" in refused.err
 
 
+def test_a_misspelt_variable_is_named_beside_the_result(module_cli):
+    wrong = {"COMBINE_DATABSE_URL": "postgresql://u:secret@host/x", "COMBINE_COLOUR": "blue"}
+    listed = module_cli.here("list", "--json", **wrong)
+    assert (listed.code, listed.json) == (0, [])
+    assert listed.err == (
+        "Warning: COMBINE_COLOUR is no setting, COMBINE_DATABSE_URL is no setting (perhaps COMBINE_DATABASE_URL).\n"
+    )
+    assert module_cli.here("list", "--json", COMBINE_SMOKE_URL="x", COMBINE_EMPTY="").err == ""
+
+
+def test_doctor_names_misspelt_variables(module_cli):
+    wrong = {"COMBINE_DATABSE_URL": "postgresql://u:secret@host/x", "COMBINE_COLOUR": "blue"}
+    near = {"COMBINE_COLOUR": None, "COMBINE_DATABSE_URL": "COMBINE_DATABASE_URL"}
+    for at in ({}, {"COMBINE_SERVER": "http://127.0.0.1:9"}):
+        page, found = module_cli.here("doctor", **wrong, **at), module_cli.here("doctor", "--json", **wrong, **at)
+        assert (page.code, found.code) == (1, 1) if at else (0, 0)
+        assert found.json["unknown_variables"] == near
+        assert "!!  COMBINE_DATABSE_URL is no setting (perhaps COMBINE_DATABASE_URL)" in page.out
+        assert "secret" not in page.out + page.err + found.out + found.err
+        assert module_cli.here("doctor", "--json", **at).json["unknown_variables"] == {}
+
+
 def test_debug_shows_the_traceback_wherever_it_stands(cli):
     assert "Traceback" in cli("show", "0000", "--debug").err
 

@@ -28,7 +28,7 @@ def shown(monkeypatch):
 
 def test_every_setting_is_there_and_no_secret(shown):
     assert shown.keys() == Settings.model_fields.keys()
-    text = json.dumps(shown) + "\n".join(settings_page(shown))
+    text = json.dumps(shown) + "\n".join(settings_page(shown, {}))
     assert "a-secret" not in text
 
 
