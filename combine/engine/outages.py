@@ -37,7 +37,7 @@ async def release_due(session: WriteSession, enqueue: Enqueue, *, now: datetime 
             continue  # a person was quicker
         await outages.try_now(due.execution_id, probe=due.probe)
         await transitions.release_steps(due.execution_id, WAITING)
-        await enqueue(session, due.execution_id, await transitions.requeue(due.execution_id))
+        await enqueue(session, due.execution_id, await transitions.requeue(due.execution_id, by_itself=True))
         await Events(session).append(
             due.execution_id, "provider_tried_again", data={"provider": due.waits_for, "probe": due.probe}
         )

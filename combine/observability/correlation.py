@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -18,7 +18,11 @@ def current_request_id() -> str | None:
 
 @contextmanager
 def caused_by(request_id: str | None, **more: str) -> Iterator[None]:
-    """Everything inside, and in tasks begun inside, was caused by that request. ``more`` goes to the log lines only."""
-    facts: Mapping[str, str] = {**({} if request_id is None else {_KEY: request_id}), **more}
-    with structlog.contextvars.bound_contextvars(**facts):
+    """Everything inside, and in tasks begun inside, was caused by that request, or by none.
+
+    ``more`` goes to the log lines only.
+    """
+    with structlog.contextvars.bound_contextvars(**{_KEY: request_id}, **more):
+        if request_id is None:
+            structlog.contextvars.unbind_contextvars(_KEY)  # that of what is around
         yield

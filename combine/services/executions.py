@@ -395,6 +395,8 @@ class ExecutionService:
             )
         if adoption is Adoption.ENDED:
             await self._queue.enqueue(session, row.id, await Transitions(session).requeue(row.id))
+        else:
+            await Executions(session).caused_by_this_request(row.id)
 
     async def _change_money(
         self, session: WriteSession, row: ExecutionRow, budget_usd: Decimal | None, *, allow_unpriced: bool

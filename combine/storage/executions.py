@@ -160,9 +160,8 @@ class Executions:
         await self._update(execution_id, {"allow_unpriced": True})
 
     async def caused_by_this_request(self, execution_id: UUID) -> None:
-        """What the execution does from now on is due to the present request. Outside of one nothing is written."""
-        if (request_id := current_request_id()) is not None:
-            await self._update(execution_id, {"request_id": request_id})
+        """What the execution does from now on is due to the present request; outside of one, to none."""
+        await self._update(execution_id, {"request_id": current_request_id()})
 
     async def _update(self, execution_id: UUID, values: Mapping[str, Any]) -> int:
         statement = sa.update(executions).where(executions.c.id == execution_id).values(**values)

@@ -39,11 +39,15 @@ class Transitions:
             execution_id, f"execution_{status}", data={"reason": reason, "reason_code": reason_code, **(data or {})}
         )
 
-    async def requeue(self, execution_id: UUID) -> int:
-        """The execution waits for its next segment; the number of its round."""
+    async def requeue(self, execution_id: UUID, *, by_itself: bool = False) -> int:
+        """The execution waits for its next segment; the number of its round.
+
+        ``by_itself``: nobody has asked for it, so what caused the last segment has caused this one, too.
+        """
         executions = Executions(self._session)
         await executions.set_status(execution_id, "queued")
-        await executions.caused_by_this_request(execution_id)
+        if not by_itself:
+            await executions.caused_by_this_request(execution_id)
         return await executions.next_round(execution_id)
 
     async def poke(self, execution_id: UUID) -> None:

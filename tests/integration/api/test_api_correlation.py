@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from api_server import api_server, new_database
 from api_world import Person, World
 from house import House
 
+from combine.engine.queue import Adoption
 from combine.errors import TransientLLMError
 from combine.workflows.catalog import load_catalog
 
@@ -130,6 +132,39 @@ def test_an_outage_a_resume_and_a_fork(caller):
     assert caller.caused(forked["execution"]["id"], "events") == ["forked"]
     assert caller.caused(forked["execution"]["id"], "llm_calls") == ["forked"]
     assert caller.caused(execution_id, "events") == ["begun", "resumed"]
+
+
+def test_what_somebody_does_at_the_command_line_was_caused_by_no_request(caller):
+    """Also where a request has begun it. What goes on by itself stays due to the request that let it go on last."""
+    caller.house.says(
+        bakery.script(requirements_doc=[*[TransientLLMError("Down.")] * 2, *bakery.script()["requirements-doc"]])
+    )
+    execution_id = caller.start("the-start")
+    do, service = caller.world.server.do, caller.house.service
+    assert caller.work(execution_id) == "waiting_for_answers"
+    do(service.answer(execution_id, {"Q-1": "Offer the next free day."}))
+    assert caller.work(execution_id) == "waiting_for_provider"
+    assert caller.caused(execution_id, "events") == caller.caused(execution_id, "llm_calls") == ["the-start", None]
+    caller.send("POST", f"{E}/{execution_id}/resume", "the-resume", json={})
+    assert caller.work(execution_id) == "waiting_for_provider"
+    do(caller.house.release_due(datetime.now(UTC) + timedelta(days=1)))
+    assert caller.caused(execution_id, "events") == ["the-start", None, "the-resume", None]  # a worker tried again
+    caller.house.adoption = Adoption.ADOPTED  # as if that worker had died, and who resumes took over
+    do(service.resume(execution_id))
+    assert caller.work(execution_id) == "completed"
+    assert caller.caused(execution_id, "events") == ["the-start", None, "the-resume", None]
+    assert caller.caused(execution_id, "llm_calls") == ["the-start", None, "the-resume", None]
+
+
+def test_what_goes_on_by_itself_is_due_to_the_request_before(caller):
+    caller.house.says(
+        bakery.script(requirements_doc=[TransientLLMError("Down."), *bakery.script()["requirements-doc"]])
+    )
+    execution_id = caller.start("the-start", answers={"Q-1": "Offer the next free day."})
+    assert caller.work(execution_id) == "waiting_for_provider"
+    caller.world.server.do(caller.house.release_due(datetime.now(UTC) + timedelta(days=1)))
+    assert caller.work(execution_id) == "completed"
+    assert caller.caused(execution_id, "llm_calls") == ["the-start"]
 
 
 def test_a_decision(caller, request_id):
