@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from combine.api.answers import answer
 from combine.api.bodies import Body
 from combine.api.caller import TheServices, services_of
 from combine.api.errors import responses
 from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream
-from combine.api.fields import Answers, BriefText, Flag, Model, Name, Usd, Words
+from combine.api.fields import Answers, BriefText, Flag, Model, Name, ProjectName, Usd, Words
 from combine.api.limits import Limit
 from combine.api.names import ExecutionId, ProjectAsked, project_named
 from combine.api.openapi import AS_A_FILE, LOCATION, REPLAYED
@@ -42,11 +42,21 @@ IdempotencyKey = Annotated[
 ]
 
 
+_EITHER: Final[list[JsonValue]] = [
+    {"required": [one], "properties": {one: {"type": "string"}, other: {"type": "null"}}}
+    for one, other in (("project_id", "project"), ("project", "project_id"))
+]
+
+
 class StartBody(Body):
-    """What it takes to start one."""
+    """What it takes to start one. The project is named by one of the two."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})
 
     workflow_id: Name = "strategy-document"
-    project_id: UUID
+    project_id: UUID | None = None
+    project: ProjectName | None = None
+    """Its name. Where nobody has such a project, it is made if the execution is started, and is yours."""
     brief: BriefText
     """Text or Markdown."""
     answers: Answers = Field(default_factory=dict)
@@ -58,6 +68,13 @@ class StartBody(Body):
     """False: every question is left to the program, and becomes a declared assumption."""
     allow_unpriced: Flag = False
     """Run models of unknown price although a cap applies."""
+
+    @model_validator(mode="after")
+    def _in_one_project(self) -> Self:
+        if (self.project_id is None) is (self.project is None):
+            msg = "the project is named by project_id or by project"
+            raise ValueError(msg)
+        return self
 
 
 class AnswerBody(Body):
@@ -119,10 +136,12 @@ async def start(
 ) -> Response:
     """Start an execution. With an Idempotency-Key that has been used, the answer is the first one's, as it stands."""
     await shell.limits.check(Limit.STARTS, str(services.actor.user_id))
+    project = body.project_id or body.project
+    assert project is not None  # the body sees to it
     command = StartExecution(
         brief=await brief_of(body.brief),
         workflow_id=body.workflow_id,
-        project=body.project_id,
+        project=project,
         model=body.model or shell.serving.default_model,
         ask=body.ask,
         answers=body.answers,

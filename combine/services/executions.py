@@ -19,6 +19,7 @@ from combine.services.amounts import check_budget
 from combine.services.auditing import record
 from combine.services.forks import ForkExecution, answers_for, check_fork, store_fork
 from combine.services.names import project_name
+from combine.services.projects import make_project
 from combine.services.spending import CODES, Spending, say_unpriced
 from combine.services.waiting import accept_anyway, gate, must_be_open, see, try_again
 from combine.storage.caps import CapKind
@@ -55,7 +56,7 @@ class StartExecution:
     brief: Brief
     workflow_id: str
     project: str | UUID
-    """The id of one, or a name; at the command line one of that name is made if there is none."""
+    """The id of one, or a name: one of that name is made if there is none."""
     model: str
     """``PROVIDER:MODEL`` as a person writes it."""
     ask: bool = True
@@ -99,10 +100,11 @@ class ExecutionService:
         self._access = Access(actor)
 
     async def start(self, command: StartExecution) -> UUID:
-        """Store brief and execution and enqueue the first segment; its id.
+        """Store brief and execution and enqueue the first segment; its id. A named project that is not there is made.
 
         Raises NotFound for an unknown workflow, Invalid for an unknown model, a budget of nothing, or a model whose
-        price nobody knows where a cap of any kind applies, unless that is allowed.
+        price nobody knows where a cap of any kind applies, unless that is allowed; Conflict for a project's name that
+        others have.
         """
         start = self._prepare(command)
         return await self._database.transact(lambda session: self._start(session, command, start))
@@ -118,7 +120,8 @@ class ExecutionService:
         async def work(session: WriteSession) -> Started:
             first = await IdempotencyKeys(session).claim(use)
             if first is not None:
-                await self._project_of(session, command, start)  # whoever asks again must still be allowed to
+                if await self._project_of(session, command, start) is None:  # must still be allowed to
+                    raise NotFound(f"There is no project {start.project!r}.", code="project_not_found")
                 return Started(first, replayed=True)
             return Started(await self._start(session, command, start), replayed=False)
 
@@ -147,6 +150,8 @@ class ExecutionService:
 
     async def _start(self, session: WriteSession, command: StartExecution, start: Start) -> UUID:
         project = await self._project_of(session, command, start)
+        if project is None and self._actor.user_id is not None:
+            project = await self._made_project(session, command, start)
         if project is not None:
             start = replace(start, project=project.name)
         unpriced = self._spending.unpriced(command.model, self._catalog.workflow(command.workflow_id))
@@ -161,18 +166,27 @@ class ExecutionService:
         return start.execution_id
 
     async def _project_of(self, session: WriteSession, command: StartExecution, start: Start) -> ProjectRow | None:
-        """The project, which its actor may start something in; None: at the command line, and there is none yet."""
+        """The project, which its actor may start something in; None: they see none of that name."""
         if isinstance(command.project, UUID):
             project = await Projects(session).seen(command.project, self._access.visibility)
         else:
             found = await Projects(session).find(start.project, self._access.visibility)
             if found is None:
-                if self._actor.user_id is None:
-                    return None
-                raise NotFound(f"There is no project {start.project!r}.", code="project_not_found")
+                return None
             project = found
         await self._access.need(session, project.id, ProjectRole.EDITOR)
         return project
+
+    async def _made_project(self, session: WriteSession, command: StartExecution, start: Start) -> ProjectRow:
+        """A project of that name, in the same transaction. Raises NotPermitted, and Conflict for a name of others."""
+        try:
+            await make_project(session, self._actor, start.project_id, start.project)
+        except Conflict:
+            project = await self._project_of(session, command, start)  # made by themselves in this very moment
+            if project is None:
+                raise
+            return project
+        return await Projects(session).get(start.project_id)
 
     async def answer(self, execution: str, given: Mapping[str, str], *, decide_rest: bool = False) -> UUID:
         """Settle open questions. Raises Conflict if none is open, Invalid for an answer that cannot be used.

@@ -62,22 +62,13 @@ class ProjectService:
 
         Raises Invalid for a name that cannot be used, Conflict for one that is taken, also by a project of others.
         """
-        self._actor.need_scope(Scope.RUN)
         words = project_name(name)
         check_budget(budget_usd)
         project_id = uuid4()
 
         async def work(session: WriteSession) -> None:
-            if not await Projects(session).insert(project_id, words):
-                raise Conflict(
-                    f"The name {words!r} is taken.",
-                    code="project_name_taken",
-                    hint="Choose another one, or ask its owner to invite you.",
-                )
+            await make_project(session, self._actor, project_id, words)
             await Projects(session).set_budget(project_id, budget_usd)
-            if self._actor.user_id is not None:
-                await Members(session).set_role(project_id, self._actor.user_id, ProjectRole.OWNER)
-            await record(session, self._actor, "project.created", project_id=project_id, data={"name": words})
 
         await self._database.transact(work)
         return await self.get(project_id)
@@ -121,3 +112,17 @@ class ProjectService:
             )
             for one in sums
         )
+
+
+async def make_project(session: WriteSession, actor: Actor, project_id: UUID, name: str) -> None:
+    """A project that its actor owns. Raises NotPermitted, and Conflict for a name that is taken."""
+    actor.need_scope(Scope.RUN)
+    if not await Projects(session).insert(project_id, name):
+        raise Conflict(
+            f"The name {name!r} is taken.",
+            code="project_name_taken",
+            hint="Choose another one, or ask its owner to invite you.",
+        )
+    if actor.user_id is not None:
+        await Members(session).set_role(project_id, actor.user_id, ProjectRole.OWNER)
+    await record(session, actor, "project.created", project_id=project_id, data={"name": name})

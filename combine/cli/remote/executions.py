@@ -8,22 +8,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from combine.cli.remote.client import API, Client, Page
+from combine.cli.remote.client import API, Client
 from combine.cli.remote.inspection import execution_path
-from combine.errors import Conflict
 from combine.services.executions import StartExecution
 from combine.services.forks import ForkExecution
-from combine.services.names import project_name
 from combine.services.views import ExecutionDetail
 from combine.workflows.statuses import DecisionAction
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """Of a project only what a start needs."""
-
-    id: UUID
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +24,10 @@ class RemoteExecutions:
 
     async def start(self, command: StartExecution) -> UUID:
         """See the port. Sent with a key, so that a lost answer starts nothing twice."""
-        project = command.project if isinstance(command.project, UUID) else await self._project(command.project)
+        by_id = isinstance(command.project, UUID)
         body = {
             "workflow_id": command.workflow_id,
-            "project_id": str(project),
+            "project_id" if by_id else "project": str(command.project),
             "brief": command.brief.text,
             "answers": dict(command.answers),
             "model": command.model or None,
@@ -85,24 +75,6 @@ class RemoteExecutions:
     async def _do(self, execution: str, what: str, body: Mapping[str, Any]) -> UUID:
         detail = await self.client.post(ExecutionDetail, f"{execution_path(execution)}/{what}", body)
         return detail.execution.id
-
-    async def _project(self, name: str) -> UUID:
-        """The project of that name, made if there is none. Raises Conflict for a name that is taken by others."""
-        name = project_name(name)
-        found = await self._named(name)
-        if found is not None:
-            return found
-        try:
-            return (await self.client.post(_Named, f"{API}/projects", {"name": name}, again=True)).id
-        except Conflict:
-            found = await self._named(name)  # somebody was quicker, or our own first try was
-            if found is None:
-                raise
-            return found
-
-    async def _named(self, name: str) -> UUID | None:
-        page = await self.client.get(Page[_Named], f"{API}/projects", {"name": name})
-        return page.items[0].id if page.items else None
 
 
 def _money(amount: Decimal | None) -> str | None:

@@ -109,9 +109,9 @@ def test_every_route_with_a_body_is_here_with_all_its_fields():
         for name, one in operations(DOCUMENT)
         if "requestBody" in one
     }
-    assert {name: set(schema["properties"]) for name, schema in taken.items()} == {
-        name: set(body) for name, body in BODIES.items()
-    }
+    fields = {name: set(schema["properties"]) for name, schema in taken.items()}
+    fields[START].remove("project")  # instead of its id: test_starts_by_name.py
+    assert fields == {name: set(body) for name, body in BODIES.items()}
     assert [name for name, schema in taken.items() if schema["additionalProperties"]] == []
 
 

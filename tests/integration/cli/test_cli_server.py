@@ -315,6 +315,15 @@ def test_a_cap(both):
     assert "is not known" in both.run_there("run", both.cli.brief, *unpriced).err
 
 
+def test_a_run_that_is_refused_leaves_no_project_behind(both):
+    unpriced = ("run", both.cli.brief, "--model", "openai:unpriced", "--budget", "1", "--project")
+    for run, name in ((both.run_here, "refused here"), (both.run_there, "refused there")):
+        refused = run(*unpriced, name, OPENAI_API_KEY="x")
+        assert (refused.code, refused.out) == (2, "")
+        assert "is not known" in refused.err
+    assert not {one["name"] for one in both.here("projects", "list", "--json").json} & {"refused here", "refused there"}
+
+
 def test_cancel_and_what_comes_after(both):
     results = in_two_places(both, "run", CLINIC, *OFFLINE, code=3)
     ids = ids_of(results)

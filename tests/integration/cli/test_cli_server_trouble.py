@@ -187,8 +187,7 @@ def test_a_start_is_sent_again_with_the_same_key(at, stub, detail, cli):
         "earlier_executions": 0,
         "characters_per_token": [4.0, 2.5],
     }
-    project = Answer(200, json.dumps({"items": [{"id": ID, "name": "Shop"}], "next_cursor": None}).encode())
-    answers = [Answer(200, json.dumps(estimate).encode()), project, CUT, AWAY, detail]
+    answers = [Answer(200, json.dumps(estimate).encode()), CUT, AWAY, detail]
     result = at("run", cli.brief, "--project", "Shop", answers=answers)
     assert result.code == 3, result.err
     starts = [headers for method, path, headers in stub.requests if (method, path) == ("POST", "/api/v1/executions")]
