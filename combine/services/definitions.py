@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from combine.errors import NotFound
@@ -24,7 +25,7 @@ class WorkflowView:
     documents: tuple[str, ...]
     """The types its steps make."""
     source: str
-    """Where it comes from: the package, or the folder of one's own."""
+    """``built in``, or the name of its file in the folder of one's own; where that is, is nobody's business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +72,5 @@ class WorkflowService:
             description=workflow.description,
             steps=tuple(step.step_id for step in workflow.steps),
             documents=tuple(step.output for step in workflow.steps),
-            source=self._catalog.source(workflow_id),
+            source=PurePath(self._catalog.source(workflow_id)).name,
         )
