@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from combine.observability.correlation import current_request_id
-from combine.storage.database import ReadSession
+from combine.storage.database import ReadSession, WriteSession
 from combine.storage.rows import build_all
 from combine.storage.tables import audit, users
 
@@ -40,6 +40,7 @@ class Audit:
     """Every query about the audit."""
 
     def __init__(self, session: ReadSession) -> None:
+        self._session = session
         self._connection = session.connection
 
     async def add(
@@ -52,7 +53,10 @@ class Audit:
         object_: str | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        """Store one row. Belongs in the transaction of the change; the request id is that of the task."""
+        """Store one row. Belongs in the transaction of the change; the request id is that of the task.
+
+        From then on the transaction is not run again after a commit whose answer was lost: it would be told twice.
+        """
         row = sa.insert(audit).values(
             action=action,
             user_id=user_id,
@@ -62,7 +66,9 @@ class Audit:
             data=dict(data or {}),
             request_id=current_request_id(),
         )
-        await self._connection.execute(row)
+        stored = await self._connection.execute(row.returning(sa.cast(sa.func.pg_current_xact_id(), sa.Text)))
+        assert isinstance(self._session, WriteSession)  # PostgreSQL has let it write
+        self._session.transaction_id = stored.scalar_one()
 
     async def list(
         self, *, project_id: UUID | None = None, before: int | None = None, limit: int = 50

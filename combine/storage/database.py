@@ -37,6 +37,8 @@ class Own(Enum):
 _FIRST_DELAY, _LONGEST_DELAY, _RACE_DELAY = 0.1, 2.0, 0.02
 _SHORTEST_CONNECT_S, _LONGEST_CONNECT_S = 2, 5  # libpq knows no shorter one
 
+_XACT_STATUS = sa.text("SELECT pg_xact_status(cast(cast(:id AS text) AS xid8))")
+
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,12 @@ class ReadSession:
 class WriteSession(ReadSession):
     """One transaction that commits when its work returns, and rolls back when it raises."""
 
-    __slots__ = ()
+    __slots__ = ("transaction_id",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self.transaction_id: str | None = None
+        """PostgreSQL's, where the work has asked for it: a commit whose answer was lost is then looked up."""
 
 
 class Database:
@@ -133,16 +140,26 @@ class Database:
 
         The whole of ``work`` runs again after a lost connection, a serialization failure, a deadlock, a server that is
         short of something or shutting down, and a lost race for a document's version number. A commit whose answer
-        was lost is such a case too, so ``work`` must bear repetition: make ids outside it.
+        was lost is such a case too, so ``work`` must bear repetition: make ids outside it. What cannot bear it sets the
+        session's ``transaction_id``, and is not run again after a commit that has happened.
 
         ``give_up_after``: by default the database's patience; None waits for ever (for work that something else
         bounds). Raises DatabaseUnavailable when the time is over, or Unavailable (``server_busy``) if only our own
         connections were short; Unavailable at once when the server's disk is full; every other error as it is.
         """
+        before: tuple[str, T] | None = None
 
         async def attempt() -> T:
+            nonlocal before
+            if before is not None and await self._has_committed(before[0]):
+                return before[1]
+            before = None
             async with self._engine.begin() as connection:
-                return await work(WriteSession(connection))
+                session = WriteSession(connection)
+                result = await work(session)
+                if session.transaction_id is not None:
+                    before = session.transaction_id, result
+            return result
 
         return await self._retry(attempt, give_up_after)
 
@@ -188,6 +205,14 @@ class Database:
             await connection.close()
             raise
         return connection
+
+    async def _has_committed(self, transaction_id: str) -> bool:
+        async with self._single.connect() as connection:
+            found = await connection.execute(_XACT_STATUS, {"id": transaction_id})
+        status = found.scalar_one()
+        if status == "in progress":  # its server process has not noticed yet that nobody listens
+            raise sa.exc.OperationalError(str(_XACT_STATUS), {}, TimeoutError("a commit is still under way"))
+        return bool(status == "committed")
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | Own | None) -> T:
         if give_up_after is Own.PATIENCE:

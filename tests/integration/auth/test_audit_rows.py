@@ -1,6 +1,9 @@
 """The audit: in the same commit as the change, with the request that caused it, for those who answer for it."""
 
+from decimal import Decimal
+
 import pytest
+from cut_line import Cut, cut_line
 
 from combine.auth.permissions import OPERATOR, Actor, InstanceRole, ProjectRole, Scope
 from combine.errors import CombineError
@@ -8,8 +11,10 @@ from combine.observability.correlation import caused_by
 from combine.services.audit import AuditService
 from combine.services.auditing import record
 from combine.services.members import MemberService
+from combine.services.projects import ProjectService
 from combine.services.tokens import TokenService
 from combine.services.users import UserService
+from combine.storage.database import Database
 
 
 @pytest.fixture
@@ -105,3 +110,31 @@ async def test_pages_have_no_gap_and_no_repeat(database, people, project_id):
             seen += [one.object for one in page]
             before = page[-1].id
         assert seen == wanted
+
+
+@pytest.mark.parametrize("cut", Cut)
+async def test_a_change_whose_commit_gave_no_answer_is_told_once(database_url, people, project_id, cut):
+    async with cut_line(database_url) as line:
+        database = Database(line.url)
+        service = ProjectService(database, actor=people["owner"])
+        await service.set_budget(project_id, Decimal(3))
+        line.cuts.append(cut)
+        assert (await service.set_budget(project_id, Decimal(5))).budget_usd == 5
+        assert line.cuts == []
+        rows = await AuditService(database, actor=people["owner"]).list(project_id=project_id)
+        assert [row.data["budget_usd"] for row in rows] == ["5", "3"]
+        await database.close()
+
+
+async def test_a_change_that_cannot_be_made_twice_is_not_refused_when_its_commit_gave_no_answer(
+    database_url, people, project_id
+):
+    async with cut_line(database_url) as line:
+        database = Database(line.url)
+        service = ProjectService(database, actor=people["owner"])
+        line.cuts.append(Cut.AFTER)
+        made = await service.create("New", Decimal(1))
+        assert (made.name, line.cuts) == ("New", [])
+        rows = await AuditService(database, actor=people["owner"]).list(project_id=made.id)
+        assert [row.action for row in rows] == ["project.created"]
+        await database.close()

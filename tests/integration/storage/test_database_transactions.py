@@ -5,6 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 import sqlalchemy as sa
+from cut_line import Cut, cut_line
 
 from combine.errors import DatabaseUnavailable, Unavailable
 from combine.storage.database import Database
@@ -46,6 +47,43 @@ async def test_a_connection_killed_inside_a_transaction_runs_it_again(database, 
     await database.transact(work)
     assert len(set(tries)) == 2
     assert await _project_names(database) == {"kept", "too"}
+
+
+@pytest.mark.parametrize(("cut", "runs"), [(Cut.BEFORE, 2), (Cut.AFTER, 1)])
+async def test_a_commit_that_gave_no_answer_is_looked_up_by_its_number(database_url, cut, runs):
+    async with cut_line(database_url) as line:
+        database, tries = Database(line.url), []
+
+        async def work(session):
+            tries.append(1)
+            await _insert_project(session, f"try {len(tries)}")
+            session.transaction_id = await _transaction_id(session.connection)
+            return len(tries)
+
+        line.cuts.append(cut)
+        assert await database.transact(work) == runs
+        assert await _project_names(database) == {f"try {runs}"}
+        await database.close()
+
+
+async def test_nothing_runs_again_beside_a_commit_that_is_still_under_way(database, database_url):
+    async with cut_line(database_url) as line, database.engine.begin() as other:
+        hasty, number, tries = Database(line.url, patience=BRIEFLY), await _transaction_id(other), []
+
+        async def work(session):
+            tries.append(1)
+            await _insert_project(session, "once")
+            session.transaction_id = number
+
+        line.cuts.append(Cut.AFTER)
+        with pytest.raises(DatabaseUnavailable, match="a commit is still under way"):
+            await hasty.transact(work)
+        assert tries == [1]
+        await hasty.close()
+
+
+async def _transaction_id(connection):
+    return (await connection.execute(sa.text("SELECT cast(pg_current_xact_id() AS text)"))).scalar_one()
 
 
 async def test_a_connection_that_died_in_the_pool_is_replaced_before_a_read(database, database_url):
