@@ -68,21 +68,11 @@ class RateLimits:
 
     async def check(self, limit: Limit, key: str) -> None:
         """Count one more. Raises the 429 with Retry-After, and counts nothing, if that is too many."""
-        await self.need_room(limit, key)
-        await self.count(limit, key)
-
-    async def need_room(self, limit: Limit, key: str) -> None:
-        """Raises the same if there is no room for one more; counts nothing."""
         rule, now = self._rules[limit], self._clock()
         window = self._window(limit, key, now)
         if len(window) >= rule.most:
             self._on_refused(limit)
             raise rate_limited(limit.value, max(1, ceil(window[0] + rule.seconds - now)))
-
-    async def count(self, limit: Limit, key: str) -> None:
-        """Count one that has happened, whether there is room or not."""
-        now = self._clock()
-        window = self._window(limit, key, now)
         if not window:
             self._windows[limit, key] = window
         window.append(now)
