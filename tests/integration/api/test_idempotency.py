@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
 
 import bakery
 import httpx2
 import pytest
 from api_server import api_server, new_database
 from api_world import Person, World
+from house import House
+
+from combine.auth.permissions import Actor, InstanceRole, Scope
+from combine.services.executions import StartExecution
+from combine.storage.database import Database
+from combine.workflows.brief import split_brief
+from combine.workflows.catalog import load_catalog
 
 URL = "/api/v1/executions"
 
@@ -75,6 +84,18 @@ async def test_fifty_at_once_are_one(server, starter):
     assert starter.executions() == 1
     queued = "SELECT count(*) FROM dbos.workflow_status WHERE workflow_uuid LIKE :id || ':%'"
     assert starter.world.sql(queued, id=found[0].json()["execution"]["id"])[0][0] == 1
+
+
+async def test_one_is_told_that_it_was_the_first(server, starter):
+    """However few connections there are, as long as there is time to wait for them; below the API, which has none."""
+    narrow = Database(server.serving.database.url, pool_size=5, pool_timeout=timedelta(seconds=30))
+    house = House(narrow, load_catalog(None), actor=Actor(starter.person.id, InstanceRole.MEMBER, Scope.RUN))
+    command = StartExecution(split_brief(bakery.BRIEF), "strategy-document", UUID(starter.project_id), "scripted")
+    started = await asyncio.gather(*(house.service.start_once(command, "key") for _ in range(50)))
+    await narrow.close()
+    assert len({one.execution_id for one in started}) == 1
+    assert sorted(one.replayed for one in started) == [False] + [True] * 49
+    assert len(house.queue) == 1
 
 
 async def test_twenty_keys_at_once_are_twenty(server, starter):
@@ -148,10 +169,23 @@ def test_a_key_counts_for_a_day(starter):
     assert id_of(starter.start("key", brief="Another one.")) == id_of(second)
 
 
+def test_keys_that_count_no_more_do_not_stay(starter):
+    for key in ("key", "other", "third"):
+        id_of(starter.start(key))
+    age = "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours' WHERE user_id = :user"
+    starter.world.sql(age, user=starter.person.id)
+    assert starter.start("key").headers["Idempotency-Replayed"] == "false"
+    left = starter.world.sql("SELECT key FROM idempotency_keys WHERE user_id = :user", user=starter.person.id)
+    assert [row.key for row in left] == ["key"]
+
+
 def test_what_was_refused_has_not_used_its_key(starter):
     assert starter.start("key", workflow_id="unknown").status_code == 404
     assert starter.start("key", model="nonsense of a model").status_code == 422
     assert starter.start("key", project_id=str(starter.world.project())).status_code == 404
+    starter.world.member(starter.project_id, starter.person.id, "viewer")
+    assert starter.start("key").status_code == 403
+    starter.world.member(starter.project_id, starter.person.id, "editor")
     assert starter.start("key").headers["Idempotency-Replayed"] == "false"
 
 
