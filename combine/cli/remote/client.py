@@ -34,6 +34,7 @@ ANSWER_S: Final = 60.0
 """Longer than the server allows itself."""
 _MOST_ON_A_PAGE: Final = 200
 _AWAY: Final = frozenset({502, 503, 504})
+_CERTIFICATES: Final = "SSL_CERT_FILE"
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout)
 
 
@@ -169,15 +170,23 @@ class Client:
 
 @asynccontextmanager
 async def open_client(server: Address, token: str | None) -> AsyncIterator[Client]:
-    """A client; without a token it asks as nobody."""
+    """A client; without a token it asks as nobody. Raises Invalid for a file of certificates that is none."""
     headers = {"User-Agent": f"combine/{__version__}", "Accept": "application/json"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     timeout = httpx2.Timeout(ANSWER_S, connect=CONNECT_S)
-    # A proxy of the environment would read a token that goes over plain http; over https it sees nothing.
-    async with httpx2.AsyncClient(
-        base_url=server.url, headers=headers, timeout=timeout, follow_redirects=False, trust_env=server.https
-    ) as http:
+    try:
+        # A proxy of the environment would read a token that goes over plain http; over https it sees nothing.
+        made = httpx2.AsyncClient(
+            base_url=server.url, headers=headers, timeout=timeout, follow_redirects=False, trust_env=server.https
+        )
+    except OSError as error:
+        raise Invalid(
+            f"The certificates in {os.environ.get(_CERTIFICATES)} cannot be read: {_words(error)}.",
+            code="certificates_unreadable",
+            hint=f"{_CERTIFICATES} names it: a file of certificates in PEM.",
+        ) from None
+    async with made as http:
         yield Client(server, http)
 
 
@@ -195,10 +204,10 @@ def _unreachable(server: Address, error: Exception) -> Unavailable:
     elif isinstance(cause, ssl.SSLCertVerificationError):
         why = f"its certificate is not trusted: {cause.verify_message}"
         hint = (
-            "If it is signed by an authority of your own, name the file with that one's certificate in SSL_CERT_FILE."
+            f"If it is signed by an authority of your own, name that one's certificate in {_CERTIFICATES}: a PEM file."
         )
     elif isinstance(cause, ssl.SSLError):
-        why = f"no TLS with it: {(cause.reason or str(cause)).lower().replace('_', ' ')}"
+        why = f"no TLS with it: {_words(cause)}"
         hint = "Check the port. Plain http is for this machine only."
     elif isinstance(error, httpx2.TimeoutException):
         why, hint = f"no connection within {CONNECT_S:g} s", "Check the address, and that a firewall lets you through."
@@ -207,6 +216,12 @@ def _unreachable(server: Address, error: Exception) -> Unavailable:
         why = os.strerror(number).lower() if number else "no connection"
         hint = "Check the address, and that `combine serve` runs there."
     return Unavailable(f"{server} cannot be reached: {why}.", code="server_unreachable", hint=hint)
+
+
+def _words(error: OSError) -> str:
+    """What TLS or the operating system says, without the place in their code."""
+    reason = getattr(error, "reason", None) or error.strerror or str(error)
+    return str(reason).lower().replace("_", " ")
 
 
 def _for_good(error: Exception) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from own_authority import own_authority
 
 from combine.cli.app import _anywhere
 
@@ -48,7 +50,7 @@ class Stub:
 
 
 @contextmanager
-def listening() -> Iterator[Stub]:
+def listening(tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
     stub = Stub()
 
     class Handler(BaseHTTPRequestHandler):
@@ -72,9 +74,11 @@ def listening() -> Iterator[Stub]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        stub.url = f"http://127.0.0.1:{server.server_port}"
+        stub.url = f"http{'' if tls is None else 's'}://127.0.0.1:{server.server_port}"
         try:
             yield stub
         finally:
@@ -274,3 +278,65 @@ def test_plain_http_to_another_machine_sends_nothing(at):
     result = at("list", "--server", "http://combine.example.org")
     assert result.code == 2
     assert "Write https://combine.example.org" in result.err
+
+
+@pytest.fixture
+def secured(at, tmp_path):
+    """A command at a server whose certificate is signed by an authority of ours; a file with that one's certificate."""
+
+    @contextmanager
+    def running(address="127.0.0.1"):
+        authority = own_authority(tmp_path, address)
+        with listening(authority.server) as server:
+            server.answers[:] = [OK]
+
+            def run(*arguments, **environment):
+                return at(*arguments, "--server", server.url, **environment)
+
+            yield server, run, str(authority.certificate)
+
+    return running
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["accept", ID], ["run", "{brief}"]], ids=lambda given: given[0])
+def test_a_certificate_that_nobody_vouches_for(secured, cli, arguments):
+    with secured() as (server, run, _):
+        result = run(*(word.format(brief=cli.brief) for word in arguments))
+    assert (result.code, result.out, server.requests) == (1, "", [])
+    assert f"{server.url} cannot be reached: its certificate is not trusted: " in result.err
+    assert "name that one's certificate in SSL_CERT_FILE" in result.err
+
+
+def test_doctor_says_so_too(secured):
+    with secured() as (_, run, _):
+        found = run("doctor", "--json")
+    assert (found.code, found.json["server"]["ok"]) == (1, False)
+    assert "its certificate is not trusted" in found.json["server"]["message"]
+    assert "SSL_CERT_FILE" in found.json["server"]["message"]
+
+
+def test_an_authority_of_ones_own_is_trusted_when_it_is_named(secured):
+    with secured() as (server, run, certificate):
+        assert run("list", SSL_CERT_FILE=certificate).code == 0
+    assert [headers["authorization"] for _, _, headers in server.requests] == [f"Bearer {TOKEN}"]
+
+
+def test_a_certificate_for_another_address(secured):
+    with secured("127.0.0.2") as (server, run, certificate):
+        result = run("list", SSL_CERT_FILE=certificate)
+    assert (result.code, server.requests) == (1, [])
+    assert "its certificate is not trusted: IP address mismatch" in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "no such file or directory"), ("no certificate", "no certificate or crl found")]
+)
+def test_a_file_of_certificates_that_is_none(secured, cli, content, why):
+    file = cli.folder / "wrong.pem"
+    if content is not None:
+        file.write_text(content)
+    with secured() as (server, run, _):
+        result = run("list", SSL_CERT_FILE=str(file))
+    assert (result.code, result.out, server.requests) == (2, "", [])
+    assert f"The certificates in {file} cannot be read: {why}." in result.err
+    assert "SSL_CERT_FILE names it" in result.err
