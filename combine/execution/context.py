@@ -51,9 +51,9 @@ class StepContext:
     upstream: tuple[UpstreamDocument, ...]
     input_ids: tuple[UUID, ...]
     previous: UpstreamDocument | None
-    """The version of this step's document that counts in the project; its items keep their ids."""
+    """The version of this step's document that counted when the execution began; its items keep their ids."""
     used_ids: Mapping[str, int]
-    """Prefix -> highest number ever given in the project."""
+    """Prefix -> highest number that is taken: given in the project before the execution began, or by itself."""
     revision: int
     attempts_done: int
     """Attempts of this revision that are over: they asked questions, or were refused before a person resumed."""

@@ -91,7 +91,7 @@ class OutputParser:
 
 
 def known_ids(context: StepContext) -> frozenset[str]:
-    """Ids that this document may keep: those of the project's version and of its own earlier output."""
+    """Ids that this document may keep: those of the version it follows and of its own earlier output."""
     contents = [context.previous.content] if context.previous else []
     if isinstance(context.draft, Mapping):
         contents.append(context.draft)

@@ -117,7 +117,7 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class EarlierVersion:
-    """A version of another execution that counted in the project when this one began."""
+    """A version of another execution that this one follows: its items keep their ids."""
 
     id: UUID
     type: str
@@ -127,7 +127,7 @@ class EarlierVersion:
 
 @dataclass(frozen=True, slots=True)
 class NumbersTaken:
-    """The highest number of one kind of id in one document, or answer, of another execution of the project."""
+    """The highest number of one kind of id that had been given in the project when this execution began."""
 
     at: datetime
     type: str

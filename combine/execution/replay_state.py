@@ -60,7 +60,7 @@ class Past:
             steps=(now, *others),
             questions=tuple(self._questions(at)),
             documents={document.id: _document(document) for document in made.values()},
-            active=self._active(step, shown),
+            previous=self._previous(step, shown),
             findings=self._recording.findings,
             replies=self._replies,
             used_ids=self._used_ids(at),
@@ -132,8 +132,8 @@ class Past:
             if one.answered_at is not None and one.answered_at < at:
                 yield QuestionFacts(one.number, one.step_id, one.text, one.answer, one.decided_by, one.assumption_id)
 
-    def _active(self, step: StepDefinition, shown: str | None) -> dict[str, DocumentFacts]:
-        """The version that counted: the one the prompt showed; to a final step it is not shown, but known."""
+    def _previous(self, step: StepDefinition, shown: str | None) -> dict[str, DocumentFacts]:
+        """The version that it follows: the one the prompt showed; to a final step it is not shown, but known."""
         known: dict[tuple[str, int], DocumentFacts] = {
             (one.type, one.version): _document(one) for one in self._recording.documents
         }
@@ -151,7 +151,7 @@ class Past:
         return tuple(_earlier(one.id, one.type, one.version, one.content) for one in self._recording.earlier)
 
     def _used_ids(self, at: datetime) -> dict[str, dict[str, int]]:
-        """What other executions of the project had taken; what this one had is read from its documents."""
+        """What the project had given when it began; what it has given itself is read from its documents."""
         used: dict[str, dict[str, int]] = {}
         for one in self._recording.numbers:
             if one.at < at:

@@ -57,9 +57,9 @@ def with_document(state: SegmentState, step: StepDefinition, saved: DocumentSave
 
 
 def highest_ids(state: SegmentState, document_type: str) -> dict[str, int]:
-    """Prefix -> highest number ever given in the project for this type; ``ASM`` runs on over all types.
+    """Prefix -> highest number that is taken for this type; ``ASM`` runs on over all types.
 
-    The project's numbers as of the start of the segment, and those of the documents made since.
+    What the tables said when the state was read, and the documents that this execution has made since.
     """
     highest = dict(state.used_ids.get(document_type, {}))
     highest["ASM"] = max((ids.get("ASM", 0) for ids in state.used_ids.values()), default=0)
@@ -86,7 +86,7 @@ def context_of(
     # A review judges afresh, without its last verdict before its eyes.
     draft = _draft(state, facts, own) if revised and not step.is_final else None
     model, _ = parse_model(step.model or state.execution.model)
-    active = state.active.get(step.output)
+    previous = state.previous.get(step.output)
     return StepContext(
         execution_id=state.execution.id,
         project_id=state.execution.project_id,
@@ -104,7 +104,7 @@ def context_of(
         ),
         upstream=tuple(_upstream(document) for document in inputs),
         input_ids=tuple(document.id for document in inputs),
-        previous=_upstream(active) if active else None,
+        previous=_upstream(previous) if previous else None,
         used_ids=highest_ids(state, step.output),
         revision=facts.revision,
         attempts_done=facts.attempt,

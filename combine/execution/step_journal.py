@@ -17,10 +17,10 @@ from combine.execution.segment import Segment
 from combine.llm.models import ModelRef
 from combine.storage.caps import Caps
 from combine.storage.database import Database, WriteSession
-from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.findings import Findings
 from combine.storage.journal import CallIntent, CallReply, Journal, NewVersion
+from combine.storage.numbering import Numbering
 from combine.storage.outages import Outages
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
@@ -176,12 +176,12 @@ class StepJournal:
             repository = Questions(session)
             rows = await repository.insert_many(context.execution_id, step.step_id, round_, questions)
             # Read here and now: this step's first round, or a step beside it, may have taken numbers since.
-            used = await Documents(session).used_ids(context.project_id, "")
+            highest = await Numbering(session).highest(context.execution_id, "ASM")
             settled = settle(
                 [row.question for row in rows if row.answer is None],
                 context.given_answers,
                 decide_rest=not context.ask,
-                next_assumption=used.get("ASM", 0) + 1,
+                next_assumption=highest + 1,
                 strict=False,
             )
             for one in settled:

@@ -25,11 +25,11 @@ from combine.services.waiting import accept_anyway, gate, must_be_open, see, try
 from combine.storage.caps import CapKind
 from combine.storage.database import Database, WriteSession
 from combine.storage.decisions import Decisions
-from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
 from combine.storage.idempotency import IdempotencyKeys, KeyUse
 from combine.storage.journal import Journal
+from combine.storage.numbering import Numbering
 from combine.storage.outages import Outages
 from combine.storage.projects import ProjectRow, Projects
 from combine.storage.questions import Questions
@@ -198,8 +198,8 @@ class ExecutionService:
             row = await self._lock_open(session, execution)
             questions = [open_.question for open_ in await Questions(session).open_questions(row.id)]
             must_be_open(row, questions, given)
-            used = await Documents(session).used_ids(row.project_id, "")
-            settled = settle(questions, given, decide_rest=decide_rest, next_assumption=used.get("ASM", 0) + 1)
+            highest = await Numbering(session).highest(row.id, "ASM")
+            settled = settle(questions, given, decide_rest=decide_rest, next_assumption=highest + 1)
             for one in settled:
                 await Questions(session).answer(
                     row.id, one.number, one.text, one.decided_by, assumption_id=one.assumption_id

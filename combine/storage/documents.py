@@ -1,4 +1,4 @@
-"""Documents: immutable versions, what counts, and which ids are taken."""
+"""Documents: immutable versions, and what counts."""
 
 from __future__ import annotations
 
@@ -75,20 +75,6 @@ class DocumentRow(DocumentInfo):
 
 _ROW = sa.select(*columns(documents, DocumentRow))
 _INFO = sa.select(*columns(documents, DocumentInfo))
-
-_USED_IDS = sa.text("""
-WITH given (id) AS (
-  SELECT jsonb_path_query(content, '$.**.id') #>> '{}' FROM documents WHERE project_id = :project_id AND type = :type
-  UNION ALL
-  SELECT jsonb_path_query(content, '$.assumptions[*].id') #>> '{}'
-  FROM documents WHERE project_id = :project_id AND type NOT IN (:type, 'brief')
-  UNION ALL
-  SELECT assumption_id FROM questions JOIN executions ON executions.id = questions.execution_id
-  WHERE executions.project_id = :project_id AND assumption_id IS NOT NULL
-)
-SELECT split_part(id, '-', 1) AS prefix, max(split_part(id, '-', 2)::int) AS highest
-FROM given WHERE id ~ '^[A-Z]+-[0-9]{1,9}$' GROUP BY 1
-""")
 
 
 class Documents:
@@ -205,11 +191,3 @@ class Documents:
             names = ", ".join(f"{row.id} ({row.type} {row.version})" for row in found)
             raise Conflict(f"Several documents begin with {text}: {names}.", code="document_id_ambiguous")
         return found[0] if found else None
-
-    async def used_ids(self, project_id: UUID, type_: str) -> dict[str, int]:
-        """Prefix -> highest number ever given in any version of this type in the project.
-
-        ``ASM`` runs on over all types, and over the assumptions that answers have become.
-        """
-        rows = await self._connection.execute(_USED_IDS, {"project_id": project_id, "type": type_})
-        return {row.prefix: row.highest for row in rows}

@@ -27,6 +27,18 @@ FROM questions WHERE execution_id = :old AND step_id = ANY(:steps)
 ON CONFLICT DO NOTHING
 """)
 
+# Not what counts in the project now: an execution beside the source may have given the same numbers to other things.
+_PREVIOUS = sa.text("""
+UPDATE executions new SET previous_ids = CASE WHEN old.status <> 'completed' THEN old.previous_ids ELSE ARRAY(
+  SELECT DISTINCT ON (d.type) d.id FROM (
+    SELECT s.document_id AS id, 1 AS place FROM steps s WHERE s.execution_id = old.id
+    UNION ALL SELECT unnest(old.previous_ids), 2
+  ) known JOIN documents d ON d.id = known.id
+  ORDER BY d.type, known.place
+) END
+FROM executions old WHERE new.id = :new AND old.id = :old
+""")
+
 
 class Forks:
     """Statements in the caller's transaction."""
@@ -35,7 +47,11 @@ class Forks:
         self._connection = session.connection
 
     async def take_over(self, old: UUID, new: UUID, step_ids: Sequence[str]) -> None:
-        """The steps of ``new`` are done with the documents and the answers that they have in ``old``."""
+        """The steps of ``new`` are done with the documents and the answers that they have in ``old``.
+
+        What it makes follows the versions of ``old`` if that has completed, and otherwise those that ``old`` followed.
+        """
         values = {"old": old, "new": new, "steps": list(step_ids)}
         await self._connection.execute(_STEPS, values)
         await self._connection.execute(_QUESTIONS, values)
+        await self._connection.execute(_PREVIOUS, {"old": old, "new": new})

@@ -17,6 +17,9 @@ FROM llm_calls c LEFT JOIN blobs p ON p.sha256 = c.prompt_sha256 LEFT JOIN blobs
 WHERE c.execution_id = :execution_id
 """)
 
+_FOUND = sa.text("SELECT previous_ids, used_before, created_at FROM executions WHERE id = :execution_id")
+
+# Of executions that began when what they found was not kept yet, the rest is as near as times can come to it.
 _NUMBERS = sa.text("""
 WITH given (at, of, type, id) AS (
   SELECT created_at, id, type, jsonb_path_query(content, '$.**.id') #>> '{}' FROM documents
@@ -61,14 +64,20 @@ class Recordings:
         return {row.id: (_bytes(row.prompt), _bytes(row.reply)) for row in rows}
 
     async def numbers(self, project_id: UUID, execution_id: UUID, until: datetime) -> tuple[Numbers, ...]:
-        """Numbers that other executions of the project had given, the oldest first."""
+        """Numbers that others had given in the project before the execution began."""
         values = {"project_id": project_id, "execution_id": execution_id, "until": until}
+        found = (await self._connection.execute(_FOUND, values)).one()
+        if found.used_before is not None:
+            return tuple(Numbers(found.created_at, *one) for one in found.used_before)
         rows = await self._connection.execute(_NUMBERS, values)
         return tuple(Numbers(row.at, row.type, row.prefix, row.highest) for row in rows)
 
     async def counted(self, project_id: UUID, execution_id: UUID, until: datetime) -> tuple[UUID, ...]:
-        """Of each type the newest version of another execution that had come to count."""
+        """Of each type the version that the execution follows, if there is one."""
         values = {"project_id": project_id, "execution_id": execution_id, "until": until}
+        found = (await self._connection.execute(_FOUND, values)).one()
+        if found.previous_ids is not None:
+            return tuple(found.previous_ids)
         return tuple((await self._connection.execute(_EARLIER, values)).scalars())
 
 

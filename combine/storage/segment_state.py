@@ -10,6 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from combine.storage.database import ReadSession
+from combine.storage.numbering import USED_BY_EXECUTION, used_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +115,16 @@ class SegmentState:
     questions: tuple[QuestionFacts, ...]
     documents: Mapping[UUID, DocumentFacts]
     """The versions that the steps have made, by id."""
-    active: Mapping[str, DocumentFacts]
-    """The project's versions that count, by type."""
+    previous: Mapping[str, DocumentFacts]
+    """The versions that counted in the project when the execution began, by type."""
     findings: tuple[FindingFacts, ...]
     replies: tuple[ReplyFacts, ...]
     used_ids: Mapping[str, Mapping[str, int]]
-    """Document type -> prefix -> highest number ever given in the project; ``ASM`` of answers under ``""``."""
+    """Document type -> prefix -> highest number that is taken: given in the project before the execution began, or by
+    itself. ``ASM`` of answers under ``""``."""
 
 
 _DOCUMENT = "jsonb_build_object('id', d.id, 'type', d.type, 'version', d.version, 'content', d.content)"
-
-_USED_IDS = """
-WITH given (type, id) AS (
-  SELECT d.type, jsonb_path_query(d.content, '$.**.id') #>> '{}' FROM documents d
-  WHERE d.project_id = e.project_id AND d.type <> 'brief'
-  UNION ALL
-  SELECT '', q.assumption_id FROM questions q JOIN executions o ON o.id = q.execution_id
-  WHERE o.project_id = e.project_id AND q.assumption_id IS NOT NULL
-), highest (type, prefix, number) AS (
-  SELECT type, split_part(id, '-', 1), max(split_part(id, '-', 2)::int)
-  FROM given WHERE id ~ '^[A-Z]+-[0-9]{1,9}$' GROUP BY 1, 2
-)
-SELECT coalesce(jsonb_agg(jsonb_build_array(type, prefix, number)), '[]') FROM highest
-"""
 
 _STATE = sa.text(f"""
 SELECT e.id, e.project_id, e.status, e.round, e.definition, e.brief_id, b.content AS brief, e.model, e.ask,
@@ -153,13 +141,13 @@ SELECT e.id, e.project_id, e.status, e.round, e.definition, e.brief_id, b.conten
   (SELECT coalesce(jsonb_agg({_DOCUMENT}), '[]')
    FROM steps s JOIN documents d ON d.id = s.document_id WHERE s.execution_id = e.id) AS documents,
   (SELECT coalesce(jsonb_agg({_DOCUMENT}), '[]')
-   FROM documents d WHERE d.project_id = e.project_id AND d.status = 'active' AND d.type <> 'brief') AS active,
+   FROM documents d WHERE d.id = ANY(e.previous_ids)) AS previous,
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
       'step_id', f.step_id, 'revision', f.revision, 'attempt', f.attempt, 'kind', f.kind, 'severity', f.severity,
       'code', f.code, 'document', f.document, 'item', f.item, 'path', f.path, 'message', f.message,
       'found', f.found, 'expected', f.expected) ORDER BY f.id), '[]')
    FROM findings f WHERE f.execution_id = e.id) AS findings,
-  ({_USED_IDS}) AS used_ids,
+  e.used_before, ({USED_BY_EXECUTION}) AS used_since,
   EXISTS (SELECT 1 FROM llm_calls c WHERE c.execution_id = e.id AND c.state = 'replied') AS replied
 FROM executions e JOIN documents b ON b.id = e.brief_id
 WHERE e.id = :execution_id
@@ -180,9 +168,6 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
     if row is None:
         return None
     replies = (await session.connection.execute(_REPLIES, {"execution_id": execution_id})).all() if row.replied else ()
-    used_ids: dict[str, dict[str, int]] = {}
-    for type_, prefix, highest in row.used_ids:
-        used_ids.setdefault(type_, {})[prefix] = highest
     documents = [_document(value) for value in row.documents]
     return SegmentState(
         execution=ExecutionFacts(
@@ -203,7 +188,7 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
         steps=tuple(_step(value) for value in row.steps),
         questions=tuple(QuestionFacts(**value) for value in row.questions),
         documents={document.id: document for document in documents},
-        active={document.type: document for document in map(_document, row.active)},
+        previous={document.type: document for document in map(_document, row.previous)},
         findings=tuple(FindingFacts(**value) for value in row.findings),
         replies=tuple(
             ReplyFacts(
@@ -220,7 +205,7 @@ async def read_segment_state(session: ReadSession, execution_id: UUID) -> Segmen
             )
             for reply in replies
         ),
-        used_ids=used_ids,
+        used_ids=used_ids(row.used_before or (), row.used_since),
     )
 
 

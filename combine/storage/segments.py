@@ -12,14 +12,20 @@ from combine.observability.correlation import current_request_id
 from combine.storage.claim import Claim
 from combine.storage.database import WriteSession
 from combine.storage.listener import CHANNEL
+from combine.storage.numbering import USED_IN_PROJECT
 
 # ruff: noqa: S608 - only the constants of this module and the claim's query are formatted into statements
 _NOTIFY = f"pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq)"
 
+# What the first segment finds in the project is kept: what executions beside this one do later must not change it.
 _BEGIN = f"""
 WITH claim AS ({{claim}}), execution AS (
-  UPDATE executions SET status = 'running', reason = NULL, reason_code = NULL, finished_at = NULL,
-    seq = seq + 1, updated_at = clock_timestamp()
+  UPDATE executions e SET status = 'running', reason = NULL, reason_code = NULL, finished_at = NULL,
+    seq = seq + 1, updated_at = clock_timestamp(),
+    previous_ids = coalesce(previous_ids, ARRAY(
+      SELECT d.id FROM documents d
+      WHERE d.project_id = e.project_id AND d.status = 'active' AND d.type <> 'brief')),
+    used_before = coalesce(used_before, ({USED_IN_PROJECT}))
   WHERE id = :execution_id AND round = :round AND status IN ('queued', 'running') AND EXISTS (SELECT 1 FROM claim)
   RETURNING id, seq, round, request_id
 ), forgotten AS (
@@ -75,7 +81,7 @@ SELECT seq, {_NOTIFY} FROM event
 
 @lru_cache(maxsize=8)
 def _with_claim(statement: str, claim: str) -> sa.TextClause:
-    return sa.text(statement.format(claim=claim))
+    return sa.text(statement.replace("{claim}", claim))
 
 
 class Segments:

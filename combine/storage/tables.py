@@ -95,6 +95,14 @@ executions = sa.Table(
     sa.Column("ask", sa.Boolean, nullable=False, server_default=sa.true(), comment="false: decide for me"),
     sa.Column("given_answers", JSONB, nullable=False, server_default="{}"),
     sa.Column("forked_from", UUID(as_uuid=True), sa.ForeignKey("executions.id"), comment="whose steps it took over"),
+    sa.Column(
+        "previous_ids",
+        ARRAY(UUID(as_uuid=True)),
+        comment="versions that counted when it began, or for its source when it was forked; null: not begun",
+    ),
+    sa.Column(
+        "used_before", JSONB, comment="[type, prefix, highest number] of all ids given in the project before it began"
+    ),
     sa.Column("budget_usd", _usd),
     sa.Column(
         "allow_unpriced", sa.Boolean, nullable=False, server_default=sa.false(), comment="calls no cap can count"

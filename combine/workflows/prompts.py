@@ -71,7 +71,8 @@ class PromptInput:
     answers: tuple[Answer, ...] = ()
     upstream: tuple[UpstreamDocument, ...] = ()
     previous: UpstreamDocument | None = None
-    """The project's active version of the step's output: the same things keep their ids. Not shown to a final step."""
+    """The version of the step's output that the execution follows: the same things keep their ids. Not shown to a
+    final step."""
     next_ids: Mapping[str, int] = field(default_factory=dict)
     """Prefix -> next free number."""
     ask: bool = False

@@ -28,6 +28,6 @@ class CheckContext:
     droppable_ids: frozenset[str] = frozenset()
     """Ids that a finding named, so they may go."""
     used_ids: Mapping[str, int] = field(default_factory=dict)
-    """Prefix -> highest number ever used in the project for this type (``ASM``: over all types)."""
+    """Prefix -> highest number that is taken for this type (``ASM``: over all types)."""
     known_ids: frozenset[str] = frozenset()
-    """Ids of the project's active version of this type; they may be kept."""
+    """Ids of the version that this one follows; they may be kept."""

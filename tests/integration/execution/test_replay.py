@@ -124,6 +124,13 @@ async def second_in_its_project(house):
     return await plain(house)
 
 
+async def begun_by_an_older_program(house):
+    execution = await second_in_its_project(house)
+    forget = sa.text("UPDATE executions SET previous_ids = NULL, used_before = NULL")
+    await house.database.transact(lambda session: session.connection.execute(forget))
+    return execution
+
+
 async def forked(house):
     source = await plain(house)
     house.says(bakery.script(strategy_review=[bakery.reply(bakery.rejecting_review()), draft("strategy-review")]))
@@ -201,6 +208,7 @@ WAYS = (
     tried_again_with_words,
     resumed_after_trouble,
     second_in_its_project,
+    begun_by_an_older_program,
     forked,
     side_by_side,
     fork_beside,

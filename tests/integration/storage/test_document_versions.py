@@ -5,12 +5,9 @@ import pytest
 
 from combine.errors import NotFound
 from combine.storage.documents import Documents, content_sha256
-from combine.storage.questions import Questions
 from combine.storage.segments import Segments
 from combine.storage.steps import Steps
 from combine.storage.visibility import EVERYTHING
-from combine.workflows.questions import AnswerType, Question
-from combine.workflows.statuses import DecidedBy
 
 
 async def test_a_version_comes_back_as_it_was_stored(stored):
@@ -67,28 +64,6 @@ async def test_documents_are_found_by_what_is_known_of_them(stored):
         await read(Documents, "get", uuid4())
     with pytest.raises(NotFound):
         await read(Documents, "version", project, first.type, 3)
-
-
-async def test_used_ids_count_over_all_versions_and_assumptions_over_all_types(stored):
-    contents = [
-        ("requirements-doc", {"functional_requirements": [{"id": "FR-007"}, {"id": "FR-002"}]}),
-        ("requirements-doc", {"functional_requirements": [{"id": "FR-003"}], "data": {"deep": [{"id": "NFR-010"}]}}),
-        ("architecture-doc", {"components": [{"id": "CMP-009"}], "assumptions": [{"id": "ASM-012"}]}),
-        ("requirements-doc", {"assumptions": [{"id": "ASM-004"}], "id": 7, "odd": [{"id": "no-number"}]}),
-    ]
-    for type_, content in contents:
-        await stored.write(Documents, "insert_version", stored.document(type=type_, content=content))
-    assert await stored.read(Documents, "used_ids", stored.project_id, "requirements-doc") == {
-        "FR": 7,
-        "NFR": 10,
-        "ASM": 12,
-    }
-    question = Question("How many?", "size", AnswerType.NUMBER, "Ten.")
-    await stored.write(Questions, "insert_many", stored.execution_id, "discovery", 1, [question])
-    settled = (stored.execution_id, 1, "Ten.", DecidedBy.DEFAULT)
-    await stored.write(Questions, "answer", *settled, assumption_id="ASM-020")
-    assert await stored.read(Documents, "used_ids", stored.project_id, "project-discovery") == {"ASM": 20}
-    assert await stored.read(Documents, "used_ids", uuid4(), "requirements-doc") == {}
 
 
 async def test_a_completed_execution_makes_its_last_versions_count(stored):
