@@ -102,6 +102,16 @@ def _public_url(text: str) -> str:
     return f"{url.scheme}://{url.netloc.lower()}"
 
 
+def _in_words(path: Path) -> Path:
+    """Part of the database's address, which is text. Raises ValueError."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        msg = "its name must be text in UTF-8"
+        raise ValueError(msg) from None
+    return path
+
+
 def _origins(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_public_url(text) for text in texts)
 
@@ -213,7 +223,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """A PostgreSQL URL. None: the embedded server in ``data_dir``."""
     database_pool_size: PositiveInt = 10
-    data_dir: Path = Field(default_factory=default_data_dir)
+    data_dir: Annotated[Path, AfterValidator(_in_words)] = Field(default_factory=default_data_dir)
     """Home of the embedded server."""
     workflows_dir: Path | None = None
     """A folder of your own with ``workflows/``, ``prompts/`` and ``schemas/``."""
@@ -331,7 +341,7 @@ def read_settings() -> Settings:
             name = str(fault["loc"][0]) if fault["loc"] else "settings"
             variable = name if name.isupper() else f"COMBINE_{name.upper()}"
             where = ".".join(str(part) for part in fault["loc"][1:])
-            lines.append(f"{variable}{'.' + where if where else ''}: {fault['msg']}")
+            lines.append(f"{variable}{'.' + where if where else ''}: {fault['msg'].removeprefix('Value error, ')}")
         lines += [told_unknown(name, near) for name, near in unknown_variables(os.environ).items()]
         raise Invalid(
             "The settings have faults:\n  " + "\n  ".join(lines),

@@ -50,6 +50,7 @@ class AnthropicProvider:
             secret=api_key,
         )
         self._endpoint.require_usable_url()
+        self._endpoint.require_usable_certificates()
         self._client = anthropic.AsyncAnthropic(
             api_key=api_key,
             base_url=base_url,

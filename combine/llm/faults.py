@@ -8,6 +8,7 @@ The library is imported here at the top; only the provider modules import this o
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -47,6 +48,20 @@ class Endpoint:
             usable = False
         if not usable:
             raise base_url_invalid(self)
+
+    def require_usable_certificates(self) -> None:
+        """Raises PermanentLLMError (``certificates_unreadable``) if a file of certificates is named that is none."""
+        file = os.environ.get("SSL_CERT_FILE")
+        if not file:
+            return
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError as error:
+            raise PermanentLLMError(
+                f"The certificates for {self.where()} cannot be read from {file}: {error.strerror or error}.",
+                code="certificates_unreadable",
+                hint="SSL_CERT_FILE names it: a file of certificates in PEM.",
+            ) from None
 
     def where(self) -> str:
         """The name with the host, never with credentials. Wants a usable URL."""

@@ -55,6 +55,7 @@ class OpenAIProvider:
             secret=api_key,
         )
         self._endpoint.require_usable_url()
+        self._endpoint.require_usable_certificates()
         self._client = openai.AsyncOpenAI(
             api_key=api_key or _NO_KEY,
             base_url=base_url,

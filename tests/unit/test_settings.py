@@ -144,3 +144,9 @@ def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
         read_settings()
     assert "COMBINE_OIDC_ALLOWED_DOMAIN is no setting (perhaps COMBINE_OIDC_ALLOWED_DOMAINS)" in caught.value.message
     assert "secret" not in caught.value.message
+
+
+def test_a_data_folder_whose_name_no_address_can_hold_is_refused(monkeypatch):
+    monkeypatch.setenv("COMBINE_DATA_DIR", os.fsdecode(b"/tmp/\xff"))
+    with pytest.raises(Invalid, match=r"COMBINE_DATA_DIR: its name must be text in UTF-8"):
+        read_settings()
