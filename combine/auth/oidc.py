@@ -188,8 +188,12 @@ class OidcProvider:
         return httpx2.AsyncClient(timeout=TIMEOUT_S, verify=self._context())
 
     def _context(self) -> ssl.SSLContext:
+        """Raises Unavailable."""
         if self._tls is None:  # made once: it reads all certificates
-            self._tls = httpx2.create_ssl_context()
+            try:
+                self._tls = httpx2.create_ssl_context()
+            except OSError as error:
+                raise unavailable(self.config, "the file that SSL_CERT_FILE names holds no certificates") from error
         return self._tls
 
 

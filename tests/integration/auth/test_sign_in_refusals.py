@@ -223,6 +223,12 @@ async def test_a_provider_without_a_usable_key(door, issuer, signing_key):
     await refused(door.finish(issuer.consent(await door.begin())), Unavailable, "sign_in_provider_unavailable")
 
 
+async def test_certificates_that_cannot_be_read(door, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    error = await refused(door.begin(), Unavailable, "sign_in_provider_unavailable")
+    assert "SSL_CERT_FILE" in error.message
+
+
 async def test_a_wrong_client_secret_is_the_operators_fault(issuer, door_of):
     door = door_of(config_of(issuer, client_secret=SecretStr("a-wrong-secret")))
     issuer.claims = ANN
