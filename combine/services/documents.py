@@ -29,7 +29,6 @@ from combine.workflows.checks import unused_sentences
 from combine.workflows.definition_json import definition_from_json
 from combine.workflows.diff import DocumentDiff, diff_briefs, diff_documents
 from combine.workflows.findings import Finding
-from combine.workflows.html import html_key, render_html
 from combine.workflows.markdown import MarkdownInput, render_markdown
 from combine.workflows.ordering import in_schema_order
 from combine.workflows.statuses import DocumentStatus
@@ -71,11 +70,15 @@ class DocumentExport:
     @property
     def html(self) -> str:
         """The Markdown as a page that stands by itself."""
+        from combine.workflows.html import render_html  # noqa: PLC0415 - parser and cleaner: few processes make pages
+
         return render_html(self.markdown, self._title)
 
     @property
     def html_key(self) -> str:
         """The same for the same page; made without making the page."""
+        from combine.workflows.html import html_key  # noqa: PLC0415 - as above
+
         return html_key(self.markdown, self._title)
 
     @property

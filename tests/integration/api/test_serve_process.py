@@ -210,7 +210,7 @@ SIGN_IN = {
 
 @pytest.mark.parametrize(("environment", "loaded"), [({}, set()), (SIGN_IN, {"authlib", "joserfc", "httpx2"})])
 def test_the_server_loads_what_it_needs(database_url, tmp_path, environment, loaded):
-    heavy = {"alembic", "anthropic", "authlib", "dbos", "genai_prices", "httpx2", "joserfc", "openai", "yaml"}
+    heavy = {"alembic", "anthropic", "authlib", "dbos", "genai_prices", "httpx2", "joserfc", "nh3", "openai", "yaml"}
     asyncio.run(with_tables_of_the_queue(database_url))
     with serving(database_url, tmp_path, "--no-worker", PYTHONPROFILEIMPORTTIME="1", **environment) as serve:
         httpx2.get(f"{serve.url()}/login", trust_env=False).raise_for_status()
