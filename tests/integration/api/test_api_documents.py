@@ -291,7 +291,7 @@ def made(monkeypatch):
         titles.append(title)
         return render_html(markdown, title)
 
-    monkeypatch.setattr("combine.services.documents.render_html", render)
+    monkeypatch.setattr("combine.workflows.html.render_html", render)
     return titles
 
 
