@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from fastapi import FastAPI, Response
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from combine.cli.http_server import HttpServer, bind
+from combine.cli.http_server import HttpServer
+from combine.cli.sockets import bind
 from combine.storage.urls import normalise_url
 
 

@@ -1,26 +1,21 @@
-"""``combine serve``: the HTTP server, and a worker beside it."""
+"""``combine serve``: where it listens, and the start, in which the program is loaded while the database comes up."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import logging
 import resource
 from collections.abc import Sequence
 from contextlib import suppress
 from socket import socket
 
-from combine.bootstrap.serving import Serving, open_serving
 from combine.cli.exit_codes import ExitCode
-from combine.cli.http_server import HttpServer, bind, is_loopback
 from combine.cli.places import prepare_here
-from combine.cli.runtime import DEBUG, say
-from combine.cli.worker_child import WorkerChild
+from combine.cli.runtime import say
+from combine.cli.sockets import bind, is_loopback
 from combine.errors import Invalid
-from combine.main import create_app, public_url_of
 from combine.settings import Settings
-
-_log = logging.getLogger(__name__)
+from combine.storage.embedded import start_embedded
+from combine.workflows.catalog import load_catalog
 
 
 async def serve(host: str | None, port: int | None, *, worker: bool) -> int:
@@ -32,8 +27,12 @@ async def serve(host: str | None, port: int | None, *, worker: bool) -> int:
         _refuse_strangers(settings, sockets)
         settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
         _allow_many_connections()
-        async with open_serving(settings, say) as serving:
-            await _serve(settings, serving, sockets, worker=worker)
+        load_catalog(settings.workflows_dir)  # what is wrong with it is said before a database starts
+        database = _begin_database(settings)
+        from combine.cli.server import run_server  # noqa: PLC0415 - takes as long as a new database, which is begun
+
+        await database
+        await run_server(settings, sockets, worker=worker)
     except asyncio.CancelledError:
         say("Stopped.")
         return ExitCode.COMPLETED
@@ -43,54 +42,14 @@ async def serve(host: str | None, port: int | None, *, worker: bool) -> int:
     return ExitCode.OTHER
 
 
-async def _serve(settings: Settings, serving: Serving, sockets: list[socket], *, worker: bool) -> None:
-    grace_s = settings.request_timeout.total_seconds()
-    server = HttpServer(
-        create_app(settings, serving=serving), trusted_proxies=settings.trusted_proxies, grace_s=grace_s
-    )
-    serving_it = asyncio.create_task(server.serve(sockets), name="http-server")
-    tasks = [serving_it]
-    try:
-        await _until(server.ready, serving_it)
-        _keep_what_is_there()
-        _tell(settings, serving, worker=worker)
-        if worker:
-            child = WorkerChild(grace_s=settings.drain_grace.total_seconds(), debug=DEBUG.get())
-            tasks.append(asyncio.create_task(child.run(), name="worker-child"))
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        say("Stopping; requests and calls in flight may end.")
-        serving.feed.cut_all()
-        server.should_exit = True
-        for task in tasks[1:]:
-            task.cancel()
-        ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for fault in ended:
-        if isinstance(fault, Exception):
-            raise fault
+def _begin_database(settings: Settings) -> asyncio.Future[None]:
+    """Start the embedded database in a thread, if there is none of the user's own; then it is up when it is opened."""
 
+    def start() -> None:
+        if settings.database_url is None:
+            start_embedded(settings.data_dir, report=say)
 
-async def _until(ready: asyncio.Event, task: asyncio.Task[None]) -> None:
-    """Until the server is ready, or has ended before it was."""
-    waiting = asyncio.create_task(ready.wait())
-    await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    with suppress(asyncio.CancelledError):
-        await waiting
-
-
-def _keep_what_is_there() -> None:
-    """Take everything made so far out of garbage collection: looking through it would stop all requests for 100 ms."""
-    gc.collect()
-    gc.freeze()
-
-
-def _tell(settings: Settings, serving: Serving, *, worker: bool) -> None:
-    url = public_url_of(settings)
-    beside = "a worker starts beside it" if worker else "no worker beside it"
-    say(f"Ready at {url} ({beside}). Ctrl-C or SIGTERM ends it.")
-    if serving.one_time_links is not None:
-        say(f"Sign in, once, within ten minutes: {url}/login/local?key={serving.one_time_links.issue()}")
+    return asyncio.get_running_loop().run_in_executor(None, start)
 
 
 def _refuse_strangers(settings: Settings, sockets: Sequence[socket]) -> None:

@@ -14,7 +14,8 @@ import psycopg
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from combine.cli.http_server import HttpServer, bind
+from combine.cli.http_server import HttpServer
+from combine.cli.sockets import bind
 from combine.storage.database import Database
 from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events

@@ -14,7 +14,8 @@ import psycopg
 import structlog
 
 from combine.bootstrap.serving import Serving, open_serving
-from combine.cli.http_server import HttpServer, bind
+from combine.cli.http_server import HttpServer
+from combine.cli.sockets import bind
 from combine.main import create_app
 from combine.settings import Settings
 

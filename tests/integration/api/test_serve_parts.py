@@ -12,7 +12,7 @@ import pytest
 from api_house import live_server, until
 from fastapi import FastAPI
 
-from combine.cli.http_server import bind, is_loopback
+from combine.cli.sockets import bind, is_loopback
 from combine.cli.worker_child import WorkerChild
 from combine.errors import Invalid
 

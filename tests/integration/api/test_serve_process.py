@@ -189,6 +189,26 @@ def test_where_it_does_not_listen(database_url, tmp_path, host, environment, wor
     assert words in said
 
 
+def test_a_new_database_is_made_for_it(data_dir):
+    with serving("", data_dir, "--no-worker") as serve:
+        url = serve.url()
+        wait_for(lambda: httpx2.get(f"{url}/health/ready", trust_env=False).status_code == 200, serve)
+    assert serve.said.count("creating the database") == 1
+
+
+def test_faults_of_workflows_are_said_before_a_database_is_made(data_dir, tmp_path):
+    code, said = refused("", data_dir, COMBINE_WORKFLOWS_DIR=str(tmp_path / "none"))
+    assert (code, "Traceback" in said) == (2, False), said
+    assert not data_dir.exists()
+
+
+def test_a_database_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").touch()
+    code, said = refused("", tmp_path / "file")
+    assert (code, "Traceback" in said) == (1, False), said
+    assert "cannot be used" in said
+
+
 def test_without_a_database_it_says_so_and_ends(tmp_path):
     code, said = refused("postgresql://nobody@127.0.0.1:1/none", tmp_path)
     assert code == 1

@@ -13,7 +13,7 @@ from oidc_provider import oidc_provider
 from own_issuer import CLIENT_ID, CLIENT_SECRET, new_key, own_issuer
 
 from combine.bootstrap.serving import open_serving
-from combine.cli.http_server import bind
+from combine.cli.sockets import bind
 from combine.main import create_app
 from combine.settings import Settings
 
