@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from combine.observability.correlation import current_request_id
-from combine.storage.database import ReadSession, WriteSession
+from combine.storage.database import ReadSession, Trace, WriteSession
 from combine.storage.rows import build_all
 from combine.storage.tables import audit, users
 
@@ -66,9 +66,11 @@ class Audit:
             data=dict(data or {}),
             request_id=current_request_id(),
         )
-        stored = await self._connection.execute(row.returning(sa.cast(sa.func.pg_current_xact_id(), sa.Text)))
+        number = sa.cast(sa.func.pg_current_xact_id(), sa.Text)
+        stored = (await self._connection.execute(row.returning(audit.c.id, audit.c.at, number))).one()
         assert isinstance(self._session, WriteSession)  # PostgreSQL has let it write
-        self._session.transaction_id = stored.scalar_one()
+        written = sa.select(audit.c.id).where(audit.c.id == stored[0], audit.c.at == stored[1])
+        self._session.trace = Trace(stored[2], written)
 
     async def list(
         self, *, project_id: UUID | None = None, before: int | None = None, limit: int = 50

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from math import ceil
@@ -51,15 +52,24 @@ class ReadSession:
         self.connection = connection
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """By what a transaction is found again. Its number alone is not enough: a server that crashes may give it anew."""
+
+    transaction_id: str
+    row: sa.Select[Any]
+    """Finds a row that it has written, and no other."""
+
+
 class WriteSession(ReadSession):
     """One transaction that commits when its work returns, and rolls back when it raises."""
 
-    __slots__ = ("transaction_id",)
+    __slots__ = ("trace",)
 
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(connection)
-        self.transaction_id: str | None = None
-        """PostgreSQL's, where the work has asked for it: a commit whose answer was lost is then looked up."""
+        self.trace: Trace | None = None
+        """Where the work has left one, a commit whose answer was lost is looked up."""
 
 
 class Database:
@@ -140,14 +150,14 @@ class Database:
 
         The whole of ``work`` runs again after a lost connection, a serialization failure, a deadlock, a server that is
         short of something or shutting down, and a lost race for a document's version number. A commit whose answer
-        was lost is such a case too, so ``work`` must bear repetition: make ids outside it. What cannot bear it sets the
-        session's ``transaction_id``, and is not run again after a commit that has happened.
+        was lost is such a case too, so ``work`` must bear repetition: make ids outside it. What cannot bear it leaves a
+        ``trace`` in the session, and is not run again after a commit that has happened.
 
         ``give_up_after``: by default the database's patience; None waits for ever (for work that something else
         bounds). Raises DatabaseUnavailable when the time is over, or Unavailable (``server_busy``) if only our own
         connections were short; Unavailable at once when the server's disk is full; every other error as it is.
         """
-        before: tuple[str, T] | None = None
+        before: tuple[Trace, T] | None = None
 
         async def attempt() -> T:
             nonlocal before
@@ -157,8 +167,8 @@ class Database:
             async with self._engine.begin() as connection:
                 session = WriteSession(connection)
                 result = await work(session)
-                if session.transaction_id is not None:
-                    before = session.transaction_id, result
+                if session.trace is not None:
+                    before = session.trace, result
             return result
 
         return await self._retry(attempt, give_up_after)
@@ -206,13 +216,11 @@ class Database:
             raise
         return connection
 
-    async def _has_committed(self, transaction_id: str) -> bool:
+    async def _has_committed(self, trace: Trace) -> bool:
         async with self._single.connect() as connection:
-            found = await connection.execute(_XACT_STATUS, {"id": transaction_id})
-        status = found.scalar_one()
-        if status == "in progress":  # its server process has not noticed yet that nobody listens
-            raise sa.exc.OperationalError(str(_XACT_STATUS), {}, TimeoutError("a commit is still under way"))
-        return bool(status == "committed")
+            if await _is_under_way(connection, trace.transaction_id):
+                raise sa.exc.OperationalError(str(_XACT_STATUS), {}, TimeoutError("a commit is still under way"))
+            return (await connection.execute(trace.row)).first() is not None
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | Own | None) -> T:
         if give_up_after is Own.PATIENCE:
@@ -267,6 +275,15 @@ class Database:
             code="database_disk_full",
             hint="Make room on the server's disk, then resume; nothing that was finished is lost.",
         )
+
+
+async def _is_under_way(connection: AsyncConnection, transaction_id: str) -> bool:
+    """Whether its server process has not noticed yet that nobody listens."""
+    try:
+        found = await connection.execute(_XACT_STATUS, {"id": transaction_id})
+    except sa.exc.DataError:  # a number that has not been given yet: a crash has swallowed the transaction
+        return False
+    return bool(found.scalar_one() == "in progress")
 
 
 def _delay(tries: int, fault: Fault) -> float:

@@ -1,5 +1,6 @@
 import asyncio
 import socket
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -8,8 +9,9 @@ import sqlalchemy as sa
 from cut_line import Cut, cut_line
 
 from combine.errors import DatabaseUnavailable, Unavailable
-from combine.storage.database import Database
+from combine.storage.database import Database, Trace
 from combine.storage.faults import mark_disconnects
+from combine.storage.tables import projects
 
 BRIEFLY = timedelta(seconds=0.3)
 
@@ -57,7 +59,7 @@ async def test_a_commit_that_gave_no_answer_is_looked_up_by_its_number(database_
         async def work(session):
             tries.append(1)
             await _insert_project(session, f"try {len(tries)}")
-            session.transaction_id = await _transaction_id(session.connection)
+            session.trace = await _trace(session, f"try {len(tries)}")
             return len(tries)
 
         line.cuts.append(cut)
@@ -73,13 +75,18 @@ async def test_nothing_runs_again_beside_a_commit_that_is_still_under_way(databa
         async def work(session):
             tries.append(1)
             await _insert_project(session, "once")
-            session.transaction_id = number
+            session.trace = replace(await _trace(session, "once"), transaction_id=number)
 
         line.cuts.append(Cut.AFTER)
         with pytest.raises(DatabaseUnavailable, match="a commit is still under way"):
             await hasty.transact(work)
         assert tries == [1]
         await hasty.close()
+
+
+async def _trace(session, name):
+    row = sa.select(projects.c.id).where(projects.c.name == name)
+    return Trace(await _transaction_id(session.connection), row)
 
 
 async def _transaction_id(connection):
@@ -201,6 +208,30 @@ async def test_a_crash_inside_a_transaction_is_waited_for(server):
     await database.transact(work)
     assert len(tries) == 2
     assert await _project_names(database) == {"once"}
+    await database.close()
+
+
+@pytest.mark.parametrize("given_anew", [False, True])
+async def test_a_crash_that_swallows_a_number_swallows_no_change(server, given_anew):
+    database, tries = Database(server.url), []
+
+    async def work(session):
+        await _insert_project(session, "once")
+        session.trace = await _trace(session, "once")
+        tries.append(session.trace.transaction_id)
+        if len(tries) == 1:
+            await asyncio.to_thread(server.crash)  # before the server has written anything of it to the disk
+            await asyncio.to_thread(server.start)
+            if given_anew:
+                await database.transact(take_it)
+        return len(tries)
+
+    async def take_it(session):
+        await _insert_project(session, "other")
+        assert await _transaction_id(session.connection) == tries[0]
+
+    assert await database.transact(work) == 2
+    assert await _project_names(database) == {"once"} | ({"other"} if given_anew else set())
     await database.close()
 
 
