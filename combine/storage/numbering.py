@@ -24,10 +24,10 @@ SELECT coalesce(jsonb_agg(jsonb_build_array(type, prefix, number) ORDER BY type,
 """
 
 USED_IN_PROJECT = _HIGHEST.format(
-    documents="d.project_id = e.project_id",
-    questions="q.execution_id IN (SELECT o.id FROM executions o WHERE o.project_id = e.project_id)",
+    documents="d.project_id = e.project_id AND d.execution_id IS DISTINCT FROM e.id",
+    questions="q.execution_id IN (SELECT o.id FROM executions o WHERE o.project_id = e.project_id AND o.id <> e.id)",
 )
-"""A query for all that the project of the execution ``e`` has ever given: [type, prefix, highest number] each.
+"""A query for all that others than ``e`` have ever given in its project: [type, prefix, highest number] each.
 
 Assumptions that answers have become stand under the type ``''``.
 """

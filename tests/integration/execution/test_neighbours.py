@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from house import HandSegment
 from turns import Turns
 
@@ -13,6 +14,7 @@ from combine.llm.offline import OfflineProvider
 from combine.services.forks import ForkExecution
 from combine.services.replay import ReplayService
 from combine.storage.documents import Documents
+from combine.storage.tables import executions
 from combine.workflows.brief import split_brief
 from combine.workflows.items import iter_items
 
@@ -144,6 +146,19 @@ async def test_a_reply_that_was_paid_is_good_also_when_others_have_given_numbers
     await house.runner.run(HandSegment(house, execution, 1))
     assert await outcome(house, execution) == ("completed", [])
     assert house.llm.asked == ["strategy-review"]
+    assert await differing(house, execution) == []
+
+
+async def test_what_one_has_given_itself_under_an_older_program_is_not_what_it_found(house):
+    house.llm = Offline()
+    await run(house, "workshop", "shared")
+    execution = await start(house, "clinic", "shared")
+    await lose(house, execution, "architecture-doc")
+    async with house.database.engine.begin() as connection:
+        nothing = {"previous_ids": None, "used_before": sa.null()}
+        await connection.execute(sa.update(executions).where(executions.c.id == execution).values(nothing))
+    await house.runner.run(HandSegment(house, execution, 1))
+    assert await outcome(house, execution) == ("completed", [])
     assert await differing(house, execution) == []
 
 
