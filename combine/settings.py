@@ -32,8 +32,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from combine.errors import Invalid
 
 _PREFIX = "COMBINE_"
-# Of the tests that look at a deployment; and what Kubernetes tells every container of a service named combine.
-_OF_OTHERS = re.compile(r"COMBINE_(SMOKE_\w+|SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_\w+)")
+# Of the tests that look at a deployment; and what Kubernetes tells of services whose names begin with combine.
+_OF_OTHERS = re.compile(r"COMBINE_(SMOKE_\w+|(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|(\w+_)?PORT_\d+_\w+)")
+_LINK = re.compile(r"(tcp|udp|sctp)://.+")
 _OIDC_NAME = "(its key)"
 _KNOWN_OIDC = frozenset({"google", "microsoft"})
 _EMAIL = r"^[!-?A-~]+@[A-Za-z0-9.-]+$"
@@ -354,10 +355,13 @@ def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
     """Variables with our prefix that no setting reads -> the one that is spelt most like it, if any is."""
     endings = [one.removeprefix(_PREFIX) for one in _variables() if one.startswith(_PREFIX)]
     found = {}
-    for name in sorted(name for name, value in environment.items() if value and name.isidentifier()):
+    for name, value in sorted(environment.items()):
         upper = name.upper()
         ending = upper.removeprefix(_PREFIX)
-        if ending != upper and ending not in endings and not _OF_OTHERS.fullmatch(upper):
+        if not value or not name.isidentifier() or ending == upper or ending in endings:
+            continue
+        of_others = _OF_OTHERS.fullmatch(upper) or (ending.endswith("_PORT") and _LINK.fullmatch(value))
+        if not of_others:
             near = get_close_matches(ending, endings, n=1)
             found[name] = _PREFIX + near[0] if near else None
     return found

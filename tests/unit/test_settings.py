@@ -122,6 +122,7 @@ def test_faults_of_the_server(monkeypatch, variable, value):
         ("COMBINE_OIDC_ALLOWED_DOMAIN", "COMBINE_OIDC_ALLOWED_DOMAINS"),
         ("COMBINE_ANTHROPIC_KEY", "COMBINE_ANTHROPIC_API_KEY"),
         ("combine_tokn", "COMBINE_TOKEN"),
+        ("COMBINE_HTTP_PORT", "COMBINE_PORT"),
         ("COMBINE_COLOUR", None),
         ("COMBINE_", None),
     ],
@@ -135,6 +136,13 @@ def test_what_settings_and_others_read_is_known():
     names += ["combine_port", "COMBINE_SMOKE_URL", "COMBINE_SMOKE_TOKEN", "COMBINE_SMOKE_VERSION", "OPENAI_API_KEY"]
     names += ["COMBINE_SERVICE_HOST", "COMBINE_SERVICE_PORT_HTTP", "COMBINE_PORT_80_TCP_ADDR", "_COMBINE_COMPLETE"]
     assert unknown_variables(dict.fromkeys(names, "x") | {"COMBINE_DATABSE_URL": ""}) == {}
+
+
+@pytest.mark.parametrize("service", ["COMBINE", "COMBINE_DB", "COMBINE_POSTGRESQL_HL"])
+def test_what_kubernetes_says_of_services_is_known(service):
+    told = {"SERVICE_HOST": "10.0.0.7", "SERVICE_PORT": "5432", "SERVICE_PORT_TCP_SQL": "5432"}
+    told |= {"PORT": "tcp://10.0.0.7:5432", "PORT_5432_TCP": "tcp://10.0.0.7:5432", "PORT_5432_TCP_ADDR": "10.0.0.7"}
+    assert unknown_variables({f"{service}_{ending}": value for ending, value in told.items()}) == {}
 
 
 def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
