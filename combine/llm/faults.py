@@ -57,8 +57,9 @@ class Endpoint:
         try:
             ssl.create_default_context(cafile=file)
         except OSError as error:
+            reason = getattr(error, "reason", None) or error.strerror or str(error)  # TLS's has a place in its code
             raise PermanentLLMError(
-                f"The certificates for {self.where()} cannot be read from {file}: {error.strerror or error}.",
+                f"The certificates for {self.where()} cannot be read from {file}: {reason.lower().replace('_', ' ')}.",
                 code="certificates_unreadable",
                 hint="SSL_CERT_FILE names it: a file of certificates in PEM.",
             ) from None

@@ -83,13 +83,17 @@ def test_what_cannot_pass_stops_at_once_and_says_what_to_do(cli, fault, settings
     assert (found["status"], found["reason_code"], found["next_try_at"]) == ("failed", f"provider.{code}", None)
 
 
-@pytest.mark.parametrize("file", ["/nowhere.pem", __file__], ids=["missing", "none"])
-def test_certificates_that_cannot_be_read_are_said_before_anything_begins(cli, file):
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [("/nowhere.pem", "no such file or directory"), (__file__, "no certificate or crl found")],
+    ids=["missing", "none"],
+)
+def test_certificates_that_cannot_be_read_are_said_before_anything_begins(cli, file, why):
     with FakeLLM(Bakery(), api_key=KEY) as fake:
         talk_to(cli, fake, SSL_CERT_FILE=file)
         stopped = run(cli)
     assert (stopped.code, stopped.out, fake.requests) == (6, "", [])
-    assert f"cannot be read from {file}" in stopped.err
+    assert f"cannot be read from {file}: {why}." in stopped.err
     assert "SSL_CERT_FILE names it" in stopped.err
     assert "Traceback" not in stopped.err
     assert cli.here("list", "--json").json == []
