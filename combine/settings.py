@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
@@ -105,12 +105,18 @@ def _public_url(text: str) -> str:
 
 def _in_words(path: Path) -> Path:
     """Part of the database's address, which is text. Raises ValueError."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        msg = "its name must be text in UTF-8"
-        raise ValueError(msg) from None
+    _need_text(str(path))
     return path
+
+
+def _need_text(value: object) -> None:
+    """Raises ValueError for a text whose bytes are none."""
+    try:
+        if isinstance(value, str):
+            value.encode()
+    except UnicodeEncodeError:
+        msg = "it must be text in UTF-8"
+        raise ValueError(msg) from None
 
 
 def _origins(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -309,6 +315,12 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
+    @field_validator("*")
+    @classmethod
+    def _text(cls, value: Any) -> Any:
+        _need_text(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        return value
+
     @field_validator("oidc_allowed_domains")
     @classmethod
     def _needed_with_providers(cls, domains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -340,7 +352,7 @@ def read_settings() -> Settings:
         lines = []
         for fault in error.errors(include_url=False, include_input=False):
             name = str(fault["loc"][0]) if fault["loc"] else "settings"
-            variable = name if name.isupper() else f"COMBINE_{name.upper()}"
+            variable = _as_set(name) if name.isupper() else f"COMBINE_{name.upper()}"
             where = ".".join(str(part) for part in fault["loc"][1:])
             lines.append(f"{variable}{'.' + where if where else ''}: {fault['msg'].removeprefix('Value error, ')}")
         lines += [told_unknown(name, near) for name, near in unknown_variables(os.environ).items()]
@@ -349,6 +361,15 @@ def read_settings() -> Settings:
             code="settings_invalid",
             hint="Correct the environment variables named above; `combine doctor` shows the effective values.",
         ) from None
+
+
+def _as_set(name: str) -> str:
+    """The variable that was set of those that stand for the same as ``name``."""
+    for field in Settings.model_fields.values():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices) and name in alias.choices:
+            return next((one for one in map(str, alias.choices) if os.environ.get(one)), name)
+    return name
 
 
 def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:

@@ -154,7 +154,24 @@ def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
     assert "secret" not in caught.value.message
 
 
-def test_a_data_folder_whose_name_no_address_can_hold_is_refused(monkeypatch):
-    monkeypatch.setenv("COMBINE_DATA_DIR", os.fsdecode(b"/tmp/\xff"))
-    with pytest.raises(Invalid, match=r"COMBINE_DATA_DIR: its name must be text in UTF-8"):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "COMBINE_DATABASE_URL",
+        "COMBINE_DATA_DIR",
+        "COMBINE_HOST",
+        "ANTHROPIC_API_KEY",
+        "OPENAI_BASE_URL",
+        "COMBINE_TOKEN",
+    ],
+)
+def test_what_is_no_text_is_refused_by_its_name(monkeypatch, name):
+    monkeypatch.setenv(name, os.fsdecode(b"/s3cret\xff"))
+    with pytest.raises(Invalid, match=f"  {name}: it must be text in UTF-8") as caught:
         read_settings()
+    assert "s3cret" not in caught.value.message
+
+
+def test_a_folder_that_no_address_holds_may_be_called_anything(monkeypatch):
+    monkeypatch.setenv("COMBINE_WORKFLOWS_DIR", os.fsdecode(b"/tmp/\xff"))
+    assert os.fsencode(read_settings().workflows_dir) == b"/tmp/\xff"
