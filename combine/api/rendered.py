@@ -31,6 +31,8 @@ class RenderedPages:
         return found
 
     def _keep(self, key: str, page: bytes) -> None:
+        if len(page) > self._most:
+            return  # all others would go, and it as well
         self._bytes += len(page) - len(self._pages.pop(key, b""))  # two may have made the same
         self._pages[key] = page
         while self._bytes > self._most:

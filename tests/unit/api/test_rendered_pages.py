@@ -25,9 +25,9 @@ async def test_pages_that_nobody_has_asked_for_lately_make_room():
     assert made == ["a", "b", "c", "b"]
 
 
-async def test_a_page_that_is_larger_than_all_room_is_made_each_time():
+async def test_a_page_that_is_larger_than_all_room_is_made_each_time_and_drives_no_other_out():
     pages, made = RenderedPages(most_bytes=100), []
-    large = Export("large", "x" * 101, made)
-    for _ in range(2):
-        assert len(await pages.page(large)) == 101
-    assert made == ["large", "large"]
+    small, large = Export("small", "x" * 40, made), Export("large", "x" * 101, made)
+    for one in (small, large, large, small):
+        assert await pages.page(one) == one.text.encode()
+    assert made == ["small", "large", "large"]
