@@ -47,7 +47,8 @@ class ProviderFactory:
 
     def provider(self, ref: ModelRef) -> LLMProvider:
         """The provider of ``ref``. Raises PermanentLLMError (``api_key_missing``, ``base_url_invalid``,
-        ``script_missing``) or Invalid when the settings do not allow it; a missing key never leads to another provider.
+        ``certificates_unreadable``, ``script_missing``) or Invalid when the settings do not allow it; a missing key
+        never leads to another provider.
         """
         built = self._built.get(ref.provider)
         if built is None:
