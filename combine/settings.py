@@ -250,7 +250,7 @@ class Settings(BaseSettings):
     """JSON: ``{"anthropic": 8}``, calls in flight at once per provider in one process; not named: no limit."""
     llm_prices: Annotated[dict[str, PriceOverride], NoDecode, Json] = Field(default_factory=dict)
     """JSON: ``{"my-model": {"input": 0.5, "output": 1.5}}``, USD per million tokens."""
-    daily_budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    daily_budget_usd: Annotated[Decimal, Field(gt=0, le=9_999_999, decimal_places=6, allow_inf_nan=False)] | None = None
     """What the whole installation may spend on one day (UTC)."""
     anthropic_api_key: SecretStr | None = Field(
         default=None, validation_alias=_alias("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY")

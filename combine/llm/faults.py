@@ -59,7 +59,7 @@ class Endpoint:
         except OSError as error:
             reason = getattr(error, "reason", None) or error.strerror or str(error)  # TLS's has a place in its code
             raise PermanentLLMError(
-                f"The certificates for {self.where()} cannot be read from {file}: {reason.lower().replace('_', ' ')}.",
+                f"The certificates for {self.where()} cannot be read: {reason.lower().replace('_', ' ')}.",
                 code="certificates_unreadable",
                 hint="SSL_CERT_FILE names it: a file of certificates in PEM.",
             ) from None

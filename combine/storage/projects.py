@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -15,7 +15,7 @@ from combine.errors import NotFound
 from combine.storage.database import ReadSession
 from combine.storage.rows import build, columns
 from combine.storage.tables import documents, executions, projects
-from combine.storage.visibility import EVERYTHING, Visibility
+from combine.storage.visibility import Visibility
 from combine.workflows.brief_json import BRIEF_TYPE
 
 
@@ -50,12 +50,6 @@ class Projects:
 
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
-
-    async def get_or_create(self, name: str) -> ProjectRow:
-        """The project of that name, made if there is none."""
-        made = insert(projects).values(id=uuid4(), name=name).on_conflict_do_nothing(index_elements=["name"])
-        row = (await self._connection.execute(made.returning(*columns(projects, ProjectRow)))).first()
-        return build(ProjectRow, row) if row is not None else await self.by_name(name, EVERYTHING)
 
     async def get(self, project_id: UUID) -> ProjectRow:
         """Raises NotFound."""

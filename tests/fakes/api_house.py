@@ -51,15 +51,16 @@ class HandMoved:
         new_id = uuid4()
 
         async def work(session):
-            project = await Projects(session).get_or_create("Shop")
-            if self.brief_id is None:
-                brief = NewDocument(uuid4(), project.id, "brief", {"text": "Sell bread."}, "active", "person")
+            if self.project_id is None:
+                self.project_id = uuid4()
+                await Projects(session).insert(self.project_id, "Shop")
+                brief = NewDocument(uuid4(), self.project_id, "brief", {"text": "Sell bread."}, "active", "person")
                 await Documents(session).insert_version(brief)
-                self.project_id, self.brief_id = project.id, brief.id
+                self.brief_id = brief.id
             await Executions(session).insert(
                 NewExecution(
                     id=new_id,
-                    project_id=project.id,
+                    project_id=self.project_id,
                     workflow_id="strategy-document",
                     workflow_version="1",
                     definition={"steps": []},

@@ -175,3 +175,10 @@ def test_what_is_no_text_is_refused_by_its_name(monkeypatch, name):
 def test_a_folder_that_no_address_holds_may_be_called_anything(monkeypatch):
     monkeypatch.setenv("COMBINE_WORKFLOWS_DIR", os.fsdecode(b"/tmp/\xff"))
     assert os.fsencode(read_settings().workflows_dir) == b"/tmp/\xff"
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "nan", "1e30", "0.0000001"])
+def test_a_daily_budget_is_an_amount_that_can_be_kept(monkeypatch, given):
+    monkeypatch.setenv("COMBINE_DAILY_BUDGET_USD", given)
+    with pytest.raises(Invalid, match="COMBINE_DAILY_BUDGET_USD"):
+        read_settings()

@@ -2,7 +2,7 @@
 
 import asyncio
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import bakery
 import pytest
@@ -15,6 +15,7 @@ from combine.storage.database import Database
 from combine.storage.journal import Journal
 from combine.storage.projects import Projects
 from combine.storage.tables import daily_spending, executions, llm_calls, projects
+from combine.storage.visibility import EVERYTHING
 from combine.workflows.brief import split_brief
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
@@ -22,9 +23,13 @@ PRICED = Pricing({"scripted": ModelPrice(Decimal(100), Decimal(1000))})
 
 
 async def set_cap(house, name, usd):
+    new_id = uuid4()
+
     async def work(session):
-        project = await Projects(session).get_or_create(name)
-        await Projects(session).set_budget(project.id, usd)
+        repository = Projects(session)
+        if (found := await repository.find(name, EVERYTHING)) is None:
+            await repository.insert(new_id, name)
+        await repository.set_budget(new_id if found is None else found.id, usd)
 
     await house.database.transact(work)
 

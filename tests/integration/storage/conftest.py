@@ -58,13 +58,15 @@ def new_execution():
 
 @pytest.fixture
 async def stored(database):
-    async def work(session):
-        project = await Projects(session).get_or_create("Shop")
-        brief = NewDocument(uuid4(), project.id, "brief", {"text": "Sell bread."}, "active", "person")
-        await Documents(session).insert_version(brief)
-        return project.id, brief.id
+    project_id = uuid4()
 
-    project_id, brief_id = await database.transact(work)
+    async def work(session):
+        assert await Projects(session).insert(project_id, "Shop")
+        brief = NewDocument(uuid4(), project_id, "brief", {"text": "Sell bread."}, "active", "person")
+        await Documents(session).insert_version(brief)
+        return brief.id
+
+    brief_id = await database.transact(work)
     made = Stored(database, project_id, brief_id, uuid4())
     await made.write(Executions, "insert", _execution(project_id, brief_id, made.execution_id))
     await made.write(Steps, "insert_all", made.execution_id, STEPS)

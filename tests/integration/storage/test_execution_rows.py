@@ -25,9 +25,11 @@ from combine.workflows.statuses import DecidedBy, DecisionAction
 
 
 async def test_a_project_is_made_once(stored):
-    rows = await asyncio.gather(*(stored.write(Projects, "get_or_create", "New") for _ in range(5)))
-    assert len({row.id for row in rows}) == 1
-    assert await stored.read(Projects, "get", rows[0].id) == rows[0]
+    ids = [uuid4() for _ in range(5)]
+    made = await asyncio.gather(*(stored.write(Projects, "insert", one, "New") for one in ids))
+    (project_id,) = [one for one, its_own in zip(ids, made, strict=True) if its_own]
+    assert await stored.write(Projects, "insert", project_id, "New")
+    assert (await stored.read(Projects, "get", project_id)).name == "New"
     assert [one.project.name for one in await stored.read(Projects, "sums", EVERYTHING)] == ["New", "Shop"]
     with pytest.raises(NotFound):
         await stored.read(Projects, "by_name", "Unknown", EVERYTHING)
