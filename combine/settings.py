@@ -251,7 +251,7 @@ class Settings(BaseSettings):
     llm_prices: Annotated[dict[str, PriceOverride], NoDecode, Json] = Field(default_factory=dict)
     """JSON: ``{"my-model": {"input": 0.5, "output": 1.5}}``, USD per million tokens."""
     daily_budget_usd: Annotated[Decimal, Field(gt=0, le=9_999_999, decimal_places=6, allow_inf_nan=False)] | None = None
-    """What the whole installation may spend on one day (UTC)."""
+    """What the whole installation may spend on one day (UTC); within the limits of ``services/amounts.py``."""
     anthropic_api_key: SecretStr | None = Field(
         default=None, validation_alias=_alias("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY")
     )

@@ -2,10 +2,12 @@
 
 import os
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from combine.errors import Invalid
+from combine.services.amounts import MOST_USD, SMALLEST_USD
 from combine.settings import Settings, read_settings, unknown_variables
 
 
@@ -177,8 +179,14 @@ def test_a_folder_that_no_address_holds_may_be_called_anything(monkeypatch):
     assert os.fsencode(read_settings().workflows_dir) == b"/tmp/\xff"
 
 
-@pytest.mark.parametrize("given", ["0", "-1", "nan", "1e30", "0.0000001"])
-def test_a_daily_budget_is_an_amount_that_can_be_kept(monkeypatch, given):
-    monkeypatch.setenv("COMBINE_DAILY_BUDGET_USD", given)
+@pytest.mark.parametrize("given", [Decimal(0), Decimal(-1), Decimal("nan"), MOST_USD + 1, SMALLEST_USD / 10])
+def test_a_daily_budget_that_no_budget_may_be_is_refused(monkeypatch, given):
+    monkeypatch.setenv("COMBINE_DAILY_BUDGET_USD", str(given))
     with pytest.raises(Invalid, match="COMBINE_DAILY_BUDGET_USD"):
         read_settings()
+
+
+@pytest.mark.parametrize("given", [Decimal(MOST_USD), SMALLEST_USD])
+def test_a_daily_budget_goes_as_far_as_others(monkeypatch, given):
+    monkeypatch.setenv("COMBINE_DAILY_BUDGET_USD", str(given))
+    assert read_settings().daily_budget_usd == given
