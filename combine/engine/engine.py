@@ -101,6 +101,8 @@ class Engine:
         )
         self._heartbeat = Heartbeat(BeatConnection(database.url, self.executor_id))
         self._segments: set[_Segment] = set()
+        self._ending: set[asyncio.Task[object]] = set()
+        """Segments that are over, while DBOS writes so; without that row another process runs them once more."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._recovery_task: asyncio.Task[None] | None = None
@@ -148,11 +150,13 @@ class Engine:
         try:
             await asyncio.wait_for(self._idle.wait(), self._drain_grace_s)
         except TimeoutError:
-            tasks = dbos_private.workflow_tasks()
+            tasks = dbos_private.workflow_tasks() - self._ending
             for task in tasks:
                 task.cancel()  # the row stays PENDING; without our executors row it is free at once
             if tasks:
                 await asyncio.wait(tasks, timeout=_UNWIND_S)  # a reply that has just come is still stored
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=_UNWIND_S)
         if self._recovery_task is not None:
             self._recovery_task.cancel()
             await asyncio.gather(self._recovery_task, return_exceptions=True)
@@ -254,7 +258,13 @@ class Engine:
             self._segments.discard(segment)
             if not self._segments:
                 self._idle.set()
+        self._ends()
         return "over"
+
+    def _ends(self) -> None:
+        if task := asyncio.current_task():
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
 
     async def _forget_queue(self) -> None:
         if self.queue == SHARED_QUEUE:

@@ -66,6 +66,11 @@ class _OncePerPlace(logging.Filter):
         return True
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """False where DBOS names the function whose task was cancelled: only we cancel, and say so in words of ours."""
+    return not record.getMessage().startswith("Asyncio task cancelled for workflow")
+
+
 def configure_logging(log_format: str, level: str, *, tracebacks: bool, secrets: Sequence[str] = ()) -> None:
     """Set up all loggers of this process.
 
@@ -108,9 +113,8 @@ def configure_logging(log_format: str, level: str, *, tracebacks: bool, secrets:
     if level != "debug":
         for name in (_NOISY_LOGGER, "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)  # what they do between is of no use to who runs it
-    filters: list[logging.Filter] = [_OncePerPlace()] if tracebacks else [_FirstLine(), _OncePerPlace()]
     noisy.handlers, noisy.propagate = [handler], False
-    noisy.filters = [*filters]
+    noisy.filters = [_OncePerPlace()] if tracebacks else [_is_news, _FirstLine(), _OncePerPlace()]
 
 
 def _console() -> Any:

@@ -265,6 +265,7 @@ def test_a_stopped_process_hands_over_to_a_worker(cli):
     assert out == ""
     assert "Nothing that was finished is lost. Go on with: combine resume" in err
     assert "Traceback" not in err
+    assert "[warning" not in err, "the engine's own words for what the two lines above say"
     name = cli.here("list", "--json").json[0]["id"]
 
     cli.script()

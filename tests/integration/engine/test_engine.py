@@ -156,6 +156,34 @@ async def test_draining_lets_the_segment_hand_itself_back(database):
     assert (next_.status, next_.queue_name) == ("ENQUEUED", SHARED_QUEUE)
 
 
+async def test_draining_waits_until_a_segment_that_is_over_is_written_as_over(database, caplog):
+    """Else DBOS is cut off in that write: it complains, and another process runs the segment once more."""
+    execution_id, started, begin, over = uuid4(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def runner(_: Segment) -> None:
+        started.set()
+        await begin.wait()
+        over.set()
+
+    async def drain_while_the_row_is_held(session: WriteSession) -> asyncio.Task[None]:
+        row = sa.text("SELECT 1 FROM dbos.workflow_status WHERE workflow_uuid = :id FOR UPDATE")
+        await session.connection.execute(row, {"id": workflow_id(execution_id, 1)})
+        begin.set()
+        await over.wait()
+        draining = asyncio.create_task(engine.drain())
+        await asyncio.wait([draining], timeout=0.3)
+        ours = sa.text("SELECT count(*) FROM dbos.queues WHERE name = :name")
+        assert (await session.connection.execute(ours, {"name": engine.queue})).scalar_one(), "it waits no longer"
+        return draining
+
+    async with engine_on(database, runner) as engine:
+        await enqueue(database, engine, execution_id)
+        await asyncio.wait_for(started.wait(), 20)
+        await (await database.transact(drain_while_the_row_is_held))
+    assert (await state_of(database, execution_id)).status == "SUCCESS"
+    assert "cancelled" not in caplog.text
+
+
 async def test_a_segment_that_outlives_the_grace_time_is_free_for_others(database):
     started = asyncio.Event()
 

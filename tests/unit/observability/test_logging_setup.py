@@ -50,6 +50,14 @@ def test_a_place_that_repeats_itself_is_held_back(capsys):
     assert [line["event"] for line in lines(capsys)] == ["lost 0"]
 
 
+@pytest.mark.parametrize("tracebacks", [True, False])
+def test_the_engine_s_complaint_of_being_stopped_is_for_who_debugs(capsys, tracebacks):
+    configure_logging("json", "info", tracebacks=tracebacks)
+    logging.getLogger("dbos").warning("Asyncio task cancelled for workflow or step <function f at 0x7f04>")
+    logging.getLogger("dbos").warning("something else")
+    assert len(lines(capsys)) == (2 if tracebacks else 1)
+
+
 _OUTAGE = """Exception polling schedules: Traceback (most recent call last):
   File "engine/base.py", line 154, in __init__
 psycopg.OperationalError: connection is bad
