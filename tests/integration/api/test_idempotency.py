@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,39 +11,15 @@ import bakery
 import httpx2
 import pytest
 from api_server import api_server, new_database
-from api_world import Person, World
+from api_world import World
 from house import House
+from starter import URL, Starter
 
 from combine.auth.permissions import Actor, InstanceRole, Scope
 from combine.services.executions import StartExecution
 from combine.storage.database import Database
 from combine.workflows.brief import split_brief
 from combine.workflows.catalog import load_catalog
-
-URL = "/api/v1/executions"
-
-
-@dataclass
-class Starter:
-    """Somebody who starts executions in a project of theirs."""
-
-    world: World
-    client: httpx2.Client
-    person: Person
-    project_id: str
-
-    def body(self, **changes):
-        return {"project_id": self.project_id, "brief": bakery.BRIEF, "model": "offline", **changes}
-
-    def headers(self, key=None, token=None):
-        return {"Authorization": f"Bearer {token or self.person.token}", **({"Idempotency-Key": key} if key else {})}
-
-    def start(self, key=None, token=None, **changes):
-        return self.client.post(URL, json=self.body(**changes), headers=self.headers(key, token))
-
-    def executions(self):
-        """How many there are in the project."""
-        return self.world.sql("SELECT count(*) FROM executions WHERE project_id = :id", id=self.project_id)[0][0]
 
 
 @pytest.fixture(scope="module")

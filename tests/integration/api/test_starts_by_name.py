@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
-import bakery
 import httpx2
 import pytest
 from api_server import api_server, new_database
-from api_world import Person, World
-
-URL = "/api/v1/executions"
-
-
-@dataclass
-class Starter:
-    """Somebody who starts executions in projects by their names."""
-
-    world: World
-    client: httpx2.Client
-    person: Person
-
-    def start(self, token=None, key=None, **changes):
-        headers = {"Authorization": f"Bearer {token or self.person.token}"}
-        return self.client.post(
-            URL, json=self.body(**changes), headers=headers | ({"Idempotency-Key": key} if key else {})
-        )
-
-    def body(self, **changes):
-        given = {"brief": bakery.BRIEF, "model": "offline", **changes}
-        return {name: value for name, value in given.items() if value is not None}
-
-    def projects(self, name):
-        return self.world.sql("SELECT id FROM projects WHERE name = :name", name=name)
+from api_world import World
+from starter import URL, Starter
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +34,7 @@ def test_the_first_start_makes_the_project_and_the_second_finds_it(starter):
     assert (first.status_code, second.status_code) == (201, 201), first.text
     [project] = starter.projects(name)
     assert {one.json()["execution"]["project_id"] for one in (first, second)} == {str(project.id)}
-    mine = starter.client.get(
-        f"/api/v1/projects/{project.id}", headers={"Authorization": f"Bearer {starter.person.token}"}
-    ).json()
+    mine = starter.client.get(f"/api/v1/projects/{project.id}", headers=starter.headers()).json()
     assert (mine["role"], mine["executions"]) == ("owner", 2)
     audit = "SELECT user_id FROM audit WHERE project_id = :id AND action = 'project.created'"
     assert [row.user_id for row in starter.world.sql(audit, id=project.id)] == [starter.person.id]
@@ -95,7 +68,7 @@ def test_a_project_of_others_is_none_of_mine(starter):
 def test_a_token_that_only_reads_makes_none(starter):
     name = starter.world.fresh("shop")
     read = starter.world.token(starter.person.id, "read")[1]
-    assert told(starter.start(read, project=name)) == (403, "scope_missing")
+    assert told(starter.start(token=read, project=name)) == (403, "scope_missing")
     assert starter.projects(name) == []
 
 
@@ -111,16 +84,16 @@ def test_the_same_key_is_the_same_start_until_one_may_not_see_it(starter):
 def test_the_project_is_named_in_one_way(starter, given):
     project_id = str(starter.world.project(members={starter.person.id: "owner"}))
     body = starter.body() | {name: project_id if value == "both" else value for name, value in given.items()}
-    found = starter.client.post(URL, json=body, headers={"Authorization": f"Bearer {starter.person.token}"})
+    found = starter.client.post(URL, json=body, headers=starter.headers())
     assert told(found) == (422, "request_invalid")
     one = starter.body() | {"project": None, "project_id": project_id}
-    found = starter.client.post(URL, json=one, headers={"Authorization": f"Bearer {starter.person.token}"})
+    found = starter.client.post(URL, json=one, headers=starter.headers())
     assert found.status_code == 201
 
 
 async def test_many_at_once_are_in_one_project(server, starter):
     name = starter.world.fresh("shop")
-    headers = {"Authorization": f"Bearer {starter.person.token}"}
+    headers = starter.headers()
     async with httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
 
         async def start(number):
