@@ -135,9 +135,12 @@ class EventStreamResponse(Response):
             await asyncio.gather(leaving, return_exceptions=True)
 
     async def _until_gone(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._events.cut()
+        try:
+            with suppress(HTTPException):  # of an announced body; the answer has begun, so all to do is to end it
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+        finally:
+            self._events.cut()  # else nobody would notice any more that the client leaves
 
     async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
