@@ -123,6 +123,19 @@ def _origins(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_public_url(text) for text in texts)
 
 
+def _base_url(text: str) -> str:
+    """A provider's address; who uses it may stand in it. Raises ValueError, which never shows it."""
+    text = text.strip()
+    place = re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
+    if text.count("@") > 1 or ("@" in text and "@" not in place):
+        msg = "it holds an @ too many; in a password the characters @ : / ? # are written %40 %3A %2F %3F %23"
+        raise ValueError(msg)
+    return text
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
 class PriceOverride(BaseModel):
     """USD per million tokens for one model, where the price list is wrong or silent."""
 
@@ -255,11 +268,11 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr | None = Field(
         default=None, validation_alias=_alias("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY")
     )
-    anthropic_base_url: str | None = Field(
+    anthropic_base_url: BaseUrl | None = Field(
         default=None, validation_alias=_alias("ANTHROPIC_BASE_URL", "ANTHROPIC_BASE_URL")
     )
     openai_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("OPENAI_API_KEY", "OPENAI_API_KEY"))
-    openai_base_url: str | None = Field(default=None, validation_alias=_alias("OPENAI_BASE_URL", "OPENAI_BASE_URL"))
+    openai_base_url: BaseUrl | None = Field(default=None, validation_alias=_alias("OPENAI_BASE_URL", "OPENAI_BASE_URL"))
     scripted_file: Path | None = None
     """Replies of the ``scripted`` provider (tests, demonstrations)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from combine.cli.ports import Place
+from combine.cli.remote.address import address
 from combine.cli.runtime import prepare, say
 from combine.errors import Invalid
 from combine.settings import Settings
@@ -25,7 +26,7 @@ def prepare_here(command: str, *, log_level: str | None = None, warn: bool = Tru
     settings = prepare(log_level=log_level, warn=warn)
     if settings.server is not None:
         raise Invalid(
-            f"`combine {command}` works on this machine, not at {settings.server}.",
+            f"`combine {command}` works on this machine, not at {address(settings.server)}.",
             code="server_unexpected",
             hint="Leave --server out and unset COMBINE_SERVER, on the machine that is meant.",
         )

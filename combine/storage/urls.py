@@ -22,11 +22,19 @@ def normalise_url(text: str) -> sa.URL:
         url = sa.make_url(f"postgresql+psycopg://{rest}")
     except (sa.exc.ArgumentError, ValueError):
         raise _invalid("The database URL cannot be read.") from None
+    if _holds_raw_password(rest, url):
+        raise _invalid("The database URL cannot be read: it holds an @ or a / too many.")
     if not url.database:
         raise _invalid("The database URL names no database.")
-    if {"@", "/"} & set(url.database):  # the rest of a password with an unescaped / has been taken for the name
-        raise _invalid("The database URL cannot be read.")
     return url
+
+
+def _holds_raw_password(rest: str, url: sa.URL) -> bool:
+    """Whether part of a password that is not escaped has been taken for host, database or query, which are shown."""
+    if rest.count("@") > 1 or "/" in (url.database or ""):
+        return True
+    head, _, query = rest.partition("?")
+    return url.username is None and ("@" in head or any("@" in one.partition("=")[0] for one in query.split("&")))
 
 
 def sqlalchemy_url(text: str) -> str:
@@ -54,5 +62,5 @@ def _invalid(message: str) -> Invalid:
         message,
         code="database_url_invalid",
         hint="Give COMBINE_DATABASE_URL as postgresql://USER:PASSWORD@HOST:5432/DATABASE; "
-        "characters such as @ : / # in the password are written %40 %3A %2F %23.",
+        "in the password the characters @ : / ? # are written %40 %3A %2F %3F %23.",
     )

@@ -53,6 +53,23 @@ def test_a_fault_never_shows_the_value_of_a_secret(monkeypatch):
     assert "secret-key" not in repr(Settings(log_format="json"))
 
 
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "COMBINE_OPENAI_BASE_URL"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://me:a@s3cret@host/v1", "http://me:12/s3cret@host/v1", "http://s3cret:12#s3cret@host", "http:/s3@host"],
+)
+def test_a_password_that_is_not_escaped_in_an_address_is_refused(monkeypatch, name, url):
+    monkeypatch.setenv(name, url)
+    with pytest.raises(Invalid, match=f"{name}: .*%40") as caught:
+        read_settings()
+    assert "s3" not in caught.value.message
+
+
+def test_an_address_may_hold_who_uses_it(monkeypatch):
+    monkeypatch.setenv("OPENAI_BASE_URL", " http://me:p%40ss@host:11434/v1 ")
+    assert read_settings().openai_base_url == "http://me:p%40ss@host:11434/v1"
+
+
 def test_the_names_of_the_sdks_work_and_ours_come_first(monkeypatch):
     monkeypatch.setenv("ANTHROPIC_API_KEY", "theirs")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:1")

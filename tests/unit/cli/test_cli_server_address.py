@@ -4,6 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from combine.cli.app import _anywhere
+from combine.cli.places import prepare_here
 from combine.cli.remote.address import address, bearer
 from combine.errors import Invalid, NotSignedIn
 
@@ -69,6 +70,13 @@ def test_what_is_no_address(given):
 def test_a_password_in_an_address_is_not_repeated():
     with pytest.raises(Invalid) as refused:
         address("https://user:geheim@example.org")
+    assert "geheim" not in refused.value.message
+
+
+def test_a_command_of_this_machine_does_not_repeat_it_either(monkeypatch):
+    monkeypatch.setenv("COMBINE_SERVER", "https://user:geheim@example.org")
+    with pytest.raises(Invalid) as refused:
+        prepare_here("db status")
     assert "geheim" not in refused.value.message
 
 

@@ -65,6 +65,12 @@ def test_a_socket_is_shown_by_its_folder():
         "sqlite:///s3cret.db",
         "postgresql://ann:x@y:s3cret@host/db",
         "postgresql://ann:1@1/s3cret@host/db",
+        "postgresql://ann:pass@s3cret@host/db",
+        "postgresql://ann:pass@s3cret@127.0.0.1:1/db",
+        "postgresql://ann:pass@s3cret?x@host/db",
+        "postgresql://ann:pass@s3cret/x?y=z@host/db",
+        "postgresql://s3cret/ann:pass@host/db",
+        "postgresql://s3cret/ann?pass@host/db",
         "postgresql://ann:s3cret@host:s3cret/db",
         "postgresql://ann:s3cret@host",
         "postgresql+asyncpg://ann:s3cret@host/db",
@@ -75,3 +81,15 @@ def test_a_faulty_url_is_refused_without_repeating_it(text):
         Database(text)
     assert caught.value.code == "database_url_invalid"
     assert "s3cret" not in f"{caught.value.message}{caught.value.hint}{caught.value.__cause__}"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://ann:p?q/r#s:t@host/db", "host/db"),
+        ("postgresql://:secret@host/db", "host/db"),
+        ("postgresql:///db?user=ann@example.org&host=/run/db", "/run/db/db"),
+    ],
+)
+def test_an_odd_url_that_can_be_read_is_taken(text, shown):
+    assert display_url(text) == shown
