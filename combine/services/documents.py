@@ -16,7 +16,7 @@ from combine.services.access import Access
 from combine.services.inspection import document_view
 from combine.services.views import DocumentView
 from combine.storage.database import Database, ReadSession
-from combine.storage.documents import DocumentInfo, DocumentRow, Documents
+from combine.storage.documents import DocumentRow, Documents
 from combine.storage.executions import Executions
 from combine.storage.findings import Findings
 from combine.storage.projects import Projects
@@ -224,19 +224,16 @@ class DocumentService:
         if project is not None:
             row = await self._access.project(session, project)
             return row.id, row.name
-        found: dict[UUID, DocumentInfo] = {}
-        for info in await Documents(session).list(self._access.visibility, type_=document_type):
-            found.setdefault(info.project_id, info)
-        names = list((await Projects(session).names(found)).values())
-        if not names:
+        found = await Documents(session).projects_with(document_type, self._access.visibility)
+        if not found:
             raise _no_document(document_type, None)
-        if len(names) > 1:
+        if len(found) > 1:
             raise Conflict(
-                f"{len(names)} projects have a document {document_type}: {', '.join(sorted(names))}.",
+                f"{len(found)} projects have a document {document_type}: {', '.join(sorted(found.values()))}.",
                 code="project_needed",
                 hint="Name one with --project.",
             )
-        return next(iter(found)), names[0]
+        return next(iter(found.items()))
 
     def _detail(self, row: DocumentRow, project: str) -> DocumentDetail:
         return DocumentDetail(

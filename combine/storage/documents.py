@@ -15,7 +15,7 @@ from combine.errors import Conflict, NotFound
 from combine.storage.database import ReadSession
 from combine.storage.id_prefix import uuid_range
 from combine.storage.rows import build, build_all, columns
-from combine.storage.tables import documents
+from combine.storage.tables import documents, projects
 from combine.storage.visibility import Visibility
 from combine.workflows.ordering import content_sha256
 from combine.workflows.statuses import DocumentStatus
@@ -161,6 +161,13 @@ class Documents:
             query = query.where(sa.tuple_(documents.c.created_at, documents.c.id) < sa.tuple_(*map(sa.literal, before)))
         query = query.order_by(documents.c.created_at.desc(), documents.c.id.desc()).limit(limit)
         return build_all(DocumentInfo, await self._connection.execute(query))
+
+    async def projects_with(self, type_: str, visibility: Visibility) -> dict[UUID, str]:
+        """Id -> name of the projects that may be seen and have a version of that type."""
+        # Goes by the index, once per project, however many versions there are.
+        has_one = sa.exists().where(documents.c.project_id == projects.c.id, documents.c.type == type_)
+        query = sa.select(projects.c.id, projects.c.name).where(visibility.of(projects.c.id), has_one)
+        return {row.id: row.name for row in await self._connection.execute(query)}
 
     async def active(self, project_id: UUID, type_: str) -> DocumentRow | None:
         """The version that counts."""
