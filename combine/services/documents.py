@@ -176,7 +176,7 @@ class DocumentService:
         self, wanted: str, project: str | UUID | None = None, version: int | None = None
     ) -> DocumentExport:
         """One version as JSON and as Markdown; found as ``get`` finds it."""
-        async with self._database.read() as session:
+        async with self._database.read(one_moment=True) as session:
             row, name = await self._find(session, wanted, project, version)
             markdown = await _Page(session, self._catalog, row, name).render()
             text = json.dumps(self._ordered(row), ensure_ascii=False, indent=2) + "\n"

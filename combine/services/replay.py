@@ -67,7 +67,7 @@ class ReplayService:
 
     async def record(self, execution: str) -> Recording:
         """One execution as it is now. Raises NotFound, Invalid, Conflict as every look at an execution does."""
-        async with self._database.read() as session:
+        async with self._database.read(one_moment=True) as session:
             row = await Executions(session).find_by_prefix(execution, self._access.visibility)
             return await _Reader(session, row).read()
 

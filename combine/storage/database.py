@@ -125,13 +125,13 @@ class Database:
         return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadSession]:
-        """A read-only transaction.
+    async def read(self, *, one_moment: bool = False) -> AsyncIterator[ReadSession]:
+        """A read-only transaction. ``one_moment``: all its statements see what the first one sees, whoever writes.
 
         A connection that died in the pool is replaced before the body begins. Raises DatabaseUnavailable when none
         can be had, or when it is lost inside the body; Unavailable (``server_busy``) when all of the pool are in use.
         """
-        connection = await self._retry(self._open_read_only, self._patience)
+        connection = await self._retry(lambda: self._open_read_only(one_moment=one_moment), self._patience)
         try:
             async with aclosing(connection):  # its ROLLBACK can find the loss, too
                 yield ReadSession(connection)
@@ -205,10 +205,12 @@ class Database:
         """Close every connection of the pool."""
         await self._engine.dispose()
 
-    async def _open_read_only(self) -> AsyncConnection:
+    async def _open_read_only(self, *, one_moment: bool) -> AsyncConnection:
         connection = await self._engine.connect()
         try:
             await connection.execution_options(postgresql_readonly=True)
+            if one_moment:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
             # Opens the transaction and finds out now, not in the caller's body, that the connection is dead.
             await connection.exec_driver_sql(";")
         except BaseException:
