@@ -63,7 +63,7 @@ class ReplayService:
         self._database = database
         self._catalog = catalog
         self._access = Access(actor)
-        self._secrets = [secret.encode() for secret in secrets if secret]
+        self._secrets = tuple(secrets)
 
     async def record(self, execution: str) -> Recording:
         """One execution as it is now. Raises NotFound, Invalid, Conflict as every look at an execution does."""
@@ -75,7 +75,7 @@ class ReplayService:
         """The same as a file. Raises Conflict if a secret stands in it, such as a key somebody put into a brief."""
         recording = await self.record(execution)
         plain = write_recording(recording, compress=False)
-        if any(secret in plain for secret in self._secrets):
+        if _holds(plain, self._secrets):
             raise Conflict(
                 "A key or the database's address from the settings stands in this execution; it is not written to a "
                 "file.",
@@ -87,6 +87,21 @@ class ReplayService:
     async def replay(self, execution: str) -> ReplayReport:
         """Rebuild every document of the execution from its stored replies and compare."""
         return await replay_recording(await self.record(execution), self._catalog)
+
+
+def _holds(data: bytes, secrets: Iterable[str]) -> bool:
+    """Whether a secret stands in JSON, also in a text there that is JSON itself, such as a reply.
+
+    However often it was escaped by that, it differs in backslashes only; so all are compared without any.
+    """
+    bare = _without_backslashes(data)
+    written = {json.dumps(secret, ensure_ascii=ascii_)[1:-1] for secret in secrets for ascii_ in (False, True)}
+    forms = {_without_backslashes(text.encode("utf-8", "surrogatepass")) for text in written}
+    return any(form in bare for form in forms if form)
+
+
+def _without_backslashes(data: bytes) -> bytes:
+    return data.replace(b"\\", b"")
 
 
 async def replay_recording(recording: Recording, catalog: Catalog) -> ReplayReport:

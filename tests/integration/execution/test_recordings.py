@@ -1,31 +1,35 @@
-"""Recordings and pages of executions at work: all of each is of one moment."""
+"""Recordings and pages of executions at work: all of each is of one moment. And no secret gets into a file."""
 
+import json
 from contextlib import contextmanager
 
+import bakery
 import psycopg
 import pytest
 import sqlalchemy as sa
 
 from combine.auth.permissions import OPERATOR
+from combine.errors import Conflict
 from combine.services.documents import DocumentService
 from combine.services.replay import ReplayService
+from combine.workflows.brief import split_brief
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
-GOES_ON = (
-    "UPDATE executions SET status = 'running', seq = seq + 1",
-    "INSERT INTO events (execution_id, seq, kind) SELECT id, seq, 'step_started' FROM executions",
-    "INSERT INTO llm_calls (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256)"
-    " SELECT gen_random_uuid(), execution_id, step_id, revision, attempt, purpose, provider, model, 'sent', prompt_sha256"
-    " FROM llm_calls LIMIT 1",
-    "INSERT INTO documents (id, project_id, type, version, status, content, content_sha256, origin, execution_id)"
-    " SELECT gen_random_uuid(), project_id, type, version + 1, 'draft', content, content_sha256, origin, execution_id"
-    " FROM documents WHERE type = 'strategy-review' ORDER BY version DESC LIMIT 1",
-    "UPDATE documents SET status = CASE status WHEN 'active' THEN 'draft' ELSE 'active' END WHERE type <> 'brief'",
-    "UPDATE questions SET answer = answer || '!'",
-    "INSERT INTO findings (execution_id, step_id, revision, attempt, kind, severity, code, document, path, message)"
-    " SELECT execution_id, step_id, revision, attempt, 'mechanical', 'major', 'invented', type, '$', 'Something.'"
-    " FROM documents WHERE step_id IS NOT NULL",
-)
+GOES_ON = """
+UPDATE executions SET status = 'running', seq = seq + 1;
+INSERT INTO events (execution_id, seq, kind) SELECT id, seq, 'step_started' FROM executions;
+INSERT INTO llm_calls (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256)
+  SELECT gen_random_uuid(), execution_id, step_id, revision, attempt, purpose, provider, model, 'sent', prompt_sha256
+  FROM llm_calls LIMIT 1;
+INSERT INTO documents (id, project_id, type, version, status, content, content_sha256, origin, execution_id)
+  SELECT gen_random_uuid(), project_id, type, version + 1, 'draft', content, content_sha256, origin, execution_id
+  FROM documents WHERE type = 'strategy-review' ORDER BY version DESC LIMIT 1;
+UPDATE documents SET status = CASE status WHEN 'active' THEN 'draft' ELSE 'active' END WHERE type <> 'brief';
+UPDATE questions SET answer = answer || '!';
+INSERT INTO findings (execution_id, step_id, revision, attempt, kind, severity, code, document, path, message)
+  SELECT execution_id, step_id, revision, attempt, 'mechanical', 'major', 'invented', type, '$', 'Something.'
+  FROM documents WHERE step_id IS NOT NULL;
+"""
 """What an execution does, and people do, all at once."""
 
 
@@ -44,8 +48,7 @@ class Meanwhile:
             sent.append(text)
             if len(sent) == statement:
                 with psycopg.connect(self.url) as other:
-                    for change in GOES_ON:
-                        other.execute(change)
+                    other.execute(GOES_ON)
 
         sa.event.listen(self.engine, "after_cursor_execute", sees)
         yield sent
@@ -91,3 +94,63 @@ async def test_a_page_is_of_one_moment(house, meanwhile):
         assert during in (before, after)
         points += 1
     assert points > 5
+
+
+SECRETS = {
+    "plain": "canary-0123456789",
+    "a quote": 'canary"0123456789',
+    "a backslash": "canary\\0123456789",
+    "both at the end": 'canary-0123456789\\"',
+    "a line": "canary\n0123456789",
+    "a slash": "canary/0123456789",
+    "beyond ASCII": "canary-é-日本-🥐",
+    "all of it": 'é"\\/\n🥐-canary',
+}
+
+
+async def in_the_brief(house, secret):
+    return await house.start(brief=split_brief(f"{bakery.BRIEF}\nUse {secret} for it.\n"))
+
+
+async def in_an_answer(house, secret):
+    return await house.start(answers={"Q-1": f"Use {secret}."})
+
+
+def in_a_reply(**how):
+    """A reply is JSON, and the recording holds its text: what JSON escapes is escaped twice."""
+
+    async def way(house, secret):
+        said = json.dumps({"questions": [], "document": {"title": f"Use {secret}."}}, **how)
+        good = bakery.reply(bakery.document("requirements-doc"))
+        house.says(bakery.script(requirements_doc=[said, good]))
+        execution = await house.start(**ANSWERED)
+        await house.run()
+        return execution
+
+    return way
+
+
+PLACES = {
+    "the brief": in_the_brief,
+    "an answer": in_an_answer,
+    "a reply": in_a_reply(ensure_ascii=False),
+    "a reply in ASCII": in_a_reply(ensure_ascii=True),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("secret", SECRETS)
+async def test_a_secret_gets_into_no_file(house, place, secret):
+    execution = await PLACES[place](house, SECRETS[secret])
+    replays = ReplayService(house.database, house.catalog, actor=OPERATOR, secrets=["never-said", SECRETS[secret]])
+    for compress in (False, True):
+        with pytest.raises(Conflict) as raised:
+            await replays.file(execution, compress=compress)
+        assert raised.value.code == "recording_has_secret"
+
+
+async def test_what_only_looks_like_a_secret_is_written(house):
+    execution = await in_the_brief(house, 'canary-0123456789 "\\" é')
+    near = ["canary-01234567890", "canary 0123456789", 'canary-0123456789"', "Canary-0123456789", "é\\é", ""]
+    replays = ReplayService(house.database, house.catalog, actor=OPERATOR, secrets=near)
+    assert b"canary-0123456789" in (await replays.file(execution, compress=False)).data
