@@ -65,7 +65,7 @@ class Serving:
 async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serving]:
     """What the HTTP server needs: the schema and the queue's tables in place, live events running.
 
-    Needs the database once, to begin; from then on it may come and go.
+    Needs the database once, to begin; from then on it may come and go. The embedded one is started again if it dies.
     """
     async with AsyncExitStack() as stack:
         catalog = load_catalog(settings.workflows_dir)
@@ -83,6 +83,10 @@ async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serv
         listener = EventListener(url)
         await listener.start()
         stack.push_async_callback(listener.close)
+        if settings.database_url is None:
+            from combine.bootstrap.keeping import kept_up  # noqa: PLC0415 - a configured database never needs it
+
+            await stack.enter_async_context(kept_up(settings.data_dir, listener, report))
         feed = EventFeed(database, listener)
         await feed.start()
         stack.push_async_callback(feed.close)

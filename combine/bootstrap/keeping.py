@@ -1,0 +1,79 @@
+"""Starts the embedded database again under a server that goes on, when somebody or something has killed it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from combine.bootstrap import Report
+from combine.errors import Unavailable
+from combine.storage.embedded import start_embedded
+from combine.storage.embedded_host import prepare_host
+from combine.storage.listener import EventListener
+
+_LOOK_S: Final = 0.5
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 60.0
+_STEADY_S: Final = 60.0
+"""After so long without trouble it begins with a short pause again."""
+_START: Final = timedelta(seconds=10)
+"""How long one start is waited for, also by a server that stops meanwhile; a recovery goes on by itself."""
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def kept_up(data_dir: Path, listener: EventListener, report: Report) -> AsyncIterator[None]:
+    """As long as this lasts, an embedded server that has died is started again.
+
+    One that was stopped in order (`combine db stop`) is left alone: perhaps its files are being copied.
+    """
+    task = asyncio.create_task(_keep(data_dir, listener, report), name="database-keeper")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _keep(data_dir: Path, listener: EventListener, report: Report) -> None:
+    """For ever. The listener's connection, which stands all the time, tells at once that the server has gone."""
+    pause, last_fault = _FIRST_PAUSE_S, monotonic()
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        if listener.is_connected:
+            if monotonic() - last_fault > _STEADY_S:
+                pause = _FIRST_PAUSE_S
+            continue
+        last_fault = monotonic()
+        try:
+            if await asyncio.to_thread(_start_again, data_dir, report):
+                _log.warning("The embedded database had died and was started again")
+        except (Unavailable, OSError) as error:
+            _log.warning("The embedded database has died: %s That is tried again in %g s", error, pause)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _start_again(data_dir: Path, report: Report) -> bool:
+    """Whether it was started now; False: it is up, somebody else has been faster, or it was stopped on purpose."""
+    if _was_stopped(data_dir):
+        return False
+    return start_embedded(data_dir, report=report, give_up_after=_START).started_now
+
+
+def _was_stopped(data_dir: Path) -> bool:
+    """Whether it has ended in order, or its files are gone; after a crash its own record says something else."""
+    host = prepare_host(data_dir)
+    if not host.cluster.exists():
+        return True
+    said = host.run("pg_controldata", "-D", str(host.cluster)).stdout
+    state = next((line.partition(":")[2].strip() for line in said.splitlines() if "cluster state" in line), "")
+    return state == "shut down"
