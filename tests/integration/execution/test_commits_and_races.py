@@ -8,6 +8,7 @@ import bakery
 import pytest
 import sqlalchemy as sa
 from house import HandSegment
+from side_by_side import review_without_architecture, side_by_side
 
 from combine.execution.context import DocumentSaved, QuestionsAsked, SentBack
 from combine.execution.runner import ExecutionRunner
@@ -34,8 +35,8 @@ async def until(condition):
 def somebody_waits_for_a_lock(house):
     async def waits() -> bool:
         async with house.database.read() as session:
-            query = sa.text("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-            return (await session.connection.execute(query)).first() is not None
+            query = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            return (await session.connection.execute(sa.text(query))).first() is not None
 
     return waits
 
@@ -159,27 +160,6 @@ async def test_two_executions_that_end_at_once_leave_one_active_version_of_each_
     await other[0]
     active = [v for e in (first, second) for v in await house.versions(e) if v[2] == "active"]
     assert sorted(type_ for type_, _, _ in active) == sorted(bakery.TYPES)
-
-
-def side_by_side(catalog):
-    """The seed workflow with a review that does not read the architecture, so that both run at once."""
-    raw = definition_to_json(catalog.workflow("strategy-document"))
-    raw["steps"][3]["inputs"] = ["project-discovery", "requirements-doc"]
-    workflow = definition_from_json(raw)
-
-    class SideBySide(type(catalog)):
-        def workflow(self, workflow_id):
-            return workflow
-
-    catalog.__class__ = SideBySide
-    return catalog
-
-
-def review_without_architecture(**changes):
-    review = bakery.rejecting_review() if changes.pop("rejecting", False) else bakery.document("strategy-review")
-    reviews = review["document_reviews"]
-    review["document_reviews"] = [one for one in reviews if one["document_type"] != "architecture-doc"]
-    return bakery.reply(review)
 
 
 async def test_a_step_that_is_sent_back_while_it_runs_begins_anew(house):
