@@ -97,7 +97,7 @@ async def test_an_execution_whose_row_is_deleted_in_the_queue_ends_all_the_same(
                 database,
                 engine.executor_id,
                 engine.queue,
-                every_s=0.05,
+                every_s=0.5,
                 lost_after_s=0.1,
                 enqueue=engine.enqueue,
                 on_recovered=print,
