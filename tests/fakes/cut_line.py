@@ -12,6 +12,9 @@ from pathlib import Path
 import psycopg
 import sqlalchemy as sa
 
+_COMMIT = b"Q\0\0\0\x0bCOMMIT\0"
+"""The message of the protocol: a query, its length, its text. "BEGIN ISOLATION LEVEL READ COMMITTED" is another."""
+
 
 class Cut(Enum):
     """Where."""
@@ -41,7 +44,7 @@ async def cut_line(database_url: str) -> AsyncIterator[CutLine]:
         back = asyncio.create_task(_pass_on(server_reader, writer))
         try:
             while data := await reader.read(65536):
-                cut = line.cuts.pop(0) if b"COMMIT" in data and line.cuts else None
+                cut = line.cuts.pop(0) if _COMMIT in data and line.cuts else None
                 if cut is Cut.AFTER:
                     await _unheard(back, server_reader, server_writer, data)
                 if cut is not None:
