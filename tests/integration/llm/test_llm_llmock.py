@@ -34,15 +34,22 @@ def judged(llmock, provider_of):
         lambda judge: judge.truncate(after_chunks=2, times=2),
         # Paced, since a stream that is wholly sent before anybody can hang up looks accepted to the judge.
         lambda judge: judge.corrupt(after_chunks=3, times=2).pace(20),
-        lambda judge: judge.stall(after_chunks=2, seconds=20, times=1),
         lambda judge: judge.slow_first_token(0.2, times=1),
         lambda judge: judge.rate_limit(times=1, retry_after=0.1).truncate(after_chunks=1).fail(502),
     ],
-    ids=["429", "503", "500", "529", "disconnect", "truncate", "corrupt", "stall", "slow first token", "all together"],
+    ids=["429", "503", "500", "529", "disconnect", "truncate", "corrupt", "slow first token", "all together"],
 )
 async def test_faults_that_pass_are_survived_as_they_should_be(llmock, judged, request_, name, fault):
     fault(llmock)
-    reply = await judged(name, read_timeout=0.5).complete(request_)
+    reply = await judged(name, read_timeout=20).complete(request_)
+    assert reply.text == TEXT
+    llmock.assert_resilient(strict=True)
+
+
+@BOTH
+async def test_a_stream_that_stalls_is_left_and_asked_for_again(llmock, judged, request_, name):
+    llmock.stall(after_chunks=2, seconds=20, times=1)
+    reply = await judged(name, read_timeout=2).complete(request_)
     assert reply.text == TEXT
     llmock.assert_resilient(strict=True)
 
