@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import bakery
 import pytest
 import sqlalchemy as sa
+from before_midnight import stay_within_one_day
 from house import HandSegment, House
 
 from combine.errors import Invalid, PermanentLLMError
@@ -85,6 +86,7 @@ async def test_twenty_executions_together_never_pass_one_cap(database_url, catal
     house = House(Database(database_url, pool_size=25), catalog, pricing=PRICED)
     house.says(answer)
     cap = Decimal(20)
+    await stay_within_one_day()
     if kind == "project":
         await set_cap(house, "bakery", cap)
         watched = Watched(house, cap, projects)
@@ -129,6 +131,7 @@ async def test_a_project_at_its_cap_goes_on_with_more_and_without_a_budget_of_it
 
 async def test_a_day_at_its_cap_goes_on_the_next_day(house):
     house.pricing, house.daily_budget_usd = PRICED, Decimal("3.5")
+    await stay_within_one_day()
     execution = await house.start(**ANSWERED)
     assert (await house.run()).reason_code == "daily_budget_reached"
     async with house.database._engine.begin() as connection:  # the night goes by
