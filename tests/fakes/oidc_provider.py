@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+from reserved_port import reserved_port
 
 
 @dataclass
@@ -39,20 +39,18 @@ class OidcProviderProcess:
 @contextmanager
 def oidc_provider():
     """One that runs until the end of the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
-    process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
-    )
-    provider = OidcProviderProcess(f"http://127.0.0.1:{port}")
-    try:
-        _wait_until_it_answers(provider, process)
-        yield provider
-    finally:
-        process.terminate()
-        process.communicate()
+    with reserved_port() as port:
+        command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", str(port)]
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env=os.environ | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+        )
+        provider = OidcProviderProcess(f"http://127.0.0.1:{port}")
+        try:
+            _wait_until_it_answers(provider, process)
+            yield provider
+        finally:
+            process.terminate()
+            process.communicate()
 
 
 def _wait_until_it_answers(provider, process):

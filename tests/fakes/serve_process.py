@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 import subprocess
 import sys
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
 from threading import Thread
+
+from reserved_port import reserve_port
 
 COMBINE = Path(sys.executable).parent / "combine"
 _READY = re.compile(r"Ready at (\S+) ")
@@ -29,8 +31,9 @@ class ServeProcess:
     def start(self, *options: str) -> ServeProcess:
         """Wait until it is ready."""
         if not self.port:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                self.port = free.getsockname()[1]
+            held = reserve_port()  # also while the server is away
+            weakref.finalize(self, held.close)
+            self.port = held.getsockname()[1]
         self.process = subprocess.Popen(
             [COMBINE, "serve", "--port", str(self.port), *options],
             stdin=subprocess.DEVNULL,

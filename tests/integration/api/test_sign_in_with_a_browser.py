@@ -11,9 +11,9 @@ import pytest
 from api_house import live_server
 from oidc_provider import oidc_provider
 from own_issuer import CLIENT_ID, CLIENT_SECRET, new_key, own_issuer
+from reserved_port import reserved_port
 
 from combine.bootstrap.serving import open_serving
-from combine.cli.sockets import bind
 from combine.main import create_app
 from combine.settings import Settings
 
@@ -34,22 +34,21 @@ def key():
 @asynccontextmanager
 async def team_server(database_url, **providers):
     """A server where people sign in at these providers; its public URL is that of its port."""
-    with bind("127.0.0.1", 0)[0] as free:
-        port = free.getsockname()[1]
-    settings = Settings(
-        database_url=database_url,
-        port=port,
-        public_url=f"http://127.0.0.1:{port}",
-        oidc_providers=providers,
-        oidc_allowed_domains="example.org" if providers else (),
-        bootstrap_admin=ADA if providers else None,
-        rate_limit_sign_in="1000/minute",
-    )
-    async with open_serving(settings, print) as serving:
-        app = create_app(settings, serving=serving)
-        async with live_server(app, port=port) as server:
-            server.serving = serving
-            yield server
+    with reserved_port() as port:
+        settings = Settings(
+            database_url=database_url,
+            port=port,
+            public_url=f"http://127.0.0.1:{port}",
+            oidc_providers=providers,
+            oidc_allowed_domains="example.org" if providers else (),
+            bootstrap_admin=ADA if providers else None,
+            rate_limit_sign_in="1000/minute",
+        )
+        async with open_serving(settings, print) as serving:
+            app = create_app(settings, serving=serving)
+            async with live_server(app, port=port) as server:
+                server.serving = serving
+                yield server
 
 
 def config(issuer, **more):

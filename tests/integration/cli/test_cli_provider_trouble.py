@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 from collections import Counter
 
 import psycopg
 import pytest
 from fake_llm import Broken, Error, FakeLLM, Reply
+from reserved_port import reserved_port
 from scripted_bakery import QUESTIONS, TYPES, asking, document
 
 MODEL = "anthropic:claude-sonnet-5-5"
@@ -46,12 +46,6 @@ def talk_to(cli, fake, **settings):
 
 def run(cli, *arguments, model=MODEL, project="cakes"):
     return cli("run", cli.brief, "--project", project, "--no-questions", "--model", model, *arguments)
-
-
-def closed_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 SPENT = Error(429, "rate_limit_error", "You have reached your limit.", code="enforced_spend_limit_reached")
@@ -105,8 +99,8 @@ def test_certificates_that_cannot_be_read_are_said_before_anything_begins(cli, f
     ids=["DNS", "refused"],
 )
 def test_a_provider_that_cannot_be_reached_is_waited_for(cli, where, code):
-    with FakeLLM(Bakery()) as fake:
-        talk_to(cli, fake, ANTHROPIC_BASE_URL=where.format(port=closed_port()))
+    with FakeLLM(Bakery()) as fake, reserved_port() as port:
+        talk_to(cli, fake, ANTHROPIC_BASE_URL=where.format(port=port))
         stopped = run(cli)
     (found,) = cli.here("list", "--json").json
     assert (stopped.code, found["status"], found["reason_code"]) == (6, "waiting_for_provider", f"provider.{code}")
@@ -137,7 +131,7 @@ def test_what_may_pass_is_tried_again_and_all_of_it_is_booked(cli, model):
 
         fake._cache.count = counted
         env = {name: value for name, value in fake.env().items() if name.startswith(("ANTHROPIC_", "OPENAI_"))}
-        talk_to(cli, fake, **env, COMBINE_LLM_MAX_RETRIES="2", COMBINE_LLM_READ_TIMEOUT="1")
+        talk_to(cli, fake, **env, COMBINE_LLM_MAX_RETRIES="2", COMBINE_LLM_READ_TIMEOUT="5")
         done = run(cli, "--json", model=model)
         assert done.code == 0, done.err
         received = Counter(one.document_type for one in fake.requests)

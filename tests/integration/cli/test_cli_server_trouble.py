@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 from own_authority import own_authority
+from reserved_port import reserved_port
 
 from combine.cli.app import _anywhere
 
@@ -260,12 +261,11 @@ def test_what_cannot_be_sent(at, stub):
 
 
 def test_nobody_listens(at, cli):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    for arguments in (["list"], ["accept", ID], ["run", cli.brief]):
-        result = at(*arguments, "--server", f"http://127.0.0.1:{port}")
-        assert (result.code, result.out) == (1, "")
-        assert f"http://127.0.0.1:{port} cannot be reached: connection refused." in result.err
+    with reserved_port() as port:
+        for arguments in (["list"], ["accept", ID], ["run", cli.brief]):
+            result = at(*arguments, "--server", f"http://127.0.0.1:{port}")
+            assert (result.code, result.out) == (1, "")
+            assert f"http://127.0.0.1:{port} cannot be reached: connection refused." in result.err
 
 
 def test_no_tls_where_it_is_wanted(at, stub):
