@@ -18,7 +18,6 @@ from combine.cli.result import (
     findings_as_text,
     is_offline,
     next_step,
-    reason_of,
     tokens_in_words,
 )
 from combine.cli.runtime import is_terminal, put, say
@@ -89,7 +88,7 @@ def page(detail: ExecutionDetail, now: datetime) -> Iterator[str]:
 def _facts(detail: ExecutionDetail, now: datetime) -> Iterator[str]:
     execution = detail.execution
     yield f"Execution {execution.id}: {words(execution.status)}"
-    if reason := reason_of(detail):
+    if reason := detail.execution.reason:
         yield reason
     if execution.next_try_at is not None:
         when = f"{execution.next_try_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

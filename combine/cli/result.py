@@ -56,8 +56,8 @@ def summary(detail: ExecutionDetail, paths: Paths) -> Iterator[str]:
     execution = detail.execution
     name = short(execution.id)
     yield f"{_headline(detail)} (execution {name}, project {execution.project!r})"
-    if execution.status is not ExecutionStatus.COMPLETED and (reason := reason_of(detail)):
-        yield reason
+    if execution.status is not ExecutionStatus.COMPLETED and execution.reason:
+        yield execution.reason
     if is_offline(detail):
         yield OFFLINE_BANNER
     if detail.current_documents:
@@ -75,15 +75,6 @@ def summary(detail: ExecutionDetail, paths: Paths) -> Iterator[str]:
     yield f"Cost      {cost_in_words(detail)}"
     yield f"Tokens    {tokens_in_words(detail)}"
     yield f"Next      {next_step(detail, paths)}"
-
-
-def reason_of(detail: ExecutionDetail) -> str | None:
-    """Why it stands where it stands. What is written of open questions does not know of answers given since."""
-    if detail.execution.status is not ExecutionStatus.WAITING_FOR_ANSWERS or not detail.questions:
-        return detail.execution.reason
-    waiting = len(detail.open_questions)
-    asked = count(len(detail.questions), "question")
-    return f"{waiting} of {asked} {'waits' if waiting == 1 else 'wait'} for an answer."
 
 
 def _by_severity(detail: ExecutionDetail) -> str:

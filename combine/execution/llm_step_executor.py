@@ -29,6 +29,7 @@ from combine.llm.pricing import Pricing
 from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Progress, Usage
 from combine.llm.slots import CallSlots
 from combine.storage.journal import CallIntent, CallReply, NewVersion
+from combine.storage.steps import SentBackSince
 from combine.workflows.catalog import Catalog, SchemaAsset
 from combine.workflows.checks import CheckContext, document_hints, next_ids, unused_sentences
 from combine.workflows.definitions import StepDefinition
@@ -106,6 +107,12 @@ class LLMStepExecutor:
         A reply that an earlier run of this step has stored is used again, never paid again. Raises LLMError when
         the provider fails or refuses, OwnershipLost when another process has taken over.
         """
+        try:
+            return await self._execute(step, context)
+        except SentBackSince:
+            return SentBack()
+
+    async def _execute(self, step: StepDefinition, context: StepContext) -> StepResult:
         schema = self._catalog.schema(step.output)
         # One envelope for all calls of the step: a changed schema would start a new prompt cache.
         envelope = self._catalog.reply_schema(step.output, ask=step.allow_clarification)
@@ -267,7 +274,6 @@ class LLMStepExecutor:
             if not await self._journal.open_call(intent):
                 return None
             reply = await self._send(provider, request, intent, context)
-            await self._journal.close_call(self._replied(intent, context.model, reply))
         if context.model.provider == context.tries_again and context.tries_again not in self._works_again:
             await self._journal.provider_works_again(context.execution_id, context.tries_again)
             self._works_again.add(context.tries_again)
@@ -278,8 +284,9 @@ class LLMStepExecutor:
     async def _send(
         self, provider: LLMProvider, request: LLMRequest, intent: CallIntent, context: StepContext
     ) -> LLMReply:
-        """The reply. What goes wrong, or is cancelled, is in the ledger before it leaves here."""
+        """The reply. What came of the call, also if it goes wrong or is cancelled, is in the ledger then."""
         used: list[Usage] = []
+        reply: LLMReply | None = None
         try:
             async with self._telemetry.call(context.execution_id, intent.step_id) as tell:
 
@@ -289,15 +296,19 @@ class LLMStepExecutor:
                     else:
                         tell(progress)
 
-                return await provider.complete(request, on_progress)
+                reply = await provider.complete(request, on_progress)
         except LLMError as error:
             error.details = {**error.details, "provider": context.model.provider}
             await self._journal.close_call(self._failed(intent, context.model, error))
             raise
         except asyncio.CancelledError:
-            if used and used[-1] != Usage():
+            if reply is not None:  # it has come whole, and was cancelled on its way here
+                await self._journal.close_call(self._replied(intent, context.model, reply))
+            elif used and used[-1] != Usage():
                 await self._journal.close_call(self._failed(intent, context.model, _cut_short(used[-1])))
             raise  # with nothing known of what it used, its outcome is unknown and its worst case stays reserved
+        await self._journal.close_call(self._replied(intent, context.model, reply))
+        return reply
 
     def _replied(self, intent: CallIntent, model: ModelRef, reply: LLMReply) -> CallReply:
         body = reply.text.encode("utf-8", "surrogatepass")

@@ -22,6 +22,7 @@ from combine.llm.slots import CallSlots, NoMoreCalls
 from combine.observability.correlation import caused_by
 from combine.storage.database import Database
 from combine.storage.segment_state import SegmentState
+from combine.storage.steps import SentBackSince
 from combine.workflows.brief_json import brief_from_json
 from combine.workflows.catalog import Catalog
 from combine.workflows.prompts import PromptBuilder
@@ -160,18 +161,13 @@ class _Work:
         """Results are in the journal already, except what stopped a step from outside. True: read the tables again."""
         try:
             result = task.result()
-        except TransientLLMError as error:
-            await self._journal.wait_for_provider(
-                step_id,
-                _reason(error),
-                _code(error),
-                provider=str(error.details.get("provider", "")),
-                at_least_s=asked_wait_s(error) or 0.0,
-            )
         except NoMoreCalls:
             pass  # the process stops; the end of the segment hands the step on
         except LLMError as error:
-            await self._journal.fail_step(step_id, _reason(error), _code(error))
+            try:
+                await self._stopped_by_provider(step_id, error)
+            except SentBackSince:
+                return True
         else:
             if isinstance(result, DocumentSaved):
                 self._state = with_document(self._state, self._workflow.step(step_id), result)
@@ -181,6 +177,14 @@ class _Work:
         self._resting.add(step_id)
         # A person may have released it between its last commit and now; with no other step in flight, the end sees it.
         return bool(self._tasks)
+
+    async def _stopped_by_provider(self, step_id: str, error: LLMError) -> None:
+        said = (step_id, self._revisions[step_id], _reason(error), _code(error))
+        if isinstance(error, TransientLLMError):
+            provider, wait_s = str(error.details.get("provider", "")), asked_wait_s(error) or 0.0
+            await self._journal.wait_for_provider(*said, provider=provider, at_least_s=wait_s)
+        else:
+            await self._journal.fail_step(*said)
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks.values():

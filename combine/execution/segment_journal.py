@@ -67,21 +67,21 @@ class SegmentJournal:
 
         return await self.database.once(work, give_up_after=None)
 
-    async def fail_step(self, step_id: str, reason: str, code: str) -> None:
-        """A step that the provider has refused."""
+    async def fail_step(self, step_id: str, revision: int, reason: str, code: str) -> None:
+        """A step that the provider has refused. Raises SentBackSince."""
 
         async def work(session: WriteSession) -> None:
             await self.segment.claim.hold(session)
-            await self._stop_step(session, step_id, StepStatus.FAILED, {"reason": reason, "code": code})
+            await self._stop_step(session, step_id, revision, StepStatus.FAILED, {"reason": reason, "code": code})
 
         await self.database.transact(work, give_up_after=None)
 
     async def wait_for_provider(
-        self, step_id: str, reason: str, code: str, *, provider: str, at_least_s: float
+        self, step_id: str, revision: int, reason: str, code: str, *, provider: str, at_least_s: float
     ) -> None:
         """A step that the provider has stopped for a while; it is tried again for all who wait for that provider.
 
-        ``at_least_s``: the wait that the provider has asked for, in seconds.
+        ``at_least_s``: the wait that the provider has asked for, in seconds. Raises SentBackSince.
         """
 
         async def work(session: WriteSession) -> None:
@@ -90,16 +90,16 @@ class SegmentJournal:
             next_try = await Outages(session).join(self.segment.execution_id, provider, at_least_s=at_least_s)
             said = {"reason": reason, "code": code, "provider": provider}
             data = {**said, "next_try_at": next_try.at.isoformat(), "tries": next_try.tries}
-            await self._stop_step(session, step_id, StepStatus.WAITING_FOR_PROVIDER, data)
+            await self._stop_step(session, step_id, revision, StepStatus.WAITING_FOR_PROVIDER, data)
 
         await self.database.transact(work, give_up_after=None)
 
     async def _stop_step(
-        self, session: WriteSession, step_id: str, status: StepStatus, data: Mapping[str, Any]
+        self, session: WriteSession, step_id: str, revision: int, status: StepStatus, data: Mapping[str, Any]
     ) -> None:
         execution_id = self.segment.execution_id
-        await Steps(session).update(
-            execution_id, step_id, status=status.value, reason=data["reason"], reason_code=data["code"]
+        await Steps(session).update_revision(
+            execution_id, step_id, revision, status=status.value, reason=data["reason"], reason_code=data["code"]
         )
         await Events(session).append(execution_id, f"step_{status.value}", step_id, data)
 

@@ -27,7 +27,7 @@ from combine.storage.steps import Steps
 from combine.storage.transitions import Transitions
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.findings import Finding
-from combine.workflows.questions import Answer, Question
+from combine.workflows.questions import Answer, Question, waits_for_answers
 from combine.workflows.statuses import StepStatus
 
 NO_VALID_DOCUMENT = "no_valid_document"
@@ -47,7 +47,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class StepJournal:
-    """Writes what a step does, as it does it."""
+    """Writes what a step does, as it does it.
+
+    What rests a step raises SentBackSince if it was sent back while it ran: of its new revision nothing has happened.
+    """
 
     database: Database
     segment: Segment
@@ -76,13 +79,14 @@ class StepJournal:
                 return True  # by a commit whose answer was lost
             caps = await Caps(session).of(intent.execution_id, self.daily_budget_usd)
             cap = next((cap for cap in caps if cap.refuses(intent.reserved_usd)), None)
+            step = intent.execution_id, intent.step_id, intent.revision
             if cap is None:
+                await Steps(session).need_revision(*step)
                 return None
             worst = intent.reserved_usd
             reason = no_room(cap, worst) if worst is not None else no_price(cap, f"{intent.provider}:{intent.model}")
-            await Steps(session).update(
-                intent.execution_id,
-                intent.step_id,
+            await Steps(session).update_revision(
+                *step,
                 status=StepStatus.WAITING_FOR_BUDGET.value,
                 reason=reason,
                 reason_code=PRICE_UNKNOWN if worst is None else CODES[cap.kind],
@@ -151,16 +155,18 @@ class StepJournal:
 
         async def work(session: WriteSession) -> None:
             await self.segment.claim.hold(session)
-            key = (context.execution_id, step.step_id)
-            await Findings(session).insert_many(*key, context.revision, attempt, findings)
+            key = (context.execution_id, step.step_id, context.revision)
+            told_before = await Findings(session).insert_many(*key, attempt, findings)
             if last:
-                await Steps(session).update(
+                await Steps(session).update_revision(
                     *key,
                     status=StepStatus.WAITING_FOR_DECISION.value,
                     attempt=attempt,
                     reason=f"{step.output} still has findings after attempt {attempt}: {len(findings)}.",
                     reason_code=REMEDIATIONS_USED_UP if savable else NO_VALID_DOCUMENT,
                 )
+            if told_before:
+                return
             data = {"attempt": attempt, "findings": len(findings), "codes": sorted({f.code for f in findings})}
             await Events(session).append(context.execution_id, "findings_found", step.step_id, data)
 
@@ -190,13 +196,14 @@ class StepJournal:
                 )
             before = [row.answer for row in rows if row.answer is not None]  # by a commit whose answer was lost
             waiting = len(rows) - len(before) - len(settled)
-            await Steps(session).update(
+            await Steps(session).update_revision(
                 context.execution_id,
                 step.step_id,
+                context.revision,
                 attempt=attempt,
                 question_rounds=round_,
                 status=(StepStatus.WAITING_FOR_ANSWERS if waiting else StepStatus.RUNNING).value,
-                reason=f"{waiting} of {len(rows)} questions wait for an answer." if waiting else None,
+                reason=waits_for_answers(waiting, len(rows)) if waiting else None,
             )
             await Events(session).append(
                 context.execution_id,

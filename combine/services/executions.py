@@ -21,7 +21,7 @@ from combine.services.forks import ForkExecution, answers_for, check_fork, store
 from combine.services.names import project_name
 from combine.services.projects import make_project
 from combine.services.spending import CODES, Spending, say_unpriced
-from combine.services.waiting import accept_anyway, gate, must_be_open, see, try_again
+from combine.services.waiting import accept_anyway, gate, must_be_open, say_what_is_open, see, try_again
 from combine.storage.caps import CapKind
 from combine.storage.database import Database, WriteSession
 from combine.storage.decisions import Decisions
@@ -204,10 +204,14 @@ class ExecutionService:
                 await Questions(session).answer(
                     row.id, one.number, one.text, one.decided_by, assumption_id=one.assumption_id
                 )
-            if await Transitions(session).release_answered_steps(row.id):
+            released = await Transitions(session).release_answered_steps(row.id)
+            reasons = await say_what_is_open(session, row.id)
+            if released:
                 await self._go_on(session, row, ExecutionStatus.WAITING_FOR_ANSWERS)
+            elif reasons and row.status == ExecutionStatus.WAITING_FOR_ANSWERS:
+                await Executions(session).set_status(row.id, row.status, reason=reasons[0])
             ids = [one.question.id for one in settled]
-            await Events(session).append(row.id, "answered", data={"questions": ids})
+            await Events(session).append_once(row.id, "answered", data={"questions": ids})
             return row.id
 
         return await self._database.transact(work)
@@ -323,7 +327,7 @@ class ExecutionService:
                 await self._go_on(session, row, ExecutionStatus(row.status))
             else:
                 raise _cannot_resume(row)
-            await Events(session).append(row.id, "resumed")
+            await Events(session).append_once(row.id, "resumed")
             return row.id
 
         return await self._database.transact(work)
@@ -366,7 +370,7 @@ class ExecutionService:
                 await say_unpriced(session, fork_id, unpriced)
                 await self._record(session, "execution.unpriced_allowed", source, {"fork": str(fork_id)})
             await self._queue.enqueue(session, fork_id, 1)
-            await Events(session).append(fork_id, "execution_queued", data={"workflow": source.workflow_id})
+            await Events(session).append_once(fork_id, "execution_queued", data={"workflow": source.workflow_id})
             return fork_id
 
         return await self._database.transact(work)

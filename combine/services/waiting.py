@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from combine.errors import Conflict, Invalid
 from combine.execution.clarification import unknown_names
@@ -11,10 +12,11 @@ from combine.execution.step_journal import NO_VALID_DOCUMENT, REMEDIATIONS_USED_
 from combine.storage.database import WriteSession
 from combine.storage.documents import Documents
 from combine.storage.executions import ExecutionRow
+from combine.storage.questions import Questions
 from combine.storage.steps import StepRow, Steps
 from combine.storage.transitions import Transitions
 from combine.workflows.definition_json import definition_from_json
-from combine.workflows.questions import Question
+from combine.workflows.questions import Question, waits_for_answers
 from combine.workflows.statuses import StepStatus
 
 _UNSAVED_OUTPUT = frozenset({NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP})
@@ -38,6 +40,18 @@ def must_be_open(row: ExecutionRow, questions: list[Question], given: Mapping[st
             code="answer_unknown",
             hint="Open are: " + "; ".join(f"{question.id} {question.text}" for question in questions),
         )
+
+
+async def say_what_is_open(session: WriteSession, execution_id: UUID) -> list[str]:
+    """Steps that go on waiting for answers say for how many; their reasons."""
+    asked = await Questions(session).list(execution_id)
+    reasons = []
+    for step in await Steps(session).list(execution_id):
+        if step.status == StepStatus.WAITING_FOR_ANSWERS:
+            of_round = [one for one in asked if (one.step_id, one.round) == (step.step_id, step.question_rounds)]
+            reasons.append(waits_for_answers(sum(one.answer is None for one in of_round), len(of_round)))
+            await Steps(session).update(execution_id, step.step_id, reason=reasons[-1])
+    return reasons
 
 
 async def gate(session: WriteSession, row: ExecutionRow, step_id: str | None) -> StepRow:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from combine.errors import NotFound
 from combine.observability.correlation import current_request_id
-from combine.storage.database import ReadSession
+from combine.storage.database import ReadSession, Trace, WriteSession
 from combine.storage.rows import build_all, columns
 from combine.storage.tables import events
 
@@ -67,6 +67,7 @@ class Events:
     """Every query about events."""
 
     def __init__(self, session: ReadSession) -> None:
+        self._session = session
         self._connection = session.connection
 
     async def append(
@@ -82,6 +83,18 @@ class Events:
         if row is None:
             raise NotFound(f"There is no execution {execution_id}.", code="execution_not_found")
         return int(row.seq)
+
+    async def append_once(
+        self, execution_id: UUID, kind: str, step_id: str | None = None, data: Mapping[str, Any] | None = None
+    ) -> int:
+        """The same; and from then on the transaction is not run again after a commit whose answer was lost."""
+        seq = await self.append(execution_id, kind, step_id, data)
+        number = sa.cast(sa.func.pg_current_xact_id(), sa.Text)
+        this = (events.c.execution_id == execution_id, events.c.seq == seq)
+        stored = (await self._connection.execute(sa.select(number, events.c.at).where(*this))).one()
+        assert isinstance(self._session, WriteSession)  # PostgreSQL has let it write
+        self._session.trace = Trace(stored[0], sa.select(events.c.seq).where(*this, events.c.at == stored[1]))
+        return seq
 
     async def after(self, execution_id: UUID, seq: int = 0, *, limit: int = 500) -> tuple[EventRow, ...]:
         """Events with a higher number than ``seq``, in order."""

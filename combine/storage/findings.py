@@ -35,15 +35,19 @@ class Findings:
 
     async def insert_many(
         self, execution_id: UUID, step_id: str, revision: int, attempt: int, found: Sequence[Finding]
-    ) -> None:
-        """What one attempt's checks have found; replaces what a previous try of the same transaction stored."""
+    ) -> bool:
+        """What one attempt's checks have found, in place of what has been stored of it before; whether some had been.
+
+        The same reply is read again by a segment that takes over.
+        """
         place = {"execution_id": execution_id, "step_id": step_id, "revision": revision, "attempt": attempt}
-        await self._connection.execute(
+        before = await self._connection.execute(
             sa.delete(findings).where(*(findings.c[key] == value for key, value in place.items()))
         )
         if found:
             rows = [place | {name: getattr(finding, name) for name in Finding.__slots__} for finding in found]
             await self._connection.execute(sa.insert(findings), rows)
+        return before.rowcount > 0
 
     async def list(self, execution_id: UUID, *, step_id: str | None = None) -> tuple[FindingRow, ...]:
         """Every finding of the execution, the oldest first."""

@@ -105,10 +105,13 @@ _TODAY = "cast(statement_timestamp() AT TIME ZONE 'UTC' AS date)"
 _OPEN_CALL = f"""
 WITH claim AS ({{claim}}), fresh AS (
   SELECT 1 FROM claim WHERE NOT EXISTS (SELECT 1 FROM llm_calls WHERE id = :id)
+    AND EXISTS (SELECT 1 FROM steps
+      WHERE execution_id = :execution_id AND step_id = :step_id AND revision = :revision)
 ), execution AS (
   SELECT project_id FROM executions e
   WHERE e.id = :execution_id AND EXISTS (SELECT 1 FROM fresh)
-    AND (e.budget_usd IS NULL OR e.spent_usd + e.reserved_usd + :amount <= e.budget_usd)
+    AND (e.budget_usd IS NULL OR e.spent_usd + e.reserved_usd + :amount <= e.budget_usd
+      OR cast(:reserved AS numeric) IS NULL AND e.allow_unpriced)
     AND (cast(:reserved AS numeric) IS NOT NULL OR e.allow_unpriced OR (
       e.budget_usd IS NULL AND cast(:daily_budget AS numeric) IS NULL
       AND NOT EXISTS (SELECT 1 FROM projects p WHERE p.id = e.project_id AND p.budget_usd IS NOT NULL)))
@@ -270,7 +273,8 @@ class Journal:
     async def open_call(self, claim: Claim, intent: CallIntent, daily_budget_usd: Decimal | None = None) -> bool:
         """Reserve the worst case under every cap and store the intent, in one statement.
 
-        False: nothing was written, as the claim is lost, a cap leaves no room, or it had been written before.
+        False: nothing was written, as the claim is lost, the step was sent back, a cap leaves no room, or it had been
+        written before.
         """
         values: dict[str, Any] = {
             **claim.values,

@@ -38,6 +38,10 @@ class StepRow:
     finished_at: datetime | None
 
 
+class SentBackSince(Exception):
+    """A step has a later revision than the one of which something was to be written."""
+
+
 class StepChanges(TypedDict, total=False):
     """What may change in a step."""
 
@@ -80,3 +84,21 @@ class Steps:
         where = (steps.c.execution_id == execution_id, steps.c.step_id == step_id)
         if (await self._connection.execute(sa.update(steps).where(*where).values(**changes))).rowcount == 0:
             raise NotFound(f"The execution has no step {step_id!r}.", code="step_not_found")
+
+    async def update_revision(
+        self, execution_id: UUID, step_id: str, of_revision: int, **changes: Unpack[StepChanges]
+    ) -> None:
+        """The same, by who works on that revision of the step. Raises SentBackSince."""
+        query = sa.update(steps).where(*_of(execution_id, step_id, of_revision)).values(**changes)
+        if (await self._connection.execute(query)).rowcount == 0:
+            raise SentBackSince
+
+    async def need_revision(self, execution_id: UUID, step_id: str, revision: int) -> None:
+        """Raises SentBackSince if this is not the step's revision."""
+        query = sa.select(steps.c.step_id).where(*_of(execution_id, step_id, revision))
+        if (await self._connection.execute(query)).first() is None:
+            raise SentBackSince
+
+
+def _of(execution_id: UUID, step_id: str, revision: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return steps.c.execution_id == execution_id, steps.c.step_id == step_id, steps.c.revision == revision

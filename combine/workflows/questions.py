@@ -38,6 +38,12 @@ class Question:
     id: str = ""
 
 
+def waits_for_answers(waiting: int, asked: int) -> str:
+    """The reason of a step that has asked, and whose questions are not all settled."""
+    questions = "question" if asked == 1 else "questions"
+    return f"{waiting} of {asked} {questions} {'waits' if waiting == 1 else 'wait'} for an answer."
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A settled question. Binding."""

@@ -186,3 +186,20 @@ async def test_a_second_review_does_not_see_the_first(house):
     assert "<draft>" not in first.task + second.task
     assert "OBJ-002 says never" not in second.prefix + second.task
     assert await house.findings_of(execution, "review") != []
+
+
+async def test_what_is_still_open_is_said_after_each_answer(house):
+    second = QUESTION_2 | {"default": "The owner."}
+    asked = bakery.questions(bakery.QUESTION, second, second | {"text": "Who may close it?"})
+    house.says(bakery.script(project_discovery=[asked, draft("project-discovery")]))
+    execution = await house.start()
+    assert (await house.run()).reason == "3 of 3 questions wait for an answer."
+    for answers, said in (
+        ({"Q-2": "The owner."}, "2 of 3 questions wait for an answer."),
+        ({"Q-3": "Anybody."}, "1 of 3 questions waits for an answer."),
+    ):
+        await house.service.answer(execution, answers)
+        assert (await house.row(execution)).reason == said
+        assert (await house.steps(execution))["discovery"].reason == said
+    await house.service.answer(execution, {"Q-1": "Please call."})
+    assert ((await house.row(execution)).status, (await house.row(execution)).reason) == ("queued", None)

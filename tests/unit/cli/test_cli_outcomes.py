@@ -8,7 +8,7 @@ import pytest
 from combine.cli.docs import diff_as_text
 from combine.cli.exit_codes import ExitCode, message_of, of_error, of_status
 from combine.cli.progress import ProgressState
-from combine.cli.result import cost_in_words, findings_as_text, next_step, reason_of
+from combine.cli.result import cost_in_words, findings_as_text, next_step
 from combine.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -28,7 +28,6 @@ from combine.services.views import (
     ExecutionDetail,
     ExecutionView,
     FindingView,
-    QuestionView,
     StepView,
     TokensView,
 )
@@ -131,16 +130,6 @@ def test_where_several_documents_wait_the_next_command_names_the_step():
     assert "combine accept 01234567 --step plan" in told
     assert "combine reject 01234567 --step plan --reason TEXT" in told
     assert "offer" in told
-
-
-def test_answers_given_since_it_began_to_wait_are_counted():
-    asked = [
-        QuestionView(f"Q-{n}", "s", 1, "What?", "", "free_text", (), "", True, answer, None, None)
-        for n, answer in enumerate((None, "this"))
-    ]
-    waiting = replace(detail("waiting_for_answers"), questions=tuple(asked))
-    assert reason_of(waiting) == "1 of 2 questions waits for an answer."
-    assert reason_of(replace(waiting, questions=(asked[0],) * 2)) == "2 of 2 questions wait for an answer."
 
 
 @pytest.mark.parametrize(
