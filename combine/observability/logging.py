@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -17,6 +18,7 @@ _API_KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
 _NAMED_ERROR = re.compile(r"^(?:\w+\.)*(\w+: .+)$", re.MULTILINE)
 _NOISY_LOGGER = "dbos"  # writes some hundred lines a second while its database is away
 _REPEAT_AFTER_S = 30.0
+_BACKSLASHES = r"\\+"
 
 _Event = MutableMapping[str, Any]
 
@@ -132,12 +134,21 @@ def _what_it_says(_logger: Any, _method: str, event: _Event) -> _Event:
     return event
 
 
+def _as_written(character: str) -> str:
+    r"""A pattern for a character itself and for how JSON and ``repr`` write it, however often one into the other."""
+    if character == "\\":
+        return _BACKSLASHES
+    units = json.dumps(character)[1:-1].lstrip("\\").split("\\")  # two of them for what is beyond 16 bits
+    return f"(?:{re.escape(character)}|{_BACKSLASHES}{_BACKSLASHES.join(map(re.escape, units))})"
+
+
 def _masking(secrets: Sequence[str]) -> Callable[[Any, str, _Event], _Event]:
-    hidden = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+    longest_first = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+    hidden = [re.compile("".join(map(_as_written, secret))) for secret in longest_first]
 
     def mask_text(text: str) -> str:
         for secret in hidden:
-            text = text.replace(secret, MASK)
+            text = secret.sub(MASK, text)
         return _API_KEY.sub(MASK, _URL_PASSWORD.sub(rf"\1{MASK}\2", text))
 
     def mask(_logger: Any, _method: str, event: _Event) -> _Event:

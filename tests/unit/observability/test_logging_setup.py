@@ -4,7 +4,7 @@ import logging
 import pytest
 import structlog
 
-from combine.observability.logging import configure_logging
+from combine.observability.logging import MASK, configure_logging
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +28,29 @@ def test_one_form_for_both_kinds_of_logger_and_no_secret(capsys):
     first, second = lines(capsys)
     assert (first["event"], first["level"], first["logger"]) == ("to postgresql://u:***@h/d with ***", "info", "a")
     assert (second["event"], second["execution"]) == ("key ***", "['***']")
+
+
+@pytest.mark.parametrize("secret", ['p4"ss\\word', "o'clock", "müller 🎂 7", "a\\nb", "tab\there"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        str,
+        repr,
+        json.dumps,
+        lambda secret: json.dumps({"reply": json.dumps([secret])}),
+        lambda secret: json.dumps(json.dumps(secret, ensure_ascii=False), ensure_ascii=False),
+        lambda secret: str([{"key": secret}]),
+        lambda secret: {"key": [secret]},
+        KeyError,
+    ],
+)
+def test_no_secret_however_it_is_written(capsys, secret, written):
+    configure_logging("json", "info", tracebacks=False, secrets=[secret])
+    logging.getLogger("a").info("given %s, and more", written(secret))
+    structlog.get_logger("b").warning("given", value=written(secret))
+    first, second = lines(capsys)
+    assert [MASK in text for text in (first["event"], second["value"])] == [True, True]
+    assert not any(part in text for part in ("word", "clock", "ller", "here") for text in (first["event"], str(second)))
 
 
 @pytest.mark.parametrize("tracebacks", [True, False])
