@@ -170,7 +170,7 @@ def write_recording(recording: Recording, *, compress: bool) -> bytes:
 
     value = TypeAdapter(Recording).dump_python(recording, mode="json")
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-    data = text.encode()
+    data = text.encode("utf-8", "backslashreplace")  # JSON's own escape of half a surrogate pair
     return gzip.compress(data, mtime=0) if compress else data
 
 

@@ -262,6 +262,16 @@ async def test_a_recording_replays_elsewhere_without_a_database(house, replays, 
     assert report.identical
 
 
+async def test_a_reply_with_half_a_character_is_recorded_as_it_came(house, replays):
+    house.says(bakery.script(project_discovery=[bakery.asking(), "no JSON \ud800", draft("project-discovery")]))
+    execution = await plain(house)
+    recording = await replays.record(execution)
+    read = read_recording_file(write_recording(recording, compress=False), "FILE")
+    assert read == recording
+    assert "no JSON \ud800" in [call.reply for call in read.calls]
+    assert (await replay_recording(read, load_catalog(None))).identical
+
+
 async def test_later_executions_of_the_project_do_not_change_a_recording(house, replays):
     execution = await plain(house)
     before = write_recording(await replays.record(execution), compress=False)
