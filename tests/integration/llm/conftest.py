@@ -36,13 +36,13 @@ async def fake():
 
 @pytest.fixture
 async def provider_of(fake):
-    """Builds a provider that talks to the fake: fast retries, short timeouts."""
+    """Builds a provider that talks to the fake: fast retries."""
     built = []
 
-    def build(name, *, base_url=None, key=KEY, retries=3, read_timeout=2.0, **more):
+    def build(name, *, base_url=None, key=KEY, retries=3, read_timeout=20.0, **more):
         common = {
             "api_key": key,
-            "connect_timeout": 2.0,
+            "connect_timeout": 20.0,
             "read_timeout": read_timeout,
             "policy": RetryPolicy(max_retries=retries, base_delay_s=0.01),
             **more,
