@@ -17,7 +17,7 @@ from combine.api.errors import responses
 from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream
 from combine.api.fields import Answers, BriefText, Flag, Model, Name, ProjectName, Usd, Words
 from combine.api.limits import Limit
-from combine.api.names import ExecutionId, ProjectAsked, project_named
+from combine.api.names import CallId, ExecutionId, ProjectAsked, project_named
 from combine.api.openapi import AS_A_FILE, LOCATION, REPLAYED
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.api.shell import TheShell
@@ -123,6 +123,13 @@ class ForkBody(Body):
     model: Model | None = None
     budget_usd: Usd | None = None
     allow_unpriced: Flag = False
+
+
+class SettleBody(Body):
+    """What a call has cost, as the provider's bill shows."""
+
+    usd: Usd
+    """0: it was not billed."""
 
 
 @router.post(
@@ -279,6 +286,17 @@ async def fork(execution_id: ExecutionId, body: ForkBody, services: TheServices,
     await shell.limits.check(Limit.STARTS, str(services.actor.user_id))
     command = ForkExecution(body.from_step, body.model, body.budget_usd, body.allow_unpriced)
     return await _detail(services, await services.executions.fork(execution_id, command), status=201)
+
+
+@router.post(
+    "/{execution_id}/calls/{call_id}/settle", response_model=ExecutionDetail, responses=responses(403, 404, 409)
+)
+async def settle(execution_id: ExecutionId, call_id: CallId, body: SettleBody, services: TheServices) -> Response:
+    """Say what a call of unknown outcome has cost; under every cap that counts from now on, and not its worst case.
+
+    For owners. Saying it again is allowed. What waits at a cap stays there until it is resumed.
+    """
+    return await _detail(services, await services.settling.settle(execution_id, call_id, body.usd))
 
 
 async def _detail(

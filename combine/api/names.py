@@ -15,6 +15,14 @@ ExecutionId = Annotated[
         examples=["3afba815"],
     ),
 ]
+CallId = Annotated[
+    str,
+    Path(
+        pattern="^([0-9A-Fa-f]-?){4,32}$",
+        description="A call's id, or its beginning: at least four digits.",
+        examples=["5d0c17e2"],
+    ),
+]
 DocumentId = Annotated[
     str,
     Path(

@@ -21,7 +21,7 @@ class ProjectRole(StrEnum):
 
     VIEWER = "viewer"  # reads
     EDITOR = "editor"  # starts executions, answers, accepts, decides, cancels
-    OWNER = "owner"  # sets the budget, invites, changes roles
+    OWNER = "owner"  # sets the budget, settles calls of unknown outcome, invites, changes roles
 
 
 class Scope(StrEnum):

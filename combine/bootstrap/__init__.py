@@ -19,6 +19,7 @@ from combine.services.estimates import EstimateService
 from combine.services.inspection import InspectionService
 from combine.services.projects import ProjectService
 from combine.services.replay import ReplayService
+from combine.services.settling import SettlingService
 from combine.settings import Settings
 from combine.storage.database import Database
 from combine.storage.listener import EventListener
@@ -47,6 +48,7 @@ class Reading:
     estimates: EstimateService
     projects: ProjectService
     replays: ReplayService
+    settling: SettlingService
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,4 +207,5 @@ async def _reading(settings: Settings, report: Report, stack: AsyncExitStack) ->
         ),
         projects=ProjectService(database, actor=OPERATOR),
         replays=ReplayService(database, catalog, actor=OPERATOR, secrets=settings.secret_texts()),
+        settling=SettlingService(database, actor=OPERATOR),
     )

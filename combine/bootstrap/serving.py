@@ -30,6 +30,7 @@ from combine.services.members import MemberService
 from combine.services.projects import ProjectService
 from combine.services.replay import ReplayService
 from combine.services.sessions import SessionService
+from combine.services.settling import SettlingService
 from combine.services.sign_in import SignInPolicy, SignInService
 from combine.services.tokens import TokenService
 from combine.services.users import UserService
@@ -158,6 +159,7 @@ def _services_for(settings: Settings, database: Database, catalog: Catalog, list
             projects=ProjectService(database, actor=actor),
             replays=ReplayService(database, catalog, actor=actor, secrets=secrets),
             sessions=SessionService(database, actor=actor, session_idle=settings.session_idle),
+            settling=SettlingService(database, actor=actor),
             tokens=TokenService(database, actor=actor),
             users=UserService(database, actor=actor),
             workflows=WorkflowService(catalog),

@@ -6,6 +6,7 @@ What a command does is imported when it is called, so that `combine --help` load
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from combine.cli.options import (
     Out,
     Project,
     Step,
+    usd_cost,
 )
 from combine.cli.texts import FileName, TextCommand
 from combine.workflows.statuses import ExecutionStatus as Status
@@ -251,6 +253,27 @@ def costs(
     execute(costs(GroupBy(by.value), project, begin, json=as_json))
 
 
+def settle(
+    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="The execution's id, or its beginning.")],
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The call's id, or its beginning; see combine show.")],
+    *,
+    amount: Annotated[
+        Decimal,
+        typer.Option("--usd", metavar="USD", parser=usd_cost, help="What the provider has billed; 0 if nothing."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Say what a call of unknown outcome has cost.
+
+    Under every cap that counts from now on, and no longer the worst case. The last word counts; a reply that comes
+    after all counts instead. An execution that waits at a cap stays there until it is resumed.
+    """
+    from combine.cli.runtime import execute
+    from combine.cli.settling import settle
+
+    execute(settle(execution, call, amount, json=as_json))
+
+
 def serve(
     *,
     host: Annotated[
@@ -305,5 +328,5 @@ def register(app: typer.Typer) -> None:
 
 def register_rest(app: typer.Typer) -> None:
     """Make those known that stand behind the groups in the help."""
-    for command in (costs, serve, worker, doctor):
+    for command in (costs, settle, serve, worker, doctor):
         app.command(cls=TextCommand)(command)

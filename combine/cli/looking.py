@@ -150,12 +150,17 @@ def _questions(detail: ExecutionDetail) -> Iterator[str]:
 def _calls(detail: ExecutionDetail) -> Iterator[str]:
     if not detail.calls:
         return
-    headers = ("STEP", "REVISION", "ATTEMPT", "PURPOSE", "MODEL", "STATE", "IN", "OUT", "SECONDS", "COST")
+    headers = ("ID", "STEP", "REVISION", "ATTEMPT", "PURPOSE", "MODEL", "STATE", "IN", "OUT", "SECONDS", "COST")
     rows = [_call(call) for call in detail.calls]
-    yield from table(headers, rows, right=frozenset({1, 2, 6, 7, 8, 9}), indent="  ")
+    yield from table(headers, rows, right=frozenset({2, 3, 7, 8, 9, 10}), indent="  ")
     for call in detail.calls:
         if call.error:
             yield f"  {call.step_id}, attempt {call.attempt}: {call.error}"
+        if call.state == CallState.OUTCOME_UNKNOWN:
+            yield (
+                f"  {call.step_id}, attempt {call.attempt}: nobody knows what it has cost. When the bill shows it: "
+                f"combine settle {short(detail.execution.id)} {short(call.id)} --usd USD"
+            )
 
 
 def _call(call: CallView) -> tuple[str, ...]:
@@ -163,6 +168,7 @@ def _call(call: CallView) -> tuple[str, ...]:
     taken = call.tokens.input + call.tokens.cache_read + call.tokens.cache_write
     ended = None if unknown else call.finished_at
     return (
+        short(call.id),
         call.step_id,
         str(call.revision),
         str(call.attempt),
@@ -238,6 +244,7 @@ async def costs(by: GroupBy, project: str | None, since: datetime | None, *, jso
         put(f"\nReserved for calls in flight: {usd(total.reserved_usd)}.")
     if total.outcome_unknown_usd:
         put(f"\nOutcome unknown, and counted as spent under every cap: at most {usd(total.outcome_unknown_usd)}.")
+        put("When the provider's bill shows what such a call has cost: combine settle EXECUTION CALL --usd USD")
     return ExitCode.COMPLETED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -11,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from combine.errors import Invalid
-from combine.services.amounts import check_budget
+from combine.services.amounts import check_budget, check_cost
 
 SERVER: Final[ContextVar[str | None]] = ContextVar("server", default=None)
 """The server named with --server; empty: none, whatever the settings say."""
@@ -53,15 +54,24 @@ class Form(Enum):
 
 def usd_amount(text: str) -> Decimal:
     """A budget as a person writes it. Raises BadParameter."""
+    return _amount(text, check_budget)
+
+
+def usd_cost(text: str) -> Decimal:
+    """What a call has cost, as a person writes it. Raises BadParameter."""
+    return _amount(text, check_cost)
+
+
+def _amount(text: str, check: Callable[[Decimal], None]) -> Decimal:
     try:
         amount = Decimal(text.strip().removeprefix("$"))
     except InvalidOperation:
         raise typer.BadParameter(f"{text!r} is no amount; write for example 2.50.") from None
     try:
-        check_budget(amount)
+        check(amount)
     except Invalid as error:
         raise typer.BadParameter(f"{text!r} is none. {error.message}") from None
-    return Decimal(format(amount.normalize(), "f"))  # neither 1E+2 nor more zeros than the database keeps
+    return Decimal(format(abs(amount).normalize(), "f"))  # neither -0, 1E+2 nor more zeros than the database keeps
 
 
 Execution = Annotated[str, typer.Argument(metavar="ID", help="The execution's id, or its beginning.")]

@@ -115,6 +115,14 @@ class Replays(Protocol):
         ...
 
 
+class Settling(Protocol):
+    """Takes a person's word for what a call has cost."""
+
+    async def settle(self, execution: str, call: str, usd: Decimal) -> UUID:
+        """Of a call whose outcome is unknown; the execution's id."""
+        ...
+
+
 class Executions(Protocol):
     """What people do to executions; each returns the id of the one that goes on."""
 
@@ -212,6 +220,11 @@ class Reading(Protocol):
     @property
     def replays(self) -> Replays:
         """Recordings."""
+        ...
+
+    @property
+    def settling(self) -> Settling:
+        """Calls whose outcome is unknown."""
         ...
 
 

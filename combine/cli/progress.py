@@ -67,6 +67,7 @@ class ProgressState:
             "call_progress": self._call_progress,
             "call_finished": self._call_finished,
             "call_failed": self._call_failed,
+            "call_settled": self._call_settled,
             "findings_found": self._findings_found,
             "questions_asked": self._questions_asked,
             "document_saved": self._document_saved,
@@ -121,6 +122,10 @@ class ProgressState:
     def _call_failed(self, event: EventView) -> str:
         self._call_finished(event)
         return f"the call failed: {event.data.get('error') or 'no reason given'}"
+
+    def _call_settled(self, event: EventView) -> str:
+        said, was = (None if (text := event.data.get(name)) is None else Decimal(text) for name in ("usd", "was_usd"))
+        return f"a call of unknown outcome counts as {usd(said)} now, as a person says; before it was {usd(was)}"
 
     def _findings_found(self, event: EventView) -> str:
         codes = ", ".join(event.data.get("codes", ()))

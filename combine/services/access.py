@@ -59,10 +59,12 @@ class Access:
         self.actor.need_scope(scope)
         return held
 
-    async def execution(self, session: ReadSession, execution: str, role: ProjectRole) -> ExecutionRow:
+    async def execution(
+        self, session: ReadSession, execution: str, role: ProjectRole, scope: Scope = Scope.RUN
+    ) -> ExecutionRow:
         """The execution whose id begins so, for somebody who may change it. Raises as ``need`` does, and Conflict."""
         row = await Executions(session).find_by_prefix(execution, self.visibility)
-        await self.need(session, row.project_id, role)
+        await self.need(session, row.project_id, role, scope)
         return row
 
     async def project(self, session: ReadSession, name_or_id: str | UUID) -> ProjectRow:

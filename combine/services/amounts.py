@@ -1,4 +1,4 @@
-"""What a budget may be: the same wherever one is given."""
+"""What a budget may be, and what a call may have cost: the same wherever one is given."""
 
 from __future__ import annotations
 
@@ -17,9 +17,21 @@ def check_budget(budget_usd: Decimal | None) -> None:
     """Raises Invalid for an amount that cannot be kept as it is given."""
     if budget_usd is None:
         return
-    fits = budget_usd.is_finite() and 0 < budget_usd <= MOST_USD
-    if not fits or budget_usd != budget_usd.quantize(SMALLEST_USD):
+    if not _is_kept(budget_usd) or budget_usd == 0:
         raise Invalid(
             f"A budget is an amount above 0 USD, at most {MOST_USD}, with no more than {USD_PLACES} decimal places.",
             code="budget_invalid",
         )
+
+
+def check_cost(cost_usd: Decimal) -> None:
+    """Raises Invalid for what cannot be kept as the cost of a call; nothing is a cost, too."""
+    if not _is_kept(cost_usd):
+        raise Invalid(
+            f"A cost is an amount from 0 to {MOST_USD} USD, with no more than {USD_PLACES} decimal places.",
+            code="cost_invalid",
+        )
+
+
+def _is_kept(usd: Decimal) -> bool:
+    return usd.is_finite() and 0 <= usd <= MOST_USD and usd == usd.quantize(SMALLEST_USD)

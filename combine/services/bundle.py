@@ -18,6 +18,7 @@ from combine.services.members import MemberService
 from combine.services.projects import ProjectService
 from combine.services.replay import ReplayService
 from combine.services.sessions import SessionService
+from combine.services.settling import SettlingService
 from combine.services.tokens import TokenService
 from combine.services.users import UserService
 
@@ -38,6 +39,7 @@ class Services:
     projects: ProjectService
     replays: ReplayService
     sessions: SessionService
+    settling: SettlingService
     tokens: TokenService
     users: UserService
     workflows: WorkflowService

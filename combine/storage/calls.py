@@ -12,8 +12,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.errors import NotFound
+from combine.errors import Conflict, NotFound
 from combine.storage.database import ReadSession
+from combine.storage.id_prefix import uuid_range
 from combine.storage.rows import build, build_all, columns
 from combine.storage.tables import executions, llm_calls, projects
 from combine.storage.visibility import Visibility
@@ -144,6 +145,25 @@ class Calls:
         if row is None:
             raise NotFound(f"There is no call {call_id}.", code="call_not_found")
         return build(CallRow, row)
+
+    async def find(self, execution_id: UUID, text: str) -> CallRow:
+        """The call of an execution whose id begins with ``text``; dashes and case do not matter.
+
+        Raises Invalid below four digits, NotFound, and Conflict when there are several.
+        """
+        ids = uuid_range(text)
+        found: tuple[CallRow, ...] = ()
+        if ids is not None:
+            query = sa.select(*columns(llm_calls, CallRow)).where(llm_calls.c.execution_id == execution_id)
+            rows = await self._connection.execute(query.where(llm_calls.c.id.between(*ids)).limit(2))
+            found = build_all(CallRow, rows)
+        if not found:
+            hint = "`combine show` names the calls of an execution."
+            raise NotFound(f"There is no call {text} in this execution.", code="call_not_found", hint=hint)
+        if len(found) > 1:
+            hint = "Give more digits of the id."
+            raise Conflict(f"Several calls begin with {text}.", code="call_id_ambiguous", hint=hint)
+        return found[0]
 
     async def list(self, execution_id: UUID) -> tuple[CallRow, ...]:
         """All calls of an execution, the oldest first."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from house import House
+from ledger import unknown_call
 from own_issuer import new_key, own_issuer
 from town import IDLE, Door, Town, config_of
 
@@ -17,6 +18,7 @@ from combine.services.invitations import InvitationService
 from combine.services.members import MemberService
 from combine.services.projects import ProjectService
 from combine.services.sessions import SessionService
+from combine.services.settling import SettlingService
 from combine.services.tokens import TokenService
 from combine.services.users import UserService
 from combine.workflows.catalog import load_catalog
@@ -118,3 +120,5 @@ async def work(database, town):
             step = "UPDATE steps SET status = :status WHERE execution_id = :id AND position = 0"
             await town.run(step, status=status, id=UUID(execution))
         await act(execution)
+    call = await unknown_call(database, execution, step_id="review")
+    await SettlingService(database, actor=OPERATOR).settle(execution, str(call), Decimal("0.1"))

@@ -11,12 +11,15 @@ from uuid import UUID
 import bakery
 import pytest
 from house import HandSegment, House, ProviderByName, WithFallback
+from ledger import unknown_call
 
+from combine.auth.permissions import OPERATOR
 from combine.errors import PermanentLLMError, TransientLLMError
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import Progress
 from combine.services.forks import ForkExecution
+from combine.services.settling import SettlingService
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.statuses import DecisionAction
@@ -47,6 +50,7 @@ async def test_the_page_names_every_kind_with_its_data(house):
         unpriced,
         cancelled,
         forked,
+        settled,
     ):
         execution = await scenario(house)
         seen |= {(event.kind, frozenset(event.data)) for event in await house.events(execution)}
@@ -145,6 +149,14 @@ async def forked(house):
 async def cancelled(house):
     execution = await house.start(project="ended")
     await house.service.cancel(execution)
+    return execution
+
+
+async def settled(house):
+    execution = await house.start(project="settled")
+    call = await unknown_call(house.database, execution)
+    await SettlingService(house.database, actor=OPERATOR).settle(execution, str(call), Decimal("0.1"))
+    house.queue.clear()
     return execution
 
 

@@ -1,16 +1,20 @@
-"""What was spent at a server, what a start there may cost, and the caps of its projects."""
+"""What was spent at a server, what a start there may cost, the caps of its projects, and calls of unknown outcome."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from combine.cli.remote.client import API, Client, Page
+from combine.cli.remote.inspection import execution_path
 from combine.errors import NotFound
 from combine.services.costs import CostReport, GroupBy
 from combine.services.estimates import EstimateView
 from combine.services.projects import ProjectView
+from combine.services.views import ExecutionDetail
+from combine.storage.id_prefix import uuid_range
 from combine.workflows.brief import Brief
 
 
@@ -61,3 +65,20 @@ class RemoteProjects:
         amount = None if budget_usd is None else format(budget_usd, "f")
         path = f"{API}/projects/{found.items[0].id}"
         return await self.client.patch(ProjectView, path, {"budget_usd": amount})
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettling:
+    """See the port."""
+
+    client: Client
+
+    async def settle(self, execution: str, call: str, usd: Decimal) -> UUID:
+        """See the port. Raises what a look in the database would."""
+        path = execution_path(execution)
+        if uuid_range(call) is None:
+            hint = "`combine show` names the calls of an execution."
+            raise NotFound(f"There is no call {call} in this execution.", code="call_not_found", hint=hint)
+        body = {"usd": format(usd, "f")}
+        detail = await self.client.post(ExecutionDetail, f"{path}/calls/{call.strip()}/settle", body, again=True)
+        return detail.execution.id

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # each costs more to import than a command at a server takes
     from combine.cli.remote.catalog import RemoteWorkflows
     from combine.cli.remote.documents import RemoteDocuments
     from combine.cli.remote.executions import RemoteExecutions
-    from combine.cli.remote.money import RemoteCosts, RemoteEstimates, RemoteProjects
+    from combine.cli.remote.money import RemoteCosts, RemoteEstimates, RemoteProjects, RemoteSettling
     from combine.cli.remote.recordings import RemoteReplays
     from combine.cli.remote.tokens import RemoteTokens
 
@@ -72,6 +72,13 @@ class RemoteWork:
         from combine.cli.remote.recordings import RemoteReplays  # noqa: PLC0415 - as above
 
         return RemoteReplays(self.client, self.workflows_dir)
+
+    @property
+    def settling(self) -> RemoteSettling:
+        """See the port."""
+        from combine.cli.remote.money import RemoteSettling  # noqa: PLC0415 - as above
+
+        return RemoteSettling(self.client)
 
     @property
     def executions(self) -> RemoteExecutions:

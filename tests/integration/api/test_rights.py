@@ -14,6 +14,7 @@ import httpx2
 import pytest
 from api_server import api_server, new_database
 from api_world import Person, World
+from ledger import unknown_call
 from own_issuer import CLIENT_ID, CLIENT_SECRET, new_key, own_issuer
 from starlette.routing import Mount, Route
 
@@ -181,6 +182,13 @@ def _(scene, person):
 @recipe(f"POST {E}/{{execution_id}}/fork")
 def _(scene, person):
     return {"json": {"from_step": "review"}}
+
+
+@recipe(f"POST {E}/{{execution_id}}/calls/{{call_id}}/settle")
+def _(scene, person):
+    server = scene.world.server
+    call_id = server.do(unknown_call(server.serving.database, scene.done))
+    return {"path": {"call_id": call_id}, "json": {"usd": "0.1"}}
 
 
 @recipe(f"GET {D}", f"GET {E}", "GET /api/v1/costs")

@@ -1,0 +1,59 @@
+"""Calls whose outcome is unknown: a person says what the provider's bill shows."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from combine.auth.permissions import Actor, ProjectRole, Scope
+from combine.errors import Conflict
+from combine.services.access import Access
+from combine.services.amounts import check_cost
+from combine.services.auditing import record
+from combine.storage.calls import CallRow, Calls
+from combine.storage.database import Database, WriteSession
+from combine.storage.settling import Settling
+from combine.workflows.statuses import CallState
+
+
+class SettlingService:
+    """Takes a person's word for what a call has cost."""
+
+    def __init__(self, database: Database, *, actor: Actor) -> None:
+        self._database = database
+        self._actor = actor
+        self._access = Access(actor)
+
+    async def settle(self, execution: str, call: str, usd: Decimal) -> UUID:
+        """From now on ``usd`` counts for the call in place of what was reserved; the execution's id.
+
+        Allowed whether the execution has ended or not, and again: the last word counts, until the reply comes after
+        all. What waits at a cap stays there until it is resumed. Execution and call are found by the beginnings of
+        their ids. Raises NotFound, NotPermitted, Invalid for an amount that cannot be, Conflict for a call whose
+        outcome is known.
+        """
+        check_cost(usd)
+
+        async def work(session: WriteSession) -> UUID:
+            row = await self._access.execution(session, execution, ProjectRole.OWNER, Scope.ADMIN)
+            found = await Calls(session).find(row.id, call)
+            said = await Settling(session).settle(row.id, found.id, usd)
+            if said is None:
+                raise _outcome_known(await Calls(session).get(found.id))
+            # not taken away while this waited
+            await self._access.need(session, row.project_id, ProjectRole.OWNER, Scope.ADMIN)
+            await record(
+                session, self._actor, "call.settled", project_id=row.project_id, object_=str(row.id), data=said
+            )
+            return row.id
+
+        return await self._database.transact(work)
+
+
+def _outcome_known(call: CallRow) -> Conflict:
+    state = "in flight" if call.state == CallState.INTENT else call.state
+    return Conflict(
+        f"Call {call.id} is {state}; what it costs is said of a call whose outcome is unknown.",
+        code="call_outcome_known",
+        hint=f"See its calls: combine show {call.execution_id}",
+    )
