@@ -13,7 +13,7 @@ import typer
 from combine import __version__
 from combine.cli import command_groups, commands
 from combine.cli.options import SERVER
-from combine.errors import CombineError
+from combine.errors import CombineError, DatabaseUnavailable
 
 _DEBUG = "--debug"
 _SERVER = "--server"
@@ -131,20 +131,29 @@ def _call(arguments: list[str], *, debug: bool) -> None:
 
             DEBUG.set(True)
         build_app()(arguments, prog_name="combine")
-    except CombineError as error:
-        if debug:
-            raise
-        from combine.cli.exit_codes import message_of, of_error
-
-        typer.echo(message_of(error), err=True)
-        sys.exit(of_error(error))
     except (SystemExit, BrokenPipeError):
         raise
     except Exception as error:  # the last place where a fault can be told in words
         if debug:
             raise
-        typer.echo(_last_words(error), err=True)
-        sys.exit(1)
+        told = _in_our_words(error)
+        if told is None:
+            typer.echo(_last_words(error), err=True)
+            sys.exit(1)
+        from combine.cli.exit_codes import message_of, of_error
+
+        typer.echo(message_of(told), err=True)
+        sys.exit(of_error(told))
+
+
+def _in_our_words(error: Exception) -> CombineError | None:
+    """As an error that says what to do. That the disk is full many can find: the engine, its heartbeat, migrations."""
+    if "psycopg" in sys.modules and (not isinstance(error, CombineError) or isinstance(error, DatabaseUnavailable)):
+        from combine.storage.faults import full_disk
+
+        if (full := full_disk(error)) is not None:
+            return full
+    return error if isinstance(error, CombineError) else None
 
 
 def _last_words(error: Exception) -> str:

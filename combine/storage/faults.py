@@ -6,10 +6,14 @@ import re
 from enum import Enum
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+
+from combine.errors import Unavailable
 
 _VERSION_RACE = "uq_documents_project_id_type_version"
 _DISK_FULL = "53100"
+_NO_SPACE = "No space left on device"  # of a server that cannot even take a connection; it comes without a code
 _CONFLICTS = frozenset({"40001", "40P01"})
 _LOST_CLASSES = frozenset({"08", "53", "57"})
 
@@ -29,11 +33,27 @@ def fault_of(error: BaseException) -> Fault | None:
     if not isinstance(error, sa.exc.DBAPIError):
         return None
     state = _sqlstate(error)
-    if state == _DISK_FULL:
+    if _is_disk_full(error.orig):
         return Fault.DISK_FULL
     if state in _CONFLICTS or _is_version_race(error, state):
         return Fault.CONFLICT
     return Fault.LOST if _is_lost(error, state) else None
+
+
+def full_disk(error: BaseException) -> Unavailable | None:
+    """``database_disk_full`` if that is what has caused ``error``, whoever has met it first; else None."""
+    cause: BaseException | None = error
+    for _ in range(20):  # a chain may lead back into itself
+        if cause is None:
+            break
+        if _is_disk_full(cause):
+            return Unavailable(
+                "The disk of the database is full.",
+                code="database_disk_full",
+                hint="Make room on the server's disk, then do it again, or resume; nothing that was finished is lost.",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def reason_of(error: BaseException) -> str:
@@ -65,6 +85,10 @@ def _is_lost(error: sa.exc.DBAPIError, state: str | None) -> bool:
     if state is None:
         return isinstance(error, sa.exc.OperationalError)
     return state[:2] in _LOST_CLASSES
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    return isinstance(error, psycopg.Error) and (error.sqlstate == _DISK_FULL or _NO_SPACE in str(error))
 
 
 def _sqlstate(error: sa.exc.DBAPIError) -> str | None:

@@ -3,8 +3,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+import psycopg
 import pytest
 
+from combine.cli import app
 from combine.cli.docs import diff_as_text
 from combine.cli.exit_codes import ExitCode, message_of, of_error, of_status
 from combine.cli.progress import ProgressState
@@ -56,6 +58,20 @@ ID = UUID("0123456789abcdef0123456789abcdef")
 )
 def test_errors(error, code):
     assert of_error(error) == code
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_full_disk_is_told_whatever_has_met_it(monkeypatch, capsys, wrap):
+    def fail(*_arguments, **_options):
+        full = psycopg.errors.DiskFull('could not extend file "base/1/2"')
+        if wrap:
+            raise DatabaseUnavailable("The engine could not start on this database.") from full
+        raise full
+
+    monkeypatch.setattr(app, "build_app", lambda: fail)
+    assert app._run(["list"], debug=False) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Error: The disk of the database is full.\nMake room")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from combine.errors import Invalid
+from combine.errors import DatabaseUnavailable, Invalid
 from combine.storage.database import Database
-from combine.storage.faults import Fault, fault_of, reason_of
+from combine.storage.faults import Fault, fault_of, full_disk, reason_of
 from combine.storage.urls import display_url, libpq_url, normalise_url
+
+NO_ROOM = "connection failed: FATAL:  could not write init file: No space left on device"
 
 
 def _wrapped(kind, original, *, lost=False):
@@ -26,6 +28,7 @@ def _wrapped(kind, original, *, lost=False):
         (_wrapped(sa.exc.DBAPIError, psycopg.Error("anything"), lost=True), Fault.LOST),
         (sa.exc.TimeoutError("the pool is exhausted"), Fault.LOST),
         (_wrapped(sa.exc.OperationalError, psycopg.errors.DiskFull()), Fault.DISK_FULL),
+        (_wrapped(sa.exc.OperationalError, psycopg.OperationalError(NO_ROOM)), Fault.DISK_FULL),
         (_wrapped(sa.exc.IntegrityError, psycopg.errors.UniqueViolation()), None),
         (_wrapped(sa.exc.IntegrityError, psycopg.errors.ForeignKeyViolation()), None),
         (_wrapped(sa.exc.ProgrammingError, psycopg.errors.UndefinedTable()), None),
@@ -37,6 +40,27 @@ def _wrapped(kind, original, *, lost=False):
 )
 def test_which_errors_are_worth_another_try(error, fault):
     assert fault_of(error) is fault
+
+
+def _caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        (psycopg.errors.DiskFull("could not extend file"), True),
+        (_caused(DatabaseUnavailable("The engine could not start"), psycopg.errors.DiskFull("no room")), True),
+        (_caused(DatabaseUnavailable("cannot be reached"), psycopg.OperationalError(NO_ROOM)), True),
+        (DatabaseUnavailable("cannot be reached: No space left on device"), False),
+        (OSError(28, "No space left on device"), False),
+        (psycopg.OperationalError("connection is bad"), False),
+    ],
+)
+def test_a_full_disk_is_found_whoever_has_met_it(error, found):
+    told = full_disk(error)
+    assert (told is not None and told.code == "database_disk_full") is found
 
 
 def test_a_reason_is_one_line_without_a_password():
