@@ -123,3 +123,39 @@ class OwnershipLost(CombineError):
     """Another process owns this segment now."""
 
     code = "ownership_lost"
+
+
+_WANTED = {
+    "missing": "needed",
+    "extra_forbidden": "there is no such field",
+    "bool": "true or false is wanted",
+    "int": "a whole number is wanted",
+    "decimal": "a number is wanted, such as 2.50",
+    "finite": "a number is wanted, such as 2.50",
+    "dict": "a JSON object is wanted, {...}",
+    "model": "a JSON object is wanted, {...}",
+    "tuple": 'a JSON list is wanted, ["...", "..."]',
+    "list": 'a JSON list is wanted, ["...", "..."]',
+    "string": "a text is wanted",
+    "time": "a duration is wanted: seconds, such as 30, or ISO 8601, such as PT5M",
+}
+
+
+def fault_in_words(kind: str, message: str, limits: Mapping[str, Any]) -> str:
+    """What pydantic has found, for a person. ``kind``, ``message``, ``limits``: its ``type``, ``msg``, ``ctx``."""
+    name = next((name for name in ("gt", "ge", "lt", "le") if name in limits), None)
+    if name is not None:
+        limit = limits[name]
+        bound = "0 s" if "timedelta" in str(limit) else limit
+        return f"it must be {({'gt': 'above', 'ge': 'at least', 'lt': 'below', 'le': 'at most'})[name]} {bound}"
+    if kind == "literal_error":
+        return f"it must be {limits['expected']}"
+    if kind == "string_too_short":
+        least = limits["min_length"]
+        return "it must not be empty" if least == 1 else f"it must have at least {least} characters"
+    if kind == "string_too_long":
+        return f"it must have at most {limits['max_length']} characters"
+    if kind == "decimal_max_places":
+        return f"it must have no more than {limits['decimal_places']} decimal places"
+    wanted = _WANTED.get(kind) or _WANTED.get(kind.partition("_")[0])
+    return wanted if wanted and kind != "value_error" else message.removeprefix("Value error, ")

@@ -6,9 +6,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -29,7 +31,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from combine.errors import Invalid
+from combine.errors import Invalid, fault_in_words
 
 _PREFIX = "COMBINE_"
 # Of the tests that look at a deployment; and what Kubernetes tells of services whose names begin with combine.
@@ -37,7 +39,8 @@ _OF_OTHERS = re.compile(r"COMBINE_(SMOKE_\w+|(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|(
 _LINK = re.compile(r"(tcp|udp|sctp)://.+")
 _OIDC_NAME = "(its key)"
 _KNOWN_OIDC = frozenset({"google", "microsoft"})
-_EMAIL = r"^[!-?A-~]+@[A-Za-z0-9.-]+$"
+_MOST_PER_MILLION = 1_000_000
+"""USD for a million tokens that no model costs."""
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
@@ -85,9 +88,54 @@ def _domains(value: object) -> object:
     return [one.strip().lower().removeprefix("@") if isinstance(one, str) else one for one in value or ()]  # type: ignore[attr-defined]
 
 
-Domain = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)$")]
+def _form(pattern: str, wanted: str) -> AfterValidator:
+    """A text of that form; if it is another, ``wanted`` is said and not the pattern."""
+    compiled = re.compile(pattern)
 
-RateLimit = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour|day)$")]
+    def check(text: str) -> str:
+        if not compiled.fullmatch(text):
+            raise ValueError(wanted)
+        return text
+
+    return AfterValidator(check)
+
+
+def _network(text: str) -> str:
+    """Raises ValueError."""
+    try:
+        ip_network(text)
+    except ValueError:
+        msg = "an address or a network is wanted, such as 10.0.0.5 or 10.0.0.0/8"
+        raise ValueError(msg) from None
+    return text
+
+
+def _host(text: str) -> str:
+    """Raises ValueError."""
+    with suppress(ValueError):
+        return str(ip_address(text.removeprefix("[").removesuffix("]")))
+    if not re.fullmatch(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", text.lower()):
+        msg = "a host name is wanted, without https:// and without a port, such as combine.example.org"
+        raise ValueError(msg)
+    return text
+
+
+Domain = Annotated[
+    str, _form(r"\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "a domain is wanted, such as example.org, or * for anybody")
+]
+RateLimit = Annotated[
+    str,
+    _form(
+        r"[1-9][0-9]{0,5}/(second|minute|hour|day)",
+        "a number and second, minute, hour or day are wanted, such as 60/minute",
+    ),
+]
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, to_lower=True),
+    _form(r"[!-?A-~]+@[A-Za-z0-9.-]+", "an address of mail is wanted, such as ada@example.org"),
+]
+PerMillion = Annotated[Decimal, Field(ge=0, lt=_MOST_PER_MILLION)]
 
 
 def _public_url(text: str) -> str:
@@ -141,10 +189,10 @@ class PriceOverride(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input: Decimal
-    output: Decimal
-    cache_read: Decimal | None = None
-    cache_write: Decimal | None = None
+    input: PerMillion
+    output: PerMillion
+    cache_read: PerMillion | None = None
+    cache_write: PerMillion | None = None
 
 
 class OidcProvider(BaseModel):
@@ -152,13 +200,17 @@ class OidcProvider(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = Field(validation_alias=_OIDC_NAME)
+    name: Annotated[
+        str, _form(r"[a-z][a-z0-9-]{0,31}", "small letters, digits and - are wanted, at most 32, such as my-firm")
+    ] = Field(validation_alias=_OIDC_NAME)
     """Its key; not a field of the JSON."""
     client_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     client_secret: SecretStr | None = None
     """None: a public client, known by PKCE alone."""
     issuer: str | None = Field(default=None, validate_default=True)
-    tenant: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$")] | None = None
+    tenant: (
+        Annotated[str, _form(r"[A-Za-z0-9.-]+", "a tenant's id or domain is wanted, such as example.org")] | None
+    ) = None
     label: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] | None = None
     scopes: tuple[str, ...] | None = None
     trust_email: bool | None = None
@@ -292,10 +344,16 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8765
     public_url: Annotated[str, AfterValidator(_public_url)] | None = None
     """What people type; None: ``http://HOST:PORT``."""
-    allowed_hosts: Names = ("localhost", "127.0.0.1", "::1")
+    allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_names)] = (
+        "localhost",
+        "127.0.0.1",
+        "::1",
+    )
     """Beside the public URL's own."""
     cors_origins: Annotated[Names, AfterValidator(_origins)] = ()
-    trusted_proxies: Names = ()
+    trusted_proxies: Annotated[
+        tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_names)
+    ] = ()
     """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024
     body_timeout: Duration = timedelta(seconds=15)
@@ -316,9 +374,7 @@ class Settings(BaseSettings):
         default=(), validate_default=True
     )
     """Whose addresses may sign in; ``*``: anybody's."""
-    bootstrap_admin: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=_EMAIL)] | None = (
-        None
-    )
+    bootstrap_admin: Email | None = None
     """The verified address that becomes admin when it signs in, as long as there is none."""
     session_idle: Duration = timedelta(hours=12)
     """How long an unused session is good."""
@@ -367,7 +423,8 @@ def read_settings() -> Settings:
             name = str(fault["loc"][0]) if fault["loc"] else "settings"
             variable = _as_set(name) if name.isupper() else f"COMBINE_{name.upper()}"
             where = ".".join(str(part) for part in fault["loc"][1:])
-            lines.append(f"{variable}{'.' + where if where else ''}: {fault['msg'].removeprefix('Value error, ')}")
+            told = fault_in_words(fault["type"], fault["msg"], fault.get("ctx", {}))
+            lines.append(f"{variable}{'.' + where if where else ''}: {told}")
         lines += [told_unknown(name, near) for name, near in unknown_variables(os.environ).items()]
         raise Invalid(
             "The settings have faults:\n  " + "\n  ".join(lines),

@@ -11,10 +11,13 @@ from combine.cli.options import Form, Json, Out, Project, TokenScope, usd_amount
 from combine.cli.texts import TextCommand
 from combine.workflows.statuses import DocumentStatus
 
+_MOST = 2**31 - 1  # versions that the database can count
 _Type = Annotated[str, typer.Argument(metavar="TYPE", help="A document type, for example requirements-doc.")]
 _Version = Annotated[
     int | None,
-    typer.Option("--version", metavar="N", min=1, help="Not the one that counts, but this one.", show_default=False),
+    typer.Option(
+        "--version", metavar="N", min=1, max=_MOST, help="Not the one that counts, but this one.", show_default=False
+    ),
 ]
 _ProjectOfType = Annotated[
     str | None,
@@ -67,12 +70,19 @@ def docs_diff(
     old: Annotated[
         int | None,
         typer.Option(
-            "--from", metavar="N", min=1, help="Old version; if not given, the one before.", show_default=False
+            "--from",
+            metavar="N",
+            min=1,
+            max=_MOST,
+            help="Old version; if not given, the one before.",
+            show_default=False,
         ),
     ] = None,
     new: Annotated[
         int | None,
-        typer.Option("--to", metavar="N", min=1, help="New version; if not given, the newest.", show_default=False),
+        typer.Option(
+            "--to", metavar="N", min=1, max=_MOST, help="New version; if not given, the newest.", show_default=False
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ What a command does is imported when it is called, so that `combine --help` load
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,7 @@ from combine.cli.options import (
     Out,
     Project,
     Step,
+    day,
     usd_cost,
 )
 from combine.cli.texts import FileName, TextCommand
@@ -240,7 +241,7 @@ def costs(
     project: Project = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], metavar="DATE", help="From this day (UTC).", show_default=False),
+        typer.Option("--since", parser=day, metavar="DATE", help="From this day (UTC).", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -249,8 +250,7 @@ def costs(
     from combine.cli.runtime import execute
     from combine.services.costs import GroupBy
 
-    begin = None if since is None else since.replace(tzinfo=UTC)
-    execute(costs(GroupBy(by.value), project, begin, json=as_json))
+    execute(costs(GroupBy(by.value), project, since, json=as_json))
 
 
 def settle(

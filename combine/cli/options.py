@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
@@ -72,6 +73,14 @@ def _amount(text: str, check: Callable[[Decimal], None]) -> Decimal:
     except Invalid as error:
         raise typer.BadParameter(f"{text!r} is none. {error.message}") from None
     return Decimal(format(abs(amount).normalize(), "f"))  # neither -0, 1E+2 nor more zeros than the database keeps
+
+
+def day(text: str) -> datetime:
+    """The beginning of a day, in UTC. Raises BadParameter."""
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write for example 2026-02-28.") from None
 
 
 Execution = Annotated[str, typer.Argument(metavar="ID", help="The execution's id, or its beginning.")]

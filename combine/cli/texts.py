@@ -7,6 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from combine.errors import fault_in_words
+
 
 class FileName(str):
     """Of a file, or of something else beside: any bytes. As ``parser`` of an argument."""
@@ -15,7 +17,20 @@ class FileName(str):
 
 
 class TextCommand(TyperCommand):
-    """A command that takes UTF-8 only, but for the names of files."""
+    """A command that takes UTF-8 only, but for the names of files, and says what it wants in words."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments. Raises BadParameter."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            from pydantic import ValidationError  # noqa: PLC0415 - `combine --help` needs none
+
+            if isinstance(cause := error.__cause__, ValidationError):
+                fault = cause.errors(include_url=False)[0]
+                told = fault_in_words(fault["type"], fault["msg"], fault.get("ctx", {}))
+                error.message = f"{told.removesuffix('.')}."
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Do it. Raises BadParameter that names the option or argument."""

@@ -133,6 +133,47 @@ def test_faults_of_the_server(monkeypatch, variable, value):
 
 
 @pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("ALLOWED_HOSTS", "localhost, http://x", "1: a host name is wanted, without https:// and without a port"),
+        ("ALLOWED_HOSTS", "example.org:8765", "0: a host name is wanted"),
+        ("ALLOWED_HOSTS", "exam ple.org", "0: a host name is wanted"),
+        ("TRUSTED_PROXIES", "me", "0: an address or a network is wanted, such as 10.0.0.5 or 10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "*", "0: an address or a network is wanted"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.5/8", "1: an address or a network is wanted"),
+        ("LLM_PRICES", '{"m": {"input": 1e300, "output": 1}}', "m.input: it must be below 1000000"),
+        ("LLM_PRICES", '{"m": {"input": -1, "output": 1}}', "m.input: it must be at least 0"),
+        ("LLM_PRICES", '{"m": {"input": NaN, "output": 1}}', "m.input: a number is wanted"),
+        ("LLM_PRICES", '{"m": 1}', "m: a JSON object is wanted"),
+        ("SESSION_IDLE", "0", ": it must be above 0 s"),
+        ("DRAIN_GRACE", "soon", ": a duration is wanted: seconds, such as 30"),
+        ("DATABASE_POOL_SIZE", "1.5", ": a whole number is wanted"),
+        ("DATABASE_POOL_SIZE", "0", ": it must be at least 1"),
+        ("LLM_MAX_RETRIES", "11", ": it must be at most 10"),
+        ("LOG_FORMAT", "xml", ": it must be 'json' or 'console'"),
+        ("ENABLE_METRICS", "maybe", ": true or false is wanted"),
+        ("RATE_LIMIT_STARTS", "x", ": a number and second, minute, hour or day are wanted, such as 60/minute"),
+        ("BOOTSTRAP_ADMIN", "ada", ": an address of mail is wanted, such as ada@example.org"),
+        ("OIDC_ALLOWED_DOMAINS", "a b", "0: a domain is wanted, such as example.org, or * for anybody"),
+        ("DAILY_BUDGET_USD", "1.0000001", ": it must have no more than 6 decimal places"),
+    ],
+)
+def test_a_fault_says_in_words_what_is_wanted(monkeypatch, variable, value, told):
+    monkeypatch.setenv(f"COMBINE_{variable}", value)
+    with pytest.raises(Invalid, match=f"COMBINE_{variable}") as caught:
+        read_settings()
+    assert told in caught.value.message
+
+
+def test_hosts_and_proxies(monkeypatch):
+    monkeypatch.setenv("COMBINE_ALLOWED_HOSTS", "localhost, *.Example.org, 10.0.0.1, [::1], ::1, my_host")
+    monkeypatch.setenv("COMBINE_TRUSTED_PROXIES", "10.0.0.5, 10.0.0.0/8, ::1, fd00::/8")
+    settings = read_settings()
+    assert settings.allowed_hosts == ("localhost", "*.Example.org", "10.0.0.1", "::1", "::1", "my_host")
+    assert settings.trusted_proxies == ("10.0.0.5", "10.0.0.0/8", "::1", "fd00::/8")
+
+
+@pytest.mark.parametrize(
     ("name", "near"),
     [
         ("COMBINE_DATABSE_URL", "COMBINE_DATABASE_URL"),
