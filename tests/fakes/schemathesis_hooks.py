@@ -16,6 +16,7 @@ BEYOND_A_SCHEMA = frozenset(
         "brief_empty",
         "brief_too_large",  # counted in bytes
         "budget_invalid",
+        "cost_invalid",
         "cursor_invalid",
         "email_invalid",
         "id_short",  # of a document: it could be a type

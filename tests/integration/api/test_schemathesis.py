@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from api_server import api_server, new_database
 from api_world import World
+from ledger import unknown_call
 
 FAKES = Path(__file__).parents[2] / "fakes"
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
@@ -70,11 +71,14 @@ def furnish(world, person):
     member = world.person()
     world.member(mine, member.id, "viewer")
     makers = (world.asking, world.at_a_gate, world.undecided, world.failed, world.queued)
-    executions = [done, *(make(ours) for _ in range(MANY) for make in makers), world.completed(theirs)]
+    own = world.completed(mine)
+    executions = [done, own, *(make(ours) for _ in range(MANY) for make in makers), world.completed(theirs)]
+    database, do = world.server.serving.database, world.server.do
     rows = world.sql("SELECT id FROM documents WHERE project_id = ANY(:ids) ORDER BY created_at", ids=[ours, theirs])
     return {
         "path.project_id": [mine, ours, theirs],
         "path.execution_id": executions,
+        "path.call_id": [do(unknown_call(database, execution_id)) for execution_id in (own, own, done)],
         "path.document_id": [*(row.id for row in rows), "requirements-doc", "brief"],
         "path.user_id": [member.id, person.id],
         "path.invitation_id": [
