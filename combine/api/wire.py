@@ -5,10 +5,13 @@ bounds already.
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
 
+from httptools import HttpParserInvalidMethodError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from combine.api.correlation import HEADER
@@ -24,8 +27,10 @@ LEFTOVER_S: Final = 30.0
 look at the answer, and a connection that is closed too early loses that."""
 _FAULTS: Final = {
     HTTPStatus.BAD_REQUEST: ("request_malformed", "This is no HTTP request."),
+    HTTPStatus.NOT_IMPLEMENTED: ("method_unknown", "The server knows no such method."),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("headers_too_large", f"Headers are larger than {LARGEST_HEAD} bytes."),
 }
+_REQUEST_LINE: Final = re.compile(rb"(?:\A|\n)[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/1\.[01]\r?\n")
 
 
 class HeadTooLarge(Exception):
@@ -41,6 +46,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._leftover = 0
         self._in_body = False
         self._too_late: asyncio.TimerHandle | None = None
+        self._latest = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # so has uvicorn
         """A client may not hold a connection without saying anything."""
@@ -51,6 +57,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """Forget the timer."""
         self._came()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """What has come; kept while it is read, to tell an unknown method from what is no request."""
+        self._latest = data
+        super().data_received(data)
+        self._latest = b""
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -99,8 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """The head could not be read, or was too large."""
         del msg
-        too_large = self._head_size > LARGEST_HEAD
-        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_large else HTTPStatus.BAD_REQUEST
+        status = self._fault()
         request_id = uuid4().hex
         body = error_bytes(*_FAULTS[status], {}, request_id)
         headers = {
@@ -116,6 +127,13 @@ class BoundedProtocol(HttpToolsProtocol):
         ]
         self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
         self.transport.close()
+
+    def _fault(self) -> HTTPStatus:
+        if self._head_size > LARGEST_HEAD:
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        if isinstance(sys.exception(), HttpParserInvalidMethodError) and _REQUEST_LINE.search(self._latest):
+            return HTTPStatus.NOT_IMPLEMENTED
+        return HTTPStatus.BAD_REQUEST
 
     def _count(self, size: int) -> None:
         self._head_size += size

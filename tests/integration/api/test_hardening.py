@@ -424,6 +424,10 @@ HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
     ("data", "status", "code"),
     [
         (b"what is this\r\n\r\n", 400, "request_malformed"),
+        (b"\x16\x03\x01\x02\x00\x01", 400, "request_malformed"),
+        (b"GET /health HTTP/1.1\r\nHost localhost\r\n\r\n", 400, "request_malformed"),
+        (b"FOO /api/v1/executions HTTP/1.1\r\nHost: localhost\r\n\r\n", 501, "method_unknown"),
+        (b"get /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 501, "method_unknown"),
         (HEAD + b"X: " + b"x" * 40_000 + b"\r\n\r\n", 431, "headers_too_large"),
         (HEAD + b"".join(b"X-%d: y\r\n" % n for n in range(5000)) + b"\r\n", 431, "headers_too_large"),
         (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 431, "headers_too_large"),
