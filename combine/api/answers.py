@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request, Response
 from pydantic import TypeAdapter
 
-_JSON = "application/json"
+from combine.api.errors import amount
+
+_JSON: Final = "application/json"
+_AMOUNT: Final = {
+    "type": "function-plain",
+    "function": amount,
+    "return_schema": {"type": "str"},
+    "when_used": "json-unless-none",
+}
 
 
 @lru_cache(maxsize=64)
-def _writer(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _writer(kind: Any) -> Any:
+    adapter = TypeAdapter(kind)
+    return type(adapter.serializer)(_with_amounts(adapter.core_schema))
+
+
+def _with_amounts(schema: Any) -> Any:
+    """The same schema, in which every Decimal is an amount of USD; there is no other use for them."""
+    if isinstance(schema, list | tuple):
+        return type(schema)([_with_amounts(one) for one in schema])
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "decimal":
+        return {**schema, "serialization": _AMOUNT}
+    return {key: _with_amounts(one) for key, one in schema.items()}
 
 
 def answer(kind: Any, value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """``value`` as JSON. ``kind`` is its type, as the route's ``response_model`` names it."""
-    return Response(_writer(kind).dump_json(value), status, headers, _JSON)
+    return Response(_writer(kind).to_json(value), status, headers, _JSON)
 
 
 def tag_of(content: bytes) -> str:
@@ -48,7 +68,7 @@ def cached_answer(request: Request, content: bytes, media_type: str, headers: di
 
 def cached_view(request: Request, kind: Any, value: object) -> Response:
     """A view, with an ETag."""
-    return cached_answer(request, _writer(kind).dump_json(value), _JSON)
+    return cached_answer(request, _writer(kind).to_json(value), _JSON)
 
 
 def _common(tag: str, headers: dict[str, str] | None) -> dict[str, str]:

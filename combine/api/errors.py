@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from combine.api.faults import Fault, fault_of
+from combine.api.heads import takes_head
 from combine.errors import (
     CombineError,
     Conflict,
@@ -30,6 +32,7 @@ from combine.errors import (
     Unavailable,
 )
 from combine.observability.correlation import current_request_id
+from combine.services.amounts import USD_PLACES
 
 RETRY_AFTER_S: Final = 2
 """What a client is asked to wait for something that is away."""
@@ -44,7 +47,6 @@ _STATUSES: Final[tuple[tuple[type[CombineError], HTTPStatus], ...]] = (
     (TransientLLMError, HTTPStatus.SERVICE_UNAVAILABLE),
     (PermanentLLMError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-_MOST_LOCATION = 200
 
 
 class ErrorContent(BaseModel):
@@ -104,6 +106,32 @@ def too_busy() -> Refusal:
     return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, message, code="server_busy", headers=_retry(RETRY_AFTER_S))
 
 
+def no_json() -> Refusal:
+    """A body of another kind, or of none that is named."""
+    return Refusal(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "The Content-Type of the body is not application/json.",
+        code=_UNSUPPORTED,
+        details={"hint": "Send the body as JSON, with the header Content-Type: application/json."},
+    )
+
+
+def compressed_body() -> Refusal:
+    """Small ones unfold to endless ones, and no client needs it."""
+    return Refusal(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "Compressed bodies are not taken.",
+        code=_UNSUPPORTED,
+        details={"hint": "Send the body as it is, without the header Content-Encoding."},
+    )
+
+
+def faulty(faults: Sequence[Fault]) -> Refusal:
+    """Where the request has faults, and which."""
+    message = "The request has faults; see details.faults."
+    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, message, code="request_invalid", details={"faults": list(faults)})
+
+
 def rate_limited(limit: str, seconds: int) -> Refusal:
     """Too many of one kind."""
     return Refusal(
@@ -159,9 +187,16 @@ def error_bytes(code: str, message: str, details: Mapping[str, Any], request_id:
     return json.dumps({"error": content}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+def amount(usd: Decimal) -> str:
+    """An amount of USD as it stands in every answer: with all places that are kept."""
+    return f"{usd:.{USD_PLACES}f}"
+
+
 def given_out(value: Any) -> Any:
     """``value`` as JSON; what has no form there is left out (details may hold objects for code)."""
-    if isinstance(value, str | Decimal | UUID):
+    if isinstance(value, Decimal):
+        return amount(value) if value.is_finite() else str(value)
+    if isinstance(value, str | UUID):
         return str(value)
     if value is None or isinstance(value, int | float):
         return value if not isinstance(value, float) or isfinite(value) else str(value)
@@ -203,14 +238,8 @@ async def _on_our_error(_request: Request, error: Exception) -> Response:
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:
-    """Says where and what, and never repeats what was given: it may be a secret in the wrong place."""
     assert isinstance(error, RequestValidationError)
-    faults = [
-        {"location": ".".join(map(str, fault["loc"]))[:_MOST_LOCATION], "message": fault["msg"]}
-        for fault in error.errors()
-    ]
-    message = "The request has faults; see details.faults."
-    return _response(HTTPStatus.UNPROCESSABLE_ENTITY, "request_invalid", message, {"faults": faults})
+    return refuse(faulty([fault_of(found) for found in error.errors()]))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -228,13 +257,17 @@ def _methods(request: Request) -> list[str]:
     """What is possible at this path; the router itself names only those of the first route that fits."""
     routes = request.app.router.routes
     scopes = [{**request.scope, "method": method} for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")]
-    return [scope["method"] for scope in scopes if any(route.matches(scope)[0] is Match.FULL for route in routes)]
+    found = [scope["method"] for scope in scopes if any(route.matches(scope)[0] is Match.FULL for route in routes)]
+    if "GET" in found and "HEAD" not in found and takes_head(request.url.path):
+        found.insert(found.index("GET") + 1, "HEAD")
+    return found
 
 
 _FRAMEWORK: Final = {
     404: ("route_not_found", "There is nothing here."),
     405: ("method_not_allowed", "That cannot be done with this."),
 }
+_UNSUPPORTED: Final = "unsupported_media_type"
 _INTERNAL: Final = HTTPStatus.INTERNAL_SERVER_ERROR
 _CLOSE: Final = {"Connection": "close"}
 

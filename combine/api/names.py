@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Path, Query
 
+EXECUTION_ID: Final = "^([0-9A-Fa-f]-?){4,32}$"
+DOCUMENT_ID: Final = "^[A-Za-z0-9][A-Za-z0-9-]{3,79}$"
+IDENTITY_ID: Final = "^[A-Za-z0-9_-]{4,100}$"
+IDEMPOTENCY_KEY: Final = "^[!-~]+$"
+PATTERNS: Final[Mapping[str, str]] = {
+    EXECUTION_ID: "an id is wanted, or its beginning: at least four hexadecimal digits",
+    DOCUMENT_ID: "a document's id is wanted, or its beginning of at least four characters; or a document type",
+    IDENTITY_ID: "the id of a way to sign in is wanted, as `/api/v1/me` names it",
+    IDEMPOTENCY_KEY: "a key is made of visible ASCII characters, without spaces",
+}
+"""What each of them means, for whoever has sent something else."""
+
 ExecutionId = Annotated[
     str,
     Path(
-        pattern="^([0-9A-Fa-f]-?){4,32}$",
+        pattern=EXECUTION_ID,
         description="An execution's id, or its beginning: at least four digits.",
         examples=["3afba815"],
     ),
@@ -18,7 +31,7 @@ ExecutionId = Annotated[
 CallId = Annotated[
     str,
     Path(
-        pattern="^([0-9A-Fa-f]-?){4,32}$",
+        pattern=EXECUTION_ID,
         description="A call's id, or its beginning: at least four digits.",
         examples=["5d0c17e2"],
     ),
@@ -26,7 +39,7 @@ CallId = Annotated[
 DocumentId = Annotated[
     str,
     Path(
-        pattern="^[A-Za-z0-9][A-Za-z0-9-]{3,79}$",
+        pattern=DOCUMENT_ID,
         description="A document version's id, or its beginning; or a document type: then the version that counts.",
         examples=["requirements-doc"],
     ),

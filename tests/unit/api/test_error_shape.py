@@ -55,7 +55,7 @@ def test_details_are_given_out_as_far_as_they_are_json():
             "code": "code",
             "message": "Words.",
             "details": {
-                "usd": "1.50",
+                "usd": "1.500000",
                 "id": str(UUID(int=1)),
                 "at": "2026-01-01T00:00:00+00:00",
                 "status": "failed",
