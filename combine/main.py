@@ -15,6 +15,7 @@ from combine import __version__
 from combine.api import errors
 from combine.api.correlation import Correlation
 from combine.api.hardening import MOST_AT_ONCE, Cors, Gate, SecurityHeaders, host_name
+from combine.api.heads import Heads
 from combine.api.limits import Limit, RateLimits, Rule
 from combine.api.openapi import DESCRIPTION, Application
 from combine.api.patience import BodyLimit, TimeLimit
@@ -91,6 +92,7 @@ def _middleware(settings: Settings, public_url: str, metrics: Metrics | None) ->
         Middleware(Correlation, observer=metrics),
         Middleware(Gate, hosts=hosts, most_at_once=MOST_AT_ONCE),
         *cors,
+        Middleware(Heads),
         Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM, compresslevel=_COMPRESSION),
         Middleware(TimeLimit, seconds=settings.request_timeout.total_seconds()),
         Middleware(BodyLimit, most=settings.max_body_bytes, seconds=settings.body_timeout.total_seconds()),

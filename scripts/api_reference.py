@@ -20,7 +20,7 @@ from combine.main import create_app
 from combine.settings import Settings
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
-EVERYWHERE = frozenset({"400", "401", "408", "413", "414", "422", "429", "431", "500", "503"})
+EVERYWHERE = frozenset({"400", "401", "408", "413", "414", "415", "422", "429", "431", "500", "503"})
 RIGHTS = PAGE.parents[1] / "rights.md"
 _ROW = re.compile(r"^\| `([A-Z]+ /\S*)` \|(.*)\|$", re.MULTILINE)
 _ROLES = ("anonymous", "other", "viewer", "editor", "owner", "admin")

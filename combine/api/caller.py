@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Security
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from combine.api.correlation import signed_in
+from combine.api.errors import faulty
+from combine.api.faults import said
 from combine.api.limits import Limit, client_address
 from combine.api.shell import Shell, TheShell
 from combine.auth.permissions import Actor
@@ -87,7 +91,19 @@ async def _the_services(
     _credential: Annotated[object, Security(HTTPBearer(auto_error=False, description="A personal access token."))],
     _cookie: Annotated[object, Security(_COOKIE)],
 ) -> Services:
-    return await services_of(request, shell)
+    services = await services_of(request, shell)
+    if request.query_params:
+        _refuse_unknown_parameters(request)
+    return services
+
+
+def _refuse_unknown_parameters(request: Request) -> None:
+    """Raises the 422: a filter whose name is mistyped would show everything."""
+    declared = get_flat_params(request.scope["route"].dependant)
+    known = sorted(one.alias for one in declared if isinstance(one.field_info, Query))
+    words = f"there is no such parameter; known are {', '.join(known)}" if known else "no parameter is known here"
+    if faults := [said(f"query.{name}", words) for name in request.query_params if name not in known]:
+        raise faulty(faults)
 
 
 TheServices = Annotated[Services, Depends(_the_services)]

@@ -14,11 +14,12 @@ from combine.api.errors import responses
 from combine.api.executions import brief_of
 from combine.api.fields import BriefText, Day, Model, Name
 from combine.api.names import ProjectAsked, project_named
+from combine.api.reading import BodyRoute
 from combine.api.shell import TheShell
 from combine.services.costs import CostReport, GroupBy
 from combine.services.estimates import EstimateView
 
-router: Final = APIRouter(prefix="/api/v1", tags=["costs"], responses=responses(401))
+router: Final = APIRouter(prefix="/api/v1", tags=["costs"], responses=responses(401), route_class=BodyRoute)
 
 
 class EstimateBody(Body):

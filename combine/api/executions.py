@@ -16,10 +16,12 @@ from combine.api.caller import TheServices, services_of
 from combine.api.errors import responses
 from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream
 from combine.api.fields import Answers, BriefText, Flag, Model, Name, ProjectName, Usd, Words
+from combine.api.heads import headers_only, stream_headers
 from combine.api.limits import Limit
-from combine.api.names import CallId, ExecutionId, ProjectAsked, project_named
+from combine.api.names import IDEMPOTENCY_KEY, CallId, ExecutionId, ProjectAsked, project_named
 from combine.api.openapi import AS_A_FILE, LOCATION, REPLAYED
 from combine.api.paging import Page, PageAsked, cursor_of, position
+from combine.api.reading import BodyRoute
 from combine.api.shell import TheShell
 from combine.services.bundle import Services
 from combine.services.executions import StartExecution
@@ -28,7 +30,9 @@ from combine.services.views import ExecutionDetail, ExecutionView, StepView
 from combine.workflows.brief import Brief, decode_brief, split_brief
 from combine.workflows.statuses import DecisionAction, ExecutionStatus
 
-router: Final = APIRouter(prefix="/api/v1/executions", tags=["executions"], responses=responses(401))
+router: Final = APIRouter(
+    prefix="/api/v1/executions", tags=["executions"], responses=responses(401), route_class=BodyRoute
+)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -36,7 +40,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        pattern="^[!-~]+$",
+        pattern=IDEMPOTENCY_KEY,
         description="The same key with the same body starts once, however often it is sent; it counts for a day.",
     ),
 ]
@@ -114,6 +118,11 @@ class ResumeBody(Body):
     budget_usd: Usd | None = None
     """What it may cost in all from now on."""
     allow_unpriced: Flag = False
+
+
+_NOTHING_SAID: Final = AcceptBody()
+_AS_IT_IS: Final = ResumeBody()
+"""Of requests without a body."""
 
 
 class ForkBody(Body):
@@ -212,6 +221,8 @@ async def events(
     longer is cut off within about a minute.
     """
     found = await services.inspection.find(execution_id)
+    if headers_only(request):
+        return stream_headers()
 
     async def still_allowed() -> None:
         await (await services_of(request, shell)).inspection.find(str(found))
@@ -244,7 +255,7 @@ async def give_answers(execution_id: ExecutionId, body: AnswerBody, services: Th
 
 
 @router.post("/{execution_id}/accept", response_model=ExecutionDetail, responses=responses(403, 404, 409))
-async def accept(execution_id: ExecutionId, body: AcceptBody, services: TheServices) -> Response:
+async def accept(execution_id: ExecutionId, services: TheServices, body: AcceptBody = _NOTHING_SAID) -> Response:
     """Accept the document that waits."""
     return await _detail(services, await services.executions.accept(execution_id, body.step_id))
 
@@ -269,7 +280,7 @@ async def cancel(execution_id: ExecutionId, services: TheServices) -> Response:
 
 
 @router.post("/{execution_id}/resume", response_model=ExecutionDetail, responses=responses(403, 404, 409))
-async def resume(execution_id: ExecutionId, body: ResumeBody, services: TheServices) -> Response:
+async def resume(execution_id: ExecutionId, services: TheServices, body: ResumeBody = _AS_IT_IS) -> Response:
     """Go on after a failure, an outage or a budget; what was finished is not done or paid again."""
     done = await services.executions.resume(execution_id, body.budget_usd, allow_unpriced=body.allow_unpriced)
     return await _detail(services, done)

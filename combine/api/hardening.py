@@ -108,7 +108,7 @@ class Cors(CORSMiddleware):
         super().__init__(
             app,
             allow_origins=tuple(origins),
-            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
             allow_headers=(
                 "Authorization",
                 "Content-Type",

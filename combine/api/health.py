@@ -37,14 +37,12 @@ class Version:
     version: str
 
 
-@router.head("/health", include_in_schema=False)
 @router.get("/health")
 async def alive() -> Alive:
     """Whether the process answers; looks at nothing else. For what restarts a process that does not."""
     return Alive()
 
 
-@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready")
 async def ready(shell: TheShell) -> Ready:
     """Whether it can work: the database answers, has the right schema, and tells of events. For load balancers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from threading import Lock
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 DESCRIPTION: Final = """\
 Every answer has `X-Request-ID`; every error the shape `ErrorBody`. Lists come in pages: `next_cursor` of one is
 `cursor` of the next. Money is USD, as text with a decimal point. Times are RFC 3339 in UTC.
+HEAD is answered wherever GET is, with the same status and headers.
 """
 
 LOCATION: Final[Json] = {
@@ -59,7 +61,7 @@ _OF_STATUS: Final[Mapping[str, Json]] = {
     "429": _RETRY_AFTER,
     "503": _RETRY_AFTER,
 }
-_SHARED: Final = {*map(str, EVERYWHERE), "401", "403", "404", "409"}
+_SHARED: Final = {*map(str, EVERYWHERE), "401", "403", "404", "409", "415"}
 """Errors that are the same wherever they stand, and so stand once."""
 _METHODS: Final = frozenset({"get", "head", "post", "put", "patch", "delete"})
 
@@ -108,6 +110,8 @@ def _complete(document: Json) -> None:
         for parameter in operation.get("parameters", ()):
             parameter["schema"] = _without_null(parameter["schema"])
         responses = operation["responses"]
+        if "requestBody" in operation:
+            responses["415"] = {**responses["422"], "description": HTTPStatus.UNSUPPORTED_MEDIA_TYPE.phrase}
         for status, response in responses.items():
             response["headers"] = {**_REQUEST_ID, **_OF_STATUS.get(status, {}), **response.get("headers", {})}
         if "304" in responses:

@@ -15,7 +15,9 @@ from combine.api.caller import TheServices
 from combine.api.errors import responses
 from combine.api.fields import Days
 from combine.api.limits import Limit
+from combine.api.names import IDENTITY_ID
 from combine.api.paging import Page, PageAsked, cursor_of, position
+from combine.api.reading import BodyRoute
 from combine.api.shell import TheShell
 from combine.auth.permissions import InstanceRole, Scope
 from combine.services.people_views import (
@@ -28,9 +30,9 @@ from combine.services.people_views import (
     UserView,
 )
 
-router: Final = APIRouter(prefix="/api/v1", tags=["people"], responses=responses(401))
+router: Final = APIRouter(prefix="/api/v1", tags=["people"], responses=responses(401), route_class=BodyRoute)
 
-IdentityId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{4,100}$")]
+IdentityId = Annotated[str, Path(pattern=IDENTITY_ID)]
 
 
 class NewTokenBody(Body):

@@ -15,12 +15,13 @@ from combine.api.errors import responses
 from combine.api.fields import Email, ProjectName, Usd
 from combine.api.openapi import LOCATION
 from combine.api.paging import Page, PageAsked, cursor_of, position
+from combine.api.reading import BodyRoute
 from combine.auth.permissions import ProjectRole
 from combine.errors import NotFound
 from combine.services.people_views import AuditView, InvitationView, MemberView
 from combine.services.projects import ProjectView
 
-router: Final = APIRouter(prefix="/api/v1/projects", tags=["projects"], responses=responses(401))
+router: Final = APIRouter(prefix="/api/v1/projects", tags=["projects"], responses=responses(401), route_class=BodyRoute)
 
 
 class NewProjectBody(Body):

@@ -51,6 +51,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PUT /api/v1/users/{user_id}/role": {"role": "member"},
 }
 """A good one of each, with all its fields."""
+WITHOUT_A_BODY = {f"POST /api/v1/executions/{{execution_id}}/{action}" for action in ("accept", "resume")}
+"""Where none says what an empty one says: test_faults_in_words.py."""
 
 
 @dataclass
@@ -167,8 +169,10 @@ def test_values_of_another_type_are_not_made_to_fit(sender, route):
     ],
 )
 def test_what_is_no_object_in_json_is_refused(sender, route, content, kind):
+    if content == b"" and route in WITHOUT_A_BODY:
+        return
     found = sender.send(route, content=content, headers={"Content-Type": kind})
-    assert found.status_code in {400, 422}, found.text
+    assert found.status_code == (422 if kind == "application/json" else 415), found.text
     assert found.json()["error"]["request_id"] == found.headers["x-request-id"]
 
 
@@ -346,10 +350,10 @@ def test_a_method_that_is_not_there_tells_which_are(sender):
         for path in ("executions", "documents/brief", f"projects/{sender.project_id}/members/{SOMEBODY}", "me")
     }
     assert {path: (code(one), one.headers["allow"]) for path, one in found.items()} == {
-        "executions": ((405, "method_not_allowed"), "GET, POST"),
-        "documents/brief": ((405, "method_not_allowed"), "GET"),
+        "executions": ((405, "method_not_allowed"), "GET, HEAD, POST"),
+        "documents/brief": ((405, "method_not_allowed"), "GET, HEAD"),
         f"projects/{sender.project_id}/members/{SOMEBODY}": ((405, "method_not_allowed"), "PUT, DELETE"),
-        "me": ((405, "method_not_allowed"), "GET"),
+        "me": ((405, "method_not_allowed"), "GET, HEAD"),
     }
 
 
