@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -93,12 +94,12 @@ class EstimateService:
         async with self._database.read() as session:
             history = await History(session).steps(workflow_id, str(default), self._access.visibility)
         known = min((history[name].executions if name in history else 0 for name in models), default=0)
-        steps = [
-            _from_history(models[step.step_id], history[step.step_id])
-            if known
-            else self._approximate(workflow, step, models[step.step_id], brief)
-            for step in workflow.steps
-        ]
+        if known:
+            steps = [_from_history(models[step.step_id], history[step.step_id]) for step in workflow.steps]
+        else:  # beside the loop, as a long brief makes long prompts
+            steps = await asyncio.to_thread(
+                lambda: [self._approximate(workflow, step, models[step.step_id], brief) for step in workflow.steps]
+            )
         return EstimateView(
             workflow=workflow_id,
             model=str(default),

@@ -60,7 +60,7 @@ def split_brief(text: str) -> Brief:
     blocks = find_blocks(text)
     words = "\n".join(block.shape for block in blocks if block.kind is not SentenceKind.CODE)
     language = detect_language(words or text)
-    spans = [span for block in blocks for span in sentence_spans(block, language)]
+    spans = list(sentence_spans(blocks, language))
     if not spans:
         raise _empty()
     sentences = tuple(

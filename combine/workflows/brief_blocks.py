@@ -20,7 +20,8 @@ _TAGS = (
     "small|span|strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|tr|u|ul"
 )
 _TAG = re.compile(rf"</?(?:{_TAGS})(?=[\s/>])[^<>]*>", re.IGNORECASE)
-_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?=[\w-]+[ \t]*:)((?:.*\r?\n)*?)(?:---|\.\.\.)[ \t]*(?=\r?\n|\Z)")
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?=[\w-]+[ \t]*:)((?:[^\n]*\n)*?)(?:---|\.\.\.)[ \t]*(?=\r?\n|\Z)")
+"""One way only to read a line: a second one would be tried anew for each line above it."""
 _LINE_END = re.compile(r"\r\n?|\n")
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _BLOT = "\ufffc"

@@ -2,13 +2,14 @@
 """Splitting a brief: exact spans, nothing lost, nothing twice."""
 
 import re
-import time
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from combine.errors import Invalid
+from combine.workflows import brief_sentences
 from combine.workflows.brief import Brief, SentenceKind, split_brief
 from combine.workflows.brief_blocks import _TAG
 
@@ -173,39 +174,127 @@ def test_any_text_is_split_without_loss(text):
 
 LIMIT = 200 * 1024
 
+LARGE = {
+    "words": lambda n: "word " * (n // 5),
+    "sentences": lambda n: "One thing. " * (n // 11),
+    "full stops of Japan": lambda n: "これは文です。" * (n // 21),
+    "open corners": lambda n: "「a。" * (n // 7),
+    "items": lambda n: "- a\n" * (n // 4),
+    "markers": lambda n: "- " * (n // 2) + "a",
+    "numbered items": lambda n: "1. a\n" * (n // 5),
+    "quoted nothing": lambda n: ">" * (n - 1) + "a",
+    "rows": lambda n: "|a|b|\n|-|-|\n" + "|c|d|\n" * (n // 6),
+    "wide table": lambda n: f"|{'a|' * (n // 4)}\n|{'-|' * (n // 4)}\n",
+    "open table": lambda n: "| a " * (n // 4),
+    "stops and letters": lambda n: "a. b" * (n // 4),
+    "numbers in sentences": lambda n: "We 1. a " * (n // 8),
+    "comments": lambda n: "<!--" * (n // 4) + "a",
+    "tags": lambda n: "<p " * (n // 3) + "a",
+    "labels": lambda n: "A:\n" * (n // 3),
+    "lines": lambda n: "a\n" * (n // 2),
+    "paragraphs": lambda n: "a\n\n" * (n // 3),
+    "front matter": lambda n: "---\na: b\n" + "c: d\n" * (n // 5),
+    "front matter of Windows": lambda n: "---\r\na: b\r\n" + "c: d\r\n" * (n // 6),
+    "closing of a heading": lambda n: "# a " + "#" * n,
+    "a letter": lambda n: "a" * n,
+    "letters with brackets": lambda n: "a) " * (n // 3),
+    "depths": lambda n: "\n".join(">" * (k % 60) + " a" for k in range(n // 32)),
+    "backticks": lambda n: "We need a booking thing. " + "`" * n,
+    "more and more backticks": lambda n: ("a" + "".join("a" + "`" * k for k in range(n)[:700]))[:n] + ". B",
+    "one open quote": lambda n: "“We. " + "It is so. " * (n // 10),
+    "one open bracket": lambda n: "(We. " + "It is so. " * (n // 10),
+    "all kinds of quotes": lambda n: "We. " + "“„«‹「『\"'(`[" * (n // 25),
+    "abbreviations": lambda n: "e.g. Dr. z.B. U.S.A. " * (n // 21),
+    "dots": lambda n: "We. A" + "." * n,
+    "names and dots": lambda n: "We. " + "a." * (n // 2),
+    "addresses": lambda n: "We. " + "a.b@c." * (n // 6),
+    "links": lambda n: "http://a.b/c?d=e. " * (n // 18),
+    "blanks": lambda n: "We. A" + " " * n + "b",
+    "no stop in Chinese": lambda n: "我们。" + "漢字" * (n // 6),
+    "stops of Danish": lambda n: "Og at det som ikke med er af. " + "Vi. " * (n // 4),
+    **{f"open {quote}": lambda n, q=quote: "We book. " + f"{q}Ab. " * (n // 6) for quote in "`'\"“”‘’„«»‹›「『([{（《"},
+    **{f"many {quote}": lambda n, q=quote: "We book. " + q * (n // 3) for quote in "'\"“”‘’„«»‹›「『([{（《"},
+}
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "word " * (LIMIT // 5),
-        "One thing. " * (LIMIT // 11),
-        "これは文です。" * (LIMIT // 21),
-        "「a。" * (LIMIT // 7),
-        "- a\n" * (LIMIT // 4),
-        "- " * (LIMIT // 2) + "a",
-        ">" * (LIMIT - 1) + "a",
-        "|a|b|\n|-|-|\n" + "|c|d|\n" * 33_000,
-        "| a " * (LIMIT // 4),
-        '"a. ' * (LIMIT // 4),
-        "a. b" * (LIMIT // 4),
-        "<!--" * (LIMIT // 4) + "a",
-        "<p " * (LIMIT // 3) + "a",
-        "A:\n" * (LIMIT // 3),
-        "a\n" * (LIMIT // 2),
-        "---\na: b\n" + "c: d\n" * 40_000,
-        "# a " + "#" * LIMIT,
-        "a" * LIMIT,
-        "a) " * (LIMIT // 3),
-        "\n".join(">" * (n % 60) + " a" for n in range(6000)),
-    ],
-    ids=lambda text: text[:12].encode("unicode_escape").decode(),
+
+class Handed:
+    """What the splitter is given, noted on its way."""
+
+    def __init__(self, monkeypatch):
+        self.given: list[tuple[str, str]] = []
+        segment = brief_sentences.sentencex.segment
+
+        def noted(language, piece):
+            self.given.append((language, piece))
+            return segment(language, piece)
+
+        monkeypatch.setattr(brief_sentences.sentencex, "segment", noted)
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_the_splitter_is_given_little_at_once_and_nothing_often(name, monkeypatch):
+    handed = Handed(monkeypatch)
+    text = LARGE[name](LIMIT)
+    assert_sound(split_brief(text))
+    # its time for a piece grows with the square of the length: whole briefs of backticks took it half a minute
+    assert max((len(piece) for _, piece in handed.given), default=0) <= 8_000
+    assert sum(len(piece) for _, piece in handed.given) <= 2 * len(text) + 20_000
+    stops = sum(piece.count(".") for language, piece in handed.given if language in {"ca", "da", "oc"})
+    assert stops <= 2 * 4_000  # a third of a millisecond each
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.one_of(
+            st.text(st.sampled_from("ab .!?`'\"“”«»()[]@-1。\n"), min_size=1, max_size=12),
+            st.sampled_from(["We go. ", "is so ", "e.g. ", "Ab. ", '"', "(", ")", "`a` "]),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.integers(min_value=1, max_value=400),
+    st.integers(min_value=1, max_value=40),
 )
-def test_the_largest_brief_takes_no_time_to_speak_of(text):
-    began = time.process_time()
-    brief = split_brief(text)
-    # Ten times what it takes; a square of the length would take minutes.
-    assert time.process_time() - began < 20
-    assert_sound(brief)
+def test_whatever_is_repeated_is_given_to_the_splitter_about_once(parts, times, lead):
+    text = "We. " + "".join(part * times for part in parts) * lead
+    text = text[:60_000] + ". End"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        handed = Handed(monkeypatch)
+        assert_sound(split_brief(text))
+    assert max((len(piece) for _, piece in handed.given), default=0) <= 8_000
+    assert sum(len(piece) for _, piece in handed.given) <= 4 * len(text) + 20_000
+
+
+def steps(text: str) -> int:
+    """Calls that splitting makes, in Python and out of it."""
+    count = 0
+
+    def noted(_frame, event, _value):
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(noted)
+    try:
+        split_brief(text)
+    except Invalid:
+        pass
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_ten_times_the_text_takes_about_ten_times_the_steps(name):
+    steps(LARGE[name](2_000))  # what is loaded once
+    assert steps(LARGE[name](40_000)) <= 20 * steps(LARGE[name](4_000))
+
+
+@pytest.mark.parametrize("words", [1_000, 1_500, 5_000, 30_000])
+def test_a_long_sentence_is_kept_whole_and_those_after_it_apart(words):
+    long = f"It is {'so '.rjust(5, 'x') * words}long."
+    assert texts(f"We start. {long} " + "We go on. " * 900) == ["We start.", long, *["We go on."] * 900]
 
 
 def test_a_code_block_is_one_sentence_and_does_not_decide_the_language():
