@@ -14,7 +14,7 @@ from combine.cli.tables import table
 from combine.cli.wording import count
 from combine.errors import Invalid
 from combine.services.definitions import WorkflowDetail
-from combine.workflows.catalog import FileFault, inspect_catalog
+from combine.workflows.catalog import FileFault, inspect_catalog, without_workflow
 from combine.workflows.catalog_folder import parse_json
 from combine.workflows.definition_json import definition_from_json
 
@@ -64,7 +64,8 @@ def validate(path: Path | None, *, json: bool) -> int:
     if where is None:
         faults: tuple[FileFault, ...] = inspect_catalog(None)[1]
     elif where.is_dir():
-        faults = inspect_catalog(where)[1]
+        catalog, faults = inspect_catalog(where)
+        faults = faults or without_workflow(catalog, where)
     else:
         faults = _of_file(where, folder)
     if json:

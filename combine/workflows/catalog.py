@@ -27,6 +27,7 @@ __all__ = [
     "definition_to_json",
     "inspect_catalog",
     "load_catalog",
+    "without_workflow",
 ]
 
 BUILT_IN = "built in"
@@ -155,6 +156,16 @@ def inspect_catalog(user_dir: Path | None, *, seed_dir: Path = SEED_DIR) -> tupl
     )
     faults += _add_workflows(workflows, user, content)
     return Catalog(_sealed(content)), tuple(faults)
+
+
+def without_workflow(catalog: Catalog, user_dir: Path) -> tuple[FileFault, ...]:
+    """The fault of a folder from which no workflow has come, and which was named to have its workflows checked."""
+    if any(catalog.source(one) != BUILT_IN for one in catalog.workflow_ids()):
+        return ()
+    place = user_dir / "workflows"
+    seen = "holds no file *.json" if place.is_dir() else "is not there"
+    message = f"There is no workflow in it: {place} {seen}; give the folder that holds workflows/, prompts/, schemas/."
+    return (FileFault(str(user_dir), Fault("no_workflow", "$", message)),)
 
 
 def _not_read(user: CatalogFolder, user_dir: Path) -> list[FileFault]:

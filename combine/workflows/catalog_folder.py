@@ -76,8 +76,8 @@ def read_folder(root: Path) -> CatalogFolder:
             asset = _read_prompt(path, folder)
             if asset is not None:
                 found[asset.name] = asset
-    if (root / "prompts" / "house-rules.txt").is_file():
-        folder.house_rules = _read_prompt(root / "prompts" / "house-rules.txt", folder)
+    for path in _files(root, "prompts/house-rules.txt"):
+        folder.house_rules = _read_prompt(path, folder)
     for path in _files(root, "schemas/*/*.json"):
         _read_schema(path, folder)
     return folder
@@ -119,7 +119,13 @@ class _NoNumberError(Exception):
 
 
 def _files(root: Path, pattern: str) -> Iterator[Path]:
-    return (path for path in sorted(root.glob(pattern)) if path.is_file() and not path.name.startswith("."))
+    found = (path for path in sorted(root.glob(pattern)) if not path.name.startswith("."))
+    return (path for path in found if path.is_file() or _leads_nowhere(path))
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether it is a link to what is not there."""
+    return path.is_symlink() and not path.exists()
 
 
 def _read_text(path: Path, folder: CatalogFolder) -> str | None:
@@ -132,6 +138,8 @@ def _read_text(path: Path, folder: CatalogFolder) -> str | None:
         return None
     except OSError as error:
         message = f"The file cannot be read ({error.strerror}); correct its permissions."
+        if _leads_nowhere(path):
+            message = f"This is a link to {path.readlink()}, which is not there; mend the link or take it away."
         folder.faults.append(FileFault(str(path), Fault("unreadable", "$", message)))
         return None
     text = text.replace("\r\n", "\n")

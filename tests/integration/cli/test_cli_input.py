@@ -197,6 +197,21 @@ def test_the_graph_is_drawn_and_faults_are_listed(cli):
     assert [one["workflow_id"] for one in cli.here("workflows", "list", "--json").json] == ["strategy-document"]
 
 
+def test_a_folder_without_a_workflow_and_a_link_that_leads_nowhere_are_faults(cli):
+    folder = cli.folder / "mine"
+    folder.mkdir()
+    nothing = cli.here("workflows", "validate", str(folder))
+    assert nothing.code == 2
+    assert f"{folder}: $: There is no workflow in it: {folder / 'workflows'} is not there;" in nothing.out
+    (folder / "workflows").mkdir()
+    assert f"{folder / 'workflows'} holds no file *.json;" in cli.here("workflows", "validate", str(folder)).out
+    (folder / "workflows" / "lost.json").symlink_to("elsewhere.json")
+    lost = cli.here("workflows", "validate", str(folder))
+    assert (lost.code, lost.err) == (2, "1 fault.\n")
+    assert "lost.json: $: This is a link to elsewhere.json, which is not there;" in lost.out
+    assert cli.here("workflows", "list", COMBINE_WORKFLOWS_DIR=str(folder)).code == 2
+
+
 @pytest.mark.parametrize(
     ("ending", "code", "words"),
     [(">&-", 0, ""), ("2>&- >&-", 0, ""), ("> /dev/full", 1, "Error: The output cannot be written")],
