@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
+import threading
 from contextlib import ExitStack, asynccontextmanager
 
 import psycopg
@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from api_house import HandMoved
 from api_server import api_server
+from fake_llm import FakeLLM
 from scripted_bakery import QUESTIONS, TYPES, asking, reply
 from serve_process import ServeProcess
 
@@ -153,23 +154,60 @@ def serving(cli):
     """A server with a worker, where each reply takes a while."""
     replies = {name: [reply(name)] for name in TYPES} | {TYPES[0]: [asking(*QUESTIONS), reply(TYPES[0])]}
     script = cli.write("slow.json", json.dumps({"delay_s": 0.7, "replies": replies}))
-    server = ServeProcess(cli.env() | {"COMBINE_SCRIPTED_FILE": script}, cli.folder).start()
+    yield from served(cli, cli.env() | {"COMBINE_SCRIPTED_FILE": script})
+
+
+def served(cli, environment):
+    server = ServeProcess(environment, cli.folder).start()
     made = cli.here("tokens", "create", "tests", "--scope", "run")
     cli.environment |= {"COMBINE_TOKEN": made.out.strip(), "COMBINE_SERVER": server.url}
     yield server
     server.stop()
 
 
+class Held:
+    """A provider that answers nothing until it is let go."""
+
+    def __init__(self):
+        self.release = threading.Event()
+        self.fake = FakeLLM(self._answer)
+
+    def _answer(self, received):
+        self.release.wait(60)
+        if received.document_type == TYPES[0] and '"Q-1"' not in received.prompt:
+            return asking(*QUESTIONS)["json"]
+        return reply(received.document_type)["json"]
+
+
+@pytest.fixture
+def held():
+    provider = Held()
+    with provider.fake:
+        yield provider
+        provider.release.set()
+
+
+@pytest.fixture
+def serving_held(cli, held):
+    """A server with a worker, whose provider is held."""
+    yield from served(cli, cli.env() | held.fake.env() | {"COMBINE_LLM_DEFAULT_MODEL": "claude-sonnet-5-5"})
+
+
 @pytest.mark.parametrize("how", ["kill", "stop"])
-def test_a_server_that_goes_and_comes_back_is_followed_without_gap_or_repeat(cli, serving, how):
+def test_a_server_that_goes_and_comes_back_is_followed_without_gap_or_repeat(cli, held, serving_held, how):
     begun = cli.begin("run", cli.brief, "--project", "cakes", "--no-questions", "--json")
-    while not re.search("drafting", begun.stderr.readline()):
-        pass
+    while "drafting" not in (line := begun.stderr.readline()):
+        assert line, begun.stdout.read()
     [one] = cli.here("list", "--json").json
     with cli.begin("watch", one["id"], "--json") as watch:
         events = [json.loads(watch.stdout.readline()) for _ in range(3)]
-        getattr(serving, how)()
-        serving.start()
+        if how == "kill":
+            serving_held.kill()
+            held.release.set()
+        else:
+            held.release.set()  # else stopping waits for it
+            serving_held.stop()
+        serving_held.start()
         events += [json.loads(line) for line in watch.stdout]
         assert watch.wait(60) == 0
     out, err = begun.communicate(timeout=60)
