@@ -67,7 +67,7 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """The console script."""
+    """The console script, called by ``combine/__main__.py``."""
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -97,10 +97,13 @@ def _anywhere(arguments: list[str]) -> list[str]:
 
 
 def _open_what_is_closed() -> None:
-    """Give the standard streams that were closed before the start a place to go to; else the next file takes it."""
+    """Put a file where a standard stream was closed before the start; else the next one that is opened takes its place.
+
+    What is written to stdout then fails, as it would have; stderr has nobody left to tell.
+    """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
-            file = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            file = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
             if file != number:
                 os.dup2(file, number)
                 os.close(file)
@@ -158,7 +161,8 @@ def _in_our_words(error: Exception) -> CombineError | None:
 
 def _last_words(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_LOST:
-        told = f"Error: The output cannot be written: {error.strerror}."
+        why = "standard output is closed" if error.errno == errno.EBADF else error.strerror
+        told = f"Error: The output cannot be written: {why}."
         return f"{told}\nWhat was done is stored; `combine list` shows it."
     told = f"Internal error: {type(error).__name__}: {error}"
     return f"{told}\nRun the command again with --debug to see where it happened."

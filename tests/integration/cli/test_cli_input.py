@@ -42,13 +42,14 @@ def test_brief(cli, name):
         (("run", "{brief}", "--workflow", "nothing"), 2, "Known: strategy-document"),
         (("run", "{brief}", "--model", "acme:x"), 2, "'acme' is not a provider"),
         (("run", "{brief}", "--out", "{folder}/bad.yaml/x"), 2, "cannot be written to"),
-        (("run", "{brief}", "--budget", "-1"), 2, "an amount above 0 USD"),
+        (("run", "{brief}", "--budget", "-1"), 2, "an amount above 0 up to 9999999 USD"),
         (("run", "{brief}", "--budget", "0.0000001"), 2, "no more than 6 decimal places"),
         (("projects", "budget", "shop", "0.0000001"), 2, "no more than 6 decimal places"),
-        (("projects", "budget", "shop", "99999999"), 2, "at most 9999999"),
-        (("projects", "budget", "shop", "nan"), 2, "an amount above 0 USD"),
+        (("projects", "budget", "shop", "99999999"), 2, "up to 9999999 USD"),
+        (("projects", "budget", "shop", "nan"), 2, "an amount above 0 up to 9999999 USD"),
         (("projects", "budget", "shop", "1e-999999999"), 2, "no more than 6 decimal places"),
         (("projects", "budget", "shop", "2.5000000000"), 2, "There is no project 'shop'"),
+        (("run", "{brief}", "--budget", "0"), 2, "an amount above 0 up to 9999999 USD"),
         (("run",), 2, "BRIEF"),
         (("rum",), 2, "rum"),
         (("show", "0000"), 2, "There is no execution 0000"),
@@ -129,6 +130,21 @@ def test_a_name_of_a_file_that_cannot_name_a_project(cli, name):
     assert "Estimate" not in refused.err  # nothing was begun
 
 
+def test_a_name_is_the_same_however_its_accents_are_written(cli):
+    begun = cli("run", cli.brief, "--project", "Me\u0301m", "--model", "offline", "--no-questions", "--json")
+    assert begun.json["project"] == "M\u00e9m"
+    for spelling in ("Me\u0301m", "M\u00e9m", " M\u00e9m  "):
+        found = cli.here("list", "--project", spelling, "--json")
+        assert [one["project"] for one in found.json] == ["M\u00e9m"]
+
+
+def test_a_recording_that_cannot_be_written(cli):
+    begun = cli("run", cli.brief, "--model", "offline", "--no-questions", "--json")
+    refused = cli.here("record", begun.json["execution_id"], "--out", "/nonexist/x.json")
+    assert refused.code == 2
+    assert refused.err.endswith("\nGive --out a file in a folder that you may write to.\n")
+
+
 def test_the_brief_may_come_from_standard_input(cli):
     text = "Our bakery takes about 120 cake orders a week by phone and loses some of them.\n"
     done = cli("run", "-", "--model", "offline", "--no-questions", "--json", given=text)
@@ -178,6 +194,13 @@ def test_debug_shows_the_traceback_wherever_it_stands(cli):
     assert "Traceback" in cli("show", "0000", "--debug").err
 
 
+def test_control_c_during_the_first_import_is_quiet(cli):
+    (cli.folder / "typer").mkdir()
+    cli.write("typer/__init__.py", "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(5)")
+    ended = cli("list", PYTHONPATH=str(cli.folder))
+    assert (ended.code, ended.out, ended.err) == (130, "", "")
+
+
 def test_version_and_help(cli):
     assert cli("--version").out.startswith("combine ")
     page = cli.here("--help")
@@ -214,7 +237,11 @@ def test_a_folder_without_a_workflow_and_a_link_that_leads_nowhere_are_faults(cl
 
 @pytest.mark.parametrize(
     ("ending", "code", "words"),
-    [(">&-", 0, ""), ("2>&- >&-", 0, ""), ("> /dev/full", 1, "Error: The output cannot be written")],
+    [
+        (">&-", 1, "Error: The output cannot be written"),
+        ("2>&- >&-", 1, ""),
+        ("> /dev/full", 1, "Error: The output cannot be written"),
+    ],
 )
 def test_a_standard_output_that_takes_nothing(cli, ending, code, words):
     done = subprocess.run(
