@@ -29,7 +29,7 @@ def _usd(given: Any) -> Decimal:
         return Decimal(given)
     if isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= MOST_USD:
         return Decimal(str(given)).quantize(SMALLEST_USD)
-    msg = f'an amount of USD is wanted, from 0 to {MOST_USD}, with at most {USD_PLACES} places: "12.50"'
+    msg = f'an amount up to {MOST_USD} USD is wanted, with no more than {USD_PLACES} decimal places, such as "12.50"'
     raise ValueError(msg)
 
 

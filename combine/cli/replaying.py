@@ -13,7 +13,7 @@ from combine.cli.looking import as_json
 from combine.cli.places import the_place
 from combine.cli.runtime import prepare, put
 from combine.cli.wording import count, short
-from combine.errors import Invalid
+from combine.errors import CombineError, Invalid
 from combine.execution.recording import Recording, read_recording_file
 from combine.execution.replay import PromptDifference, ReplayedDocument, ReplayReport
 from combine.services.replay import replay_recording
@@ -26,7 +26,12 @@ async def record(execution: str, out: Path, *, json: bool) -> int:
     """One execution as one file."""
     async with the_place().reading() as reading:
         file = await reading.replays.file(execution, compress=out.suffix == ".gz")
-    write_bytes(out, file.data)
+    try:
+        write_bytes(out, file.data)
+    except CombineError as error:  # nothing is lost and nothing is done: the place was wrong
+        raise Invalid(
+            error.message, code=error.code, hint="Give --out a file in a folder that you may write to."
+        ) from None
     facts = _facts(file.recording, out, len(file.data))
     put(as_json(facts) if json else _recorded(facts))
     return ExitCode.COMPLETED

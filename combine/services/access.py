@@ -7,6 +7,7 @@ from uuid import UUID
 
 from combine.auth.permissions import Actor, ProjectRole, Scope, need_project_role
 from combine.errors import NotFound
+from combine.services.names import regular
 from combine.storage.database import ReadSession
 from combine.storage.executions import ExecutionRow, Executions
 from combine.storage.members import Members
@@ -72,4 +73,4 @@ class Access:
         projects = Projects(session)
         if isinstance(name_or_id, UUID):
             return await projects.seen(name_or_id, self.visibility)
-        return await projects.by_name(name_or_id, self.visibility)
+        return await projects.by_name(regular(name_or_id), self.visibility)

@@ -19,7 +19,7 @@ def check_budget(budget_usd: Decimal | None) -> None:
         return
     if not _is_kept(budget_usd) or budget_usd == 0:
         raise Invalid(
-            f"A budget is an amount above 0 USD, at most {MOST_USD}, with no more than {USD_PLACES} decimal places.",
+            f"A budget is an amount above 0 up to {MOST_USD} USD, with no more than {USD_PLACES} decimal places.",
             code="budget_invalid",
         )
 
