@@ -84,7 +84,7 @@ async def slow_stream(kind: str) -> Response:
     async def parts():
         for _ in range(6):
             yield b": part\n\n"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
 
     return StreamingResponse(parts(), media_type=kind)
 
@@ -236,7 +236,7 @@ async def test_a_client_that_sends_on_after_it_was_refused_is_cut_in_the_end(ser
 
 
 async def test_a_body_that_does_not_come(settings):
-    settings = settings.model_copy(update={"body_timeout": timedelta(seconds=0.2)})
+    settings = settings.model_copy(update={"body_timeout": timedelta(seconds=2)})
     async with live_server(create_app(settings, routers=ROUTERS)) as server:
         answer = await server.raw(b"POST /probe/size HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
         head, _, body = answer.partition(b"\r\n\r\n")
@@ -247,7 +247,7 @@ async def test_a_body_that_does_not_come(settings):
 
 
 async def test_a_request_that_takes_too_long_and_a_stream_that_may(settings, caplog):
-    settings = settings.model_copy(update={"request_timeout": timedelta(seconds=0.3)})
+    settings = settings.model_copy(update={"request_timeout": timedelta(seconds=2)})
     async with live_server(create_app(settings, routers=ROUTERS)) as server, server.client() as client:
         response = await client.get("/probe/hang")
         error_of(response, 503, "request_timeout")
