@@ -177,7 +177,11 @@ def list_(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="How many.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List executions, the newest first."""
+    """List executions, the newest first.
+
+    COST, cost_usd in JSON, is what was paid, and what is reserved for calls of unknown outcome: then "at most" stands
+    before it. spent_usd is without that; cost_usd is null if the price of any call is unknown.
+    """
     from combine.cli.looking import list_executions
     from combine.cli.runtime import execute
 
@@ -185,7 +189,10 @@ def list_(
 
 
 def show(execution: Execution, *, as_json: Json = False) -> None:
-    """Show steps, questions, findings, calls and cost."""
+    """Show steps, questions, findings, calls and cost.
+
+    cost_usd in JSON counts what is reserved for calls of unknown outcome, too; null if the price of any is unknown.
+    """
     from combine.cli.looking import show
     from combine.cli.runtime import execute
 
@@ -245,7 +252,11 @@ def costs(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what was spent, on what."""
+    """Show what was spent, on what.
+
+    COST, cost_usd in JSON, is what was paid for calls whose price is known, and nothing else. RESERVED, for calls in
+    flight, and AT MOST, for calls of unknown outcome, are not in it: reserved_usd and outcome_unknown_usd in JSON.
+    """
     from combine.cli.looking import costs
     from combine.cli.runtime import execute
     from combine.services.costs import GroupBy

@@ -24,6 +24,7 @@ from combine.cli.tables import table
 from combine.cli.wording import count, short
 from combine.errors import Invalid, NotFound
 from combine.services.views import DocumentView
+from combine.workflows.brief_json import BRIEF_TYPE
 from combine.workflows.diff import FieldChange
 from combine.workflows.items import Item, item_text
 from combine.workflows.statuses import DocumentStatus
@@ -44,11 +45,14 @@ async def list_documents(
     """Documents and their versions, the newest first."""
     async with the_place().reading() as reading:
         found = await reading.documents.list(project, document_type, status)
+    if not found and document_type is not None:
+        await _need_type(document_type)
     if json_:
         put(as_json([asdict(one) for one in found]))
         return ExitCode.COMPLETED
     if not found:
-        put("No documents. Make some: combine run BRIEF")
+        asked = project is not None or document_type is not None or status is not None
+        put("No such documents." if asked else "No documents. Make some: combine run BRIEF")
         return ExitCode.COMPLETED
     rows = [
         (
@@ -67,6 +71,19 @@ async def list_documents(
     ):
         put(line)
     return ExitCode.COMPLETED
+
+
+async def _need_type(document_type: str) -> None:
+    """Raises NotFound for a type that no workflow makes."""
+    async with the_place().workflows() as workflows:
+        made = {kind for one in await workflows.list() for step in one.definition["steps"] for kind in step["outputs"]}
+    types = (*sorted(made), BRIEF_TYPE)
+    if document_type not in types:
+        raise NotFound(
+            f"There is no document type {document_type!r}.",
+            code="document_type_not_found",
+            hint=f"Known: {', '.join(types)}.",
+        )
 
 
 async def show(wanted: str, project: str | None, version: int | None, *, json_: bool) -> int:

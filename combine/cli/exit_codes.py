@@ -48,4 +48,7 @@ def of_status(status: ExecutionStatus, reason_code: str | None) -> ExitCode:
 
 def message_of(error: CombineError) -> str:
     """Cause and next step, as a person reads them."""
-    return f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else "")
+    message = error.message
+    for status in ExecutionStatus:  # their names are for programs
+        message = message.replace(status, status.replace("_", " "))
+    return f"Error: {message}" + (f"\n{error.hint}" if error.hint else "")

@@ -61,8 +61,14 @@ async def list_executions(project: str | None, status: ExecutionStatus | None, l
 
 
 def _line(view: ExecutionView, now: datetime) -> tuple[str, ...]:
-    cost = usd(view.cost_usd)
+    cost = cost_at_most(view)
     return (short(view.id), view.project, view.workflow_id, words(view.status), age(view.created_at, now), cost)
+
+
+def cost_at_most(view: ExecutionView) -> str:
+    """What was paid; ``at most`` before it if what is only reserved, for calls of unknown outcome, is in it."""
+    uncertain = view.cost_usd is not None and view.cost_usd > view.spent_usd
+    return f"at most {usd(view.cost_usd)}" if uncertain else usd(view.cost_usd)
 
 
 async def show(execution: str, *, json: bool) -> int:

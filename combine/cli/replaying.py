@@ -19,6 +19,7 @@ from combine.execution.replay import PromptDifference, ReplayedDocument, ReplayR
 from combine.services.replay import replay_recording
 from combine.workflows.catalog import load_catalog
 
+_GZIP = b"\x1f\x8b"
 _ENDINGS = (".json", ".gz")
 
 
@@ -71,11 +72,19 @@ def _names_a_file(what: str) -> bool:
 
 
 def _read(path: Path) -> bytes:
+    hint = "`combine record ID --out FILE` writes one."
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         reason = f"{path} cannot be read: {error.strerror or error}."
-        raise Invalid(reason, code="file_unreadable", hint="`combine record ID --out FILE` writes one.") from None
+        raise Invalid(reason, code="file_unreadable", hint=hint) from None
+    try:
+        if not data.startswith(_GZIP):
+            data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        reason = f"{path} is no recording: it is neither text in UTF-8 nor compressed."
+        raise Invalid(reason, code="recording_invalid", hint=hint) from None
+    return data
 
 
 def _page(report: ReplayReport) -> Iterator[str]:

@@ -56,6 +56,11 @@ def test_brief(cli, name):
         (("show", "00"), 2, "too short"),
         (("watch", "not-an-id"), 2, "There is no execution not-an-id"),
         (("docs", "show", "poem"), 2, "There is no document 'poem'"),
+        (("docs", "list", "--type", "poem"), 2, "There is no document type 'poem'.\nKnown: architecture-doc,"),
+        (("docs", "list", "--type", "poem", "--json"), 2, "There is no document type 'poem'."),
+        (("docs", "list", "--type", "requirements-doc"), 0, "No such documents."),
+        (("docs", "list", "--type", "brief", "--json"), 0, "[]"),
+        (("replay", "{folder}/bin.md"), 2, "bin.md is no recording: it is neither text in UTF-8 nor compressed."),
         (("docs", "diff", "requirements-doc"), 2, "There is no document 'requirements-doc'"),
         (("docs", "export"), 2, "give --out"),
         (("docs", "show", "poem", "--version", "2147483648"), 2, "it must be at most 2147483647."),
@@ -79,6 +84,7 @@ def test_brief(cli, name):
 )
 def test_arguments(module_cli, arguments, code, words):
     module_cli.write("bad.yaml", "Q-1: [unclosed\n")
+    module_cli.write("bin.md", b"\xd5\x00\xff")
     filled = [word.format(brief=module_cli.brief, folder=module_cli.folder) for word in arguments]
     refused = module_cli.here(*filled)
     assert refused.code == code

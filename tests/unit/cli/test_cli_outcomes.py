@@ -9,6 +9,7 @@ import pytest
 from combine.cli import app
 from combine.cli.docs import diff_as_text
 from combine.cli.exit_codes import ExitCode, message_of, of_error, of_status
+from combine.cli.looking import cost_at_most
 from combine.cli.progress import ProgressState
 from combine.cli.result import cost_in_words, findings_as_text, next_step
 from combine.errors import (
@@ -131,6 +132,27 @@ def detail(status, calls=(), cost=Decimal("0.5"), **more):
         None,
     )
     return ExecutionDetail(execution, (), (), (), (), tuple(calls), TokensView(), Decimal(0), 0, 1, 1, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("spent", "cost", "told"),
+    [
+        ("0.1", "0.1", "0.1000 USD"),
+        ("0.1", "0.15", "at most 0.1500 USD"),
+        ("0", "0.15", "at most 0.1500 USD"),
+        ("0.1", None, "unknown price"),
+    ],
+)
+def test_a_cost_that_holds_what_is_only_reserved_says_so(spent, cost, told):
+    view = replace(
+        detail("running").execution, spent_usd=Decimal(spent), cost_usd=None if cost is None else Decimal(cost)
+    )
+    assert cost_at_most(view) == told
+
+
+def test_a_status_is_told_in_words():
+    error = Conflict("Execution 1 waits for no decision; it is waiting_for_answers.", hint="combine answer 1")
+    assert message_of(error) == "Error: Execution 1 waits for no decision; it is waiting for answers.\ncombine answer 1"
 
 
 @pytest.mark.parametrize("status", list(ExecutionStatus))
