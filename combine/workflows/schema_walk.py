@@ -222,3 +222,18 @@ def _in_order(value: Any, part: Part) -> Any:
         for name in sorted(n for n in value if n not in known):
             ordered[name] = _in_order(value[name], part.unknown)
     return ordered
+
+
+def in_store_order(value: Any, *, depth: int = 100) -> Any:
+    """The same value with every object's keys as JSONB hands them back, short ones first; for want of a schema.
+
+    What lies deeper than ``depth`` stays as it is.
+    """
+    if isinstance(value, SCALARS) or not depth:
+        return value
+    if isinstance(value, LISTS):
+        return [in_store_order(inner, depth=depth - 1) for inner in value]
+    if (members := as_object(value)) is None:
+        return value
+    names = sorted(members, key=lambda name: (len(name.encode("utf-8", "surrogatepass")), name))
+    return {name: in_store_order(members[name], depth=depth - 1) for name in names}

@@ -78,8 +78,7 @@ def _repeated(walked: Walked, context: CheckContext) -> Iterator[Finding]:
 def _reused(walked: Walked, context: CheckContext) -> Iterator[Finding]:
     """New items that took a number which something else once had."""
     allowed = context.known_ids | {a.assumption_id for a in context.answers}
-    if context.draft is not None:
-        allowed |= {item.id for item in iter_items(context.draft)}
+    allowed |= {item.id for item in walked.draft}
     for item in walked.items:
         highest = context.used_ids.get(item.prefix, -1)
         if item.prefix and item.id not in allowed and id_number(item.id) <= highest:
@@ -90,10 +89,8 @@ def _reused(walked: Walked, context: CheckContext) -> Iterator[Finding]:
 
 
 def _lost(walked: Walked, context: CheckContext) -> Iterator[Finding]:
-    if context.draft is None:
-        return
     kept = {item.id for item in walked.items} | context.droppable_ids
-    for item in iter_items(context.draft):
+    for item in walked.draft:
         if item.prefix and item.id not in kept:
             message = f"{item.id} was in the draft and no finding asked to drop it: return every item."
             yield _fault("id_lost", context, message, item.id, "$")

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from combine.workflows.checks.context import CheckContext
-from combine.workflows.items import MAX_DEPTH, Item, iter_items
-from combine.workflows.schema_walk import LISTS, Part, as_object, root_part
+from combine.workflows.items import MAX_DEPTH, Item, is_too_deep, iter_items
+from combine.workflows.schema_walk import LISTS, Part, as_object, in_schema_order, in_store_order, root_part
 
 
 class Place(NamedTuple):
@@ -24,10 +24,14 @@ class Place(NamedTuple):
 
 
 class Walked:
-    """What one check looks at: the document and those before it, each walked once for all rules."""
+    """What one check looks at: the document and those before it, each walked once for all rules.
+
+    The order in which their keys came in is the model's at first and the store's later on, so it decides nothing: what
+    is found, and what is said of it, would be different in a replay.
+    """
 
     def __init__(self, document: Any, context: CheckContext) -> None:
-        self.document = document
+        self.document = in_schema_order(document, context.schema)
         self._context = context
         self._upstream: dict[str, tuple[Item, ...]] = {}
 
@@ -46,8 +50,15 @@ class Walked:
     def upstream(self, document_type: str) -> tuple[Item, ...]:
         """The items of a document that the step reads; none if there is no such document."""
         if document_type not in self._upstream:
-            self._upstream[document_type] = tuple(iter_items(self._context.upstream.get(document_type) or {}))
+            content = in_store_order(self._context.upstream.get(document_type) or {})
+            self._upstream[document_type] = tuple(iter_items(content))
         return self._upstream[document_type]
+
+    @cached_property
+    def draft(self) -> tuple[Item, ...]:
+        """The items of the output before this one; none if there is no such output."""
+        draft = self._context.draft or {}
+        return tuple(iter_items(draft if is_too_deep(draft) else in_schema_order(draft, self._context.schema)))
 
 
 def _collect(place: Place, depth: int, found: list[Place]) -> None:

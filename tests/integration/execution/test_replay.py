@@ -4,6 +4,7 @@ import copy
 import gzip
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import bakery
 import pytest
@@ -12,14 +13,17 @@ import sqlalchemy as sa
 from combine.auth.permissions import OPERATOR
 from combine.errors import Invalid, PermanentLLMError, TransientLLMError
 from combine.execution.recording import read_recording_file, write_recording
+from combine.llm.factory import LLMConfig, ProviderFactory
 from combine.llm.protocol import StopReason
 from combine.llm.scripted import ScriptedReply
 from combine.services.forks import ForkExecution
 from combine.services.replay import ReplayService, replay_recording
+from combine.workflows.brief import split_brief
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.statuses import DecisionAction
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 
 
@@ -247,6 +251,17 @@ async def test_every_way_comes_out_again(house, replays, way):
     assert (report.other_prompts, report.other_questions) == ((), ())
     assert report.prompts >= report.replies > 0
     assert (house.llm.seen, await rows(house)) == ([], before)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*-*.md")))
+async def test_offline_executions_of_the_examples_render_every_prompt_again(house, replays, name):
+    house.llm = ProviderFactory(LLMConfig())
+    brief = split_brief((EXAMPLES / name).read_text(encoding="utf-8"))
+    execution = await house.start(brief=brief, model="offline", ask=False)
+    assert (await house.run()).status == "completed"
+    report = await replays.replay(execution)
+    assert report.identical
+    assert (report.prompts, report.other_prompts) == (report.replies, ())
 
 
 @pytest.mark.parametrize("compress", [False, True])
