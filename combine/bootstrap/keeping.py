@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 
 from combine.bootstrap import Report
 from combine.errors import Unavailable
-from combine.storage.embedded import start_embedded
+from combine.storage.embedded import EmbeddedServer, start_embedded
 from combine.storage.embedded_host import prepare_host
 from combine.storage.listener import EventListener
 
@@ -22,6 +22,8 @@ _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 _STEADY_S: Final = 60.0
 """After so long without trouble it begins with a short pause again."""
+_STOPPING_S: Final = 120.0
+"""What says for longer that it stops has died over it."""
 _START: Final = timedelta(seconds=10)
 """How long one start is waited for, also by a server that stops meanwhile; a recovery goes on by itself."""
 
@@ -54,7 +56,10 @@ async def _keep(data_dir: Path, listener: EventListener, report: Report) -> None
             continue
         last_fault = monotonic()
         try:
-            if await asyncio.to_thread(_start_again, data_dir, report):
+            if await asyncio.to_thread(_was_stopped, data_dir):
+                await asyncio.sleep(_FIRST_PAUSE_S)
+                continue
+            if (await asyncio.to_thread(_start, data_dir, report)).started_now:
                 _log.warning("The embedded database had died and was started again")
         except (Unavailable, OSError) as error:
             _log.warning("The embedded database has died: %s That is tried again in %g s", error, pause)
@@ -62,18 +67,27 @@ async def _keep(data_dir: Path, listener: EventListener, report: Report) -> None
         pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
-def _start_again(data_dir: Path, report: Report) -> bool:
-    """Whether it was started now; False: it is up, somebody else has been faster, or it was stopped on purpose."""
-    if _was_stopped(data_dir):
-        return False
-    return start_embedded(data_dir, report=report, give_up_after=_START).started_now
+def _start(data_dir: Path, report: Report) -> EmbeddedServer:
+    return start_embedded(data_dir, report=report, give_up_after=_START)
 
 
 def _was_stopped(data_dir: Path) -> bool:
-    """Whether it has ended in order, or its files are gone; after a crash its own record says something else."""
+    """Whether it ends or has ended in order, or its files are gone; after a crash its own record says something else.
+
+    The record is written last, when all connections have been cut already; that it stops stands in its pid file first.
+    """
     host = prepare_host(data_dir)
-    if not host.cluster.exists():
+    if not host.cluster.exists() or _is_stopping(host.cluster / "postmaster.pid"):
         return True
     said = host.run("pg_controldata", "-D", str(host.cluster)).stdout
     state = next((line.partition(":")[2].strip() for line in said.splitlines() if "cluster state" in line), "")
     return state == "shut down"
+
+
+def _is_stopping(pid_file: Path) -> bool:
+    try:
+        lines = pid_file.read_text().splitlines()
+        just_now = time() - pid_file.stat().st_mtime < _STOPPING_S
+    except FileNotFoundError:
+        return False
+    return "stopping" in [line.strip() for line in lines] and just_now
