@@ -99,7 +99,7 @@ async def test_what_waits_for_its_turn_is_handed_back_at_once(cli, monkeypatch):
 
 def test_a_limit_must_be_a_number_for_a_provider_we_know(cli):
     for wrong, word in {
-        '{"anthropic": 0}': "greater than or equal to 1",
+        '{"anthropic": 0}': "at least 1",
         '{"nobody": 1}': "nobody",
         "8": "dict",
     }.items():
