@@ -101,7 +101,7 @@ def test_a_limit_must_be_a_number_for_a_provider_we_know(cli):
     for wrong, word in {
         '{"anthropic": 0}': "at least 1",
         '{"nobody": 1}': "nobody",
-        "8": "dict",
+        "8": "a JSON object is wanted",
     }.items():
         refused = cli.here("list", COMBINE_LLM_CONCURRENCY=wrong)
         assert refused.code == 2
