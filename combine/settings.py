@@ -105,7 +105,7 @@ def _network(text: str) -> str:
     try:
         ip_network(text)
     except ValueError:
-        msg = "an address or a network is wanted, such as 10.0.0.5 or 10.0.0.0/8"
+        msg = "an address or a network is wanted, such as 10.0.0.5 or 10.0.0.0/8; all are 0.0.0.0/0 and ::/0"
         raise ValueError(msg) from None
     return text
 
@@ -176,7 +176,7 @@ def _base_url(text: str) -> str:
     text = text.strip()
     place = re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
     if text.count("@") > 1 or ("@" in text and "@" not in place):
-        msg = "it holds an @ too many; in a password the characters @ : / ? # are written %40 %3A %2F %3F %23"
+        msg = "it holds an @ too many; in a password or a path the characters @ : / ? # are written %40 %3A %2F %3F %23"
         raise ValueError(msg)
     return text
 

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 DESCRIPTION: Final = """\
 Every answer has `X-Request-ID`; every error the shape `ErrorBody`. Lists come in pages: `next_cursor` of one is
 `cursor` of the next. Money is USD, as text with a decimal point. Times are RFC 3339 in UTC.
-HEAD is answered wherever GET is, with the same status and headers.
+HEAD is answered wherever GET is, with the same status and headers; for live events always with 200.
 """
 
 LOCATION: Final[Json] = {

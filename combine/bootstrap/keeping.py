@@ -45,6 +45,12 @@ async def kept_up(data_dir: Path, listener: EventListener, report: Report) -> As
             await task
 
 
+async def until_wanted(data_dir: Path) -> None:
+    """Until the embedded server is not, or no longer, one that was stopped in order."""
+    while await asyncio.to_thread(_was_stopped, data_dir):  # noqa: ASYNC110 - whoever starts it is another process
+        await asyncio.sleep(_FIRST_PAUSE_S)
+
+
 async def _keep(data_dir: Path, listener: EventListener, report: Report) -> None:
     """For ever. The listener's connection, which stands all the time, tells at once that the server has gone."""
     pause, last_fault = _FIRST_PAUSE_S, monotonic()

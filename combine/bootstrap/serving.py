@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from combine.auth.one_time_links import OneTimeLinks
 from combine.auth.permissions import Actor
@@ -60,6 +61,8 @@ class Serving:
     """Of local mode; None: people sign in at a provider."""
     services_for: ServicesFor
     default_model: str
+    database_wanted: Callable[[], Awaitable[None]] | None
+    """Waits as long as the embedded database is stopped on purpose; None: it is none of ours."""
 
 
 @asynccontextmanager
@@ -84,9 +87,11 @@ async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serv
         listener = EventListener(url)
         await listener.start()
         stack.push_async_callback(listener.close)
+        wanted = None
         if settings.database_url is None:
-            from combine.bootstrap.keeping import kept_up  # noqa: PLC0415 - a configured database never needs it
+            from combine.bootstrap.keeping import kept_up, until_wanted  # noqa: PLC0415 - a configured one never needs it
 
+            wanted = partial(until_wanted, settings.data_dir)
             await stack.enter_async_context(kept_up(settings.data_dir, listener, report))
         feed = EventFeed(database, listener)
         await feed.start()
@@ -105,6 +110,7 @@ async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serv
             one_time_links=None if settings.oidc_providers else OneTimeLinks(),
             services_for=_services_for(settings, database, catalog, listener),
             default_model=settings.llm_default_model,
+            database_wanted=wanted,
         )
 
 

@@ -45,7 +45,8 @@ async def list_documents(
     """Documents and their versions, the newest first."""
     async with the_place().reading() as reading:
         found = await reading.documents.list(project, document_type, status)
-    if not found and document_type is not None:
+        known = found or document_type is None or await reading.documents.list(None, document_type, None)
+    if document_type is not None and not known:
         await _need_type(document_type)
     if json_:
         put(as_json([asdict(one) for one in found]))

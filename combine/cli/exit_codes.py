@@ -50,5 +50,5 @@ def message_of(error: CombineError) -> str:
     """Cause and next step, as a person reads them."""
     message = error.message
     for status in ExecutionStatus:  # their names are for programs
-        message = message.replace(status, status.replace("_", " "))
+        message = message.replace(f" is {status}", f" is {status.replace('_', ' ')}")
     return f"Error: {message}" + (f"\n{error.hint}" if error.hint else "")

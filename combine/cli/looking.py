@@ -164,7 +164,7 @@ def _calls(detail: ExecutionDetail) -> Iterator[str]:
             yield f"  {call.step_id}, attempt {call.attempt}: {call.error}"
         if call.state == CallState.OUTCOME_UNKNOWN:
             yield (
-                f"  {call.step_id}, attempt {call.attempt}: nobody knows what it has cost. When the bill shows it: "
+                f"  {call.step_id}, attempt {call.attempt}: counts as {usd(call.reserved_usd)}. What the bill shows: "
                 f"combine settle {short(detail.execution.id)} {short(call.id)} --usd USD"
             )
 

@@ -33,7 +33,9 @@ async def _serve(settings: Settings, serving: Serving, sockets: list[socket], *,
         _keep_what_is_there()
         _tell(settings, serving, worker=worker)
         if worker:
-            child = WorkerChild(grace_s=settings.drain_grace.total_seconds(), debug=DEBUG.get())
+            child = WorkerChild(
+                grace_s=settings.drain_grace.total_seconds(), debug=DEBUG.get(), before_again=serving.database_wanted
+            )
             tasks.append(asyncio.create_task(child.run(), name="worker-child"))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Final
@@ -27,12 +27,22 @@ class WorkerChild:
     """
 
     def __init__(
-        self, *, grace_s: float, debug: bool = False, command: Sequence[str] = (), first_pause_s: float = FIRST_PAUSE_S
+        self,
+        *,
+        grace_s: float,
+        debug: bool = False,
+        command: Sequence[str] = (),
+        first_pause_s: float = FIRST_PAUSE_S,
+        before_again: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """``grace_s``: how long the worker lets calls in flight end. ``command``: another program, for tests."""
+        """``grace_s``: how long the worker lets calls in flight end. ``command``: another program, for tests.
+
+        ``before_again``: what is waited for before a worker that has ended is started again.
+        """
         self._command = command or _command(debug=debug)
         self._grace_s = grace_s
         self._first_pause_s = first_pause_s
+        self._before_again = before_again
         self.process: asyncio.subprocess.Process | None = None
         self.starts = 0
 
@@ -50,6 +60,8 @@ class WorkerChild:
                     pause = self._first_pause_s
                 _log.warning("The worker has ended (exit code %d) and is started again in %g s", code, pause)
             await asyncio.sleep(pause)
+            if self._before_again is not None:
+                await self._before_again()
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     async def _one(self) -> int:

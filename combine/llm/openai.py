@@ -16,7 +16,7 @@ import openai
 
 from combine.errors import LLMError
 from combine.llm import faults, refusals
-from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage
+from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage, text_of
 from combine.llm.retry import USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
 
 _STOP_REASONS: Final[Mapping[str, StopReason]] = {
@@ -199,7 +199,7 @@ class _Reading:
         if detail is None and not self._attempt.usage_stated:
             detail = USAGE_ESTIMATED
         return LLMReply(
-            text="".join(self._texts),
+            text=text_of(self._texts),
             stop_reason=stop,
             usage=self._attempt.billed(),
             model=self._model or asked,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -73,6 +73,11 @@ class LLMReply:
     """Transport attempts, the successful one included."""
     detail: str | None = None
     """The provider's own word on a refusal or an unusual stop."""
+
+
+def text_of(parts: Iterable[str]) -> str:
+    """What was streamed, in one; a character whose two halves came in two parts is one again."""
+    return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _API_KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
 _NAMED_ERROR = re.compile(r"^(?:\w+\.)*(\w+: .+)$", re.MULTILINE)
 _NOISY_LOGGER = "dbos"  # writes some hundred lines a second while its database is away
 _REPEAT_AFTER_S = 30.0
-_BACKSLASHES = r"\\+"
+_BACKSLASHES = r"(?<!\\)\\++"
 
 _Event = MutableMapping[str, Any]
 
@@ -134,17 +134,26 @@ def _what_it_says(_logger: Any, _method: str, event: _Event) -> _Event:
     return event
 
 
-def _as_written(character: str) -> str:
-    r"""A pattern for a character itself and for how JSON and ``repr`` write it, however often one into the other."""
-    if character == "\\":
-        return _BACKSLASHES
-    units = json.dumps(character)[1:-1].lstrip("\\").split("\\")  # two of them for what is beyond 16 bits
-    return f"(?:{re.escape(character)}|{_BACKSLASHES}{_BACKSLASHES.join(map(re.escape, units))})"
+def _as_written(secret: str) -> str:
+    """A pattern for a secret itself and for how JSON and ``repr`` write it, however often one into the other.
+
+    All that these add are backslashes and numbers of characters, so a run of backslashes is one, however long.
+    """
+    pattern, behind_run = "", False
+    for character in re.sub(r"\\+", r"\\", secret):
+        if character == "\\":
+            pattern += _BACKSLASHES
+        else:
+            units = json.dumps(character)[1:-1].lstrip("\\").split("\\")  # two of them for what is beyond 16 bits
+            escaped = _BACKSLASHES.join(map(re.escape, units))
+            pattern += f"(?:{re.escape(character)}|{'' if behind_run else _BACKSLASHES}{escaped})"
+        behind_run = character == "\\"
+    return pattern
 
 
 def _masking(secrets: Sequence[str]) -> Callable[[Any, str, _Event], _Event]:
     longest_first = sorted((secret for secret in secrets if secret), key=len, reverse=True)
-    hidden = [re.compile("".join(map(_as_written, secret))) for secret in longest_first]
+    hidden = [re.compile(_as_written(secret)) for secret in longest_first]
 
     def mask_text(text: str) -> str:
         for secret in hidden:

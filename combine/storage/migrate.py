@@ -17,7 +17,7 @@ from combine.storage.urls import display_url, libpq_url, normalise_url
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in ``migrations/versions``, written here so that a start need not import Alembic to know it."""
 
 _LOCK = 0x636F6D62696E65  # any number, the same in every version

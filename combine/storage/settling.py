@@ -51,6 +51,15 @@ SELECT data, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq) FROM
 """).bindparams(sa.bindparam("usd", type_=sa.Numeric))
 
 
+# Far below what the columns hold, so that what all others reserve on that day finds room in them.
+_ROOM = sa.text("""
+SELECT max(spent_usd + reserved_usd) <= 90000000 FROM (
+  SELECT spent_usd, reserved_usd FROM daily_spending
+  UNION ALL SELECT spent_usd, reserved_usd FROM executions WHERE id = :execution_id
+) sums
+""")
+
+
 class Settling:
     """The statement, in the caller's transaction."""
 
@@ -66,6 +75,9 @@ class Settling:
         values = {"id": call_id, "execution_id": execution_id, "usd": usd, "request_id": current_request_id()}
         try:
             row = (await self._connection.execute(_SETTLE, values)).first()
-        except sa.exc.DataError as error:
-            raise Invalid(f"With {usd:f} USD the sums become too great to be kept.", code="cost_invalid") from error
+            room = (await self._connection.execute(_ROOM, {"execution_id": execution_id})).scalar_one()
+        except sa.exc.DataError:
+            room = False
+        if not room:
+            raise Invalid(f"With {usd:f} USD the sums become too great to be kept.", code="cost_invalid")
         return None if row is None else row.data

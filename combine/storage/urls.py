@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sqlalchemy as sa
 
 from combine.errors import Invalid
@@ -23,7 +25,9 @@ def normalise_url(text: str) -> sa.URL:
     except (sa.exc.ArgumentError, ValueError):
         raise _invalid("The database URL cannot be read.") from None
     if _holds_raw_password(rest, url):
-        raise _invalid("The database URL cannot be read: it holds an @ or a / too many.")
+        raise _invalid(
+            "The database URL cannot be read: it holds an @, / or ? too many, or a parameter PostgreSQL does not know."
+        )
     if not url.database:
         raise _invalid("The database URL names no database.")
     return url
@@ -31,10 +35,19 @@ def normalise_url(text: str) -> sa.URL:
 
 def _holds_raw_password(rest: str, url: sa.URL) -> bool:
     """Whether part of a password that is not escaped has been taken for host, database or query, which are shown."""
-    if rest.count("@") > 1 or "/" in (url.database or ""):
-        return True
-    head, _, query = rest.partition("?")
-    return url.username is None and ("@" in head or any("@" in one.partition("=")[0] for one in query.split("&")))
+    if url.username is not None:
+        rest = rest.partition("@" if url.password is None else ":")[2]
+    place, _, query = (rest if url.password is None else rest.partition("@")[2]).partition("?")
+    names = {one.partition("=")[0] for one in query.split("&") if one}
+    return "@" in place or "/" in (url.database or "") or bool(names and not names <= _parameters())
+
+
+@cache
+def _parameters() -> frozenset[str]:
+    """Those that libpq knows; it would refuse others later."""
+    from psycopg.pq import Conninfo  # noqa: PLC0415 - most URLs have none
+
+    return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
 
 
 def sqlalchemy_url(text: str) -> str:

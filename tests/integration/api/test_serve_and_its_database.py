@@ -89,6 +89,21 @@ def test_a_database_that_was_stopped_in_order_is_left_alone(data_dir, tmp_path):
         wait_for(lambda: ready(serve) == 200, serve)
 
 
+def test_nor_does_the_worker_start_it(data_dir, tmp_path):
+    """It gives up after 20 s without the database, and would begin with starting it."""
+    with serving(data_dir, tmp_path) as serve:
+        wait_for(lambda: "Worker ready" in "".join(serve.output), serve)
+        assert stop_embedded(data_dir)
+        wait_for(lambda: "The worker has ended" in "".join(serve.output), serve)
+        deadline = time.monotonic() + 4
+        while time.monotonic() < deadline:
+            assert embedded_status(data_dir) is None
+            time.sleep(0.1)
+        start_embedded(data_dir)
+        wait_for(lambda: "".join(serve.output).count("Worker ready") == 2, serve)
+        wait_for(lambda: ready(serve) == 200, serve)
+
+
 def test_one_that_cannot_be_started_is_tried_again_with_growing_pauses(data_dir, tmp_path):
     with serving(data_dir, tmp_path, "--no-worker") as serve:
         control = data_dir / "postgres" / "postgresql.conf"

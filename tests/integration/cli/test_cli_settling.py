@@ -83,7 +83,7 @@ def test_show_names_the_call_and_the_command_that_settles_it(place):
     execution, call = place.unknown()
     page = place("show", execution).out
     line = f"combine settle {execution[:8]} {call[:8]} --usd USD"
-    assert f"discovery, attempt 1: nobody knows what it has cost. When the bill shows it: {line}\n" in page
+    assert f"discovery, attempt 1: counts as 0.5000 USD. What the bill shows: {line}\n" in page
     assert re.search(rf"^  {call[:8]}  discovery .* outcome unknown .* reserved 0\.5000 USD$", page, re.MULTILINE)
     assert "combine settle EXECUTION CALL --usd USD" in place("costs").out
     done = place(*line.split()[1:-1], "0.12")

@@ -196,11 +196,11 @@ async def test_what_no_call_can_have_cost(house, usd):
 
 async def test_sums_that_their_columns_cannot_hold_are_refused(house):
     execution = await house.start()
-    calls = [await unknown_call(house.database, execution) for _ in range(11)]
-    for call in calls[:10]:
+    calls = [await unknown_call(house.database, execution) for _ in range(10)]
+    for call in calls[:9]:
         await settle(house, execution, call, "9999999")
     with pytest.raises(Invalid) as refused:
-        await settle(house, execution, calls[10], "9999999")
+        await settle(house, execution, calls[9], "9999999")
     assert refused.value.code == "cost_invalid"
     assert await wrong_sums(house.database) == []
 

@@ -57,6 +57,19 @@ def test_up_down_up(engine):
     assert tables() == made
 
 
+def test_names_of_projects_are_brought_into_one_form(engine):
+    names = {1: "Cafe\u0301", 2: "Ma\u0308rz", 3: "M\u00e4rz", 4: "Plain"}
+    with engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0004")
+        for number, name in names.items():
+            row = {"id": f"00000000-0000-0000-0000-00000000000{number}", "name": name}
+            connection.execute(sa.text("INSERT INTO projects (id, name) VALUES (:id, :name)"), row)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "head")
+        found = connection.execute(sa.text("SELECT name FROM projects ORDER BY id")).scalars().all()
+    assert found == ["Caf\u00e9", "Ma\u0308rz", "M\u00e4rz", "Plain"]  # the second form of a name that is taken stays
+
+
 async def test_an_empty_database_is_upgraded_once(empty_url):
     assert await current_version(empty_url) is None
     assert await upgrade(empty_url) is True

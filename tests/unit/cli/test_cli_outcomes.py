@@ -153,6 +153,8 @@ def test_a_cost_that_holds_what_is_only_reserved_says_so(spent, cost, told):
 def test_a_status_is_told_in_words():
     error = Conflict("Execution 1 waits for no decision; it is waiting_for_answers.", hint="combine answer 1")
     assert message_of(error) == "Error: Execution 1 waits for no decision; it is waiting for answers.\ncombine answer 1"
+    theirs = "There is no brief waiting_for_answers/x.md."
+    assert message_of(NotFound(theirs)) == f"Error: {theirs}"
 
 
 @pytest.mark.parametrize("status", list(ExecutionStatus))

@@ -30,7 +30,9 @@ def test_one_form_for_both_kinds_of_logger_and_no_secret(capsys):
     assert (second["event"], second["execution"]) == ("key ***", "['***']")
 
 
-@pytest.mark.parametrize("secret", ['p4"ss\\word', "o'clock", "müller 🎂 7", "a\\nb", "tab\there"])
+@pytest.mark.parametrize(
+    "secret", ['p4"ss\\word', "o'clock", "müller 🎂 7", "a\\nb", "tab\there", "\\\\srv\\\nab", "back\\éhere"]
+)
 @pytest.mark.parametrize(
     "written",
     [

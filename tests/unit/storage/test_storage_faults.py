@@ -76,6 +76,19 @@ def test_every_postgresql_scheme_is_understood(scheme):
     assert display_url(url) == "db.example:6543/combine"
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://combine@/combine?host=/run/db&application_name=x@y", "/run/db/combine"),
+        ("postgresql://u@db.example/combine?sslrootcert=/etc/a@b.pem", "db.example/combine"),
+        ("postgresql://ann@server:pw@db.example/combine", "db.example/combine"),
+        ("postgresql://ann:p%40%2F%3F@[::1]:5433/combine", "::1:5433/combine"),
+    ],
+)
+def test_an_at_sign_may_stand_where_it_means_no_password(text, shown):
+    assert display_url(text) == shown
+
+
 def test_a_socket_is_shown_by_its_folder():
     assert display_url("postgresql://combine@/combine?host=/run/db&port=5432") == "/run/db/combine"
 
