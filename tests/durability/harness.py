@@ -239,9 +239,10 @@ class Crew:
 
     def _bury(self, *_: object) -> None:
         for pid in [pid for pid, code in self._codes.items() if code is None]:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                self._codes[pid] = os.waitstatus_to_exitcode(status)
+            with suppress(ChildProcessError):  # the next signal has come in the middle of this, and buried it
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    self._codes[pid] = os.waitstatus_to_exitcode(status)
 
 
 def main() -> None:
