@@ -1,4 +1,4 @@
-"""Faults of requests in words: the only place where what pydantic and Python's JSON reader say becomes our text."""
+"""Faults of requests in words: where what pydantic and Python's JSON reader say of them becomes our text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seed workflow with two steps that run beside each other."""
+"""The seed workflow with a step that is changed, and with two that run beside each other."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ import bakery
 from combine.workflows.definition_json import definition_from_json, definition_to_json
 
 
-def side_by_side(catalog):
-    """The seed workflow with a review that does not read the architecture, so that both run at once."""
+def with_step(catalog, number, **changes):
+    """The catalog, with one step of the seed workflow changed."""
     raw = definition_to_json(catalog.workflow("strategy-document"))
-    raw["steps"][3]["inputs"] = ["project-discovery", "requirements-doc"]
+    raw["steps"][number] |= changes
     workflow = definition_from_json(raw)
 
-    class SideBySide(type(catalog)):
+    class Changed(type(catalog)):
         def workflow(self, workflow_id):
             return workflow
 
-    catalog.__class__ = SideBySide
+    catalog.__class__ = Changed
     return catalog
+
+
+def side_by_side(catalog):
+    """The seed workflow with a review that does not read the architecture, so that both run at once."""
+    return with_step(catalog, 3, inputs=["project-discovery", "requirements-doc"])
 
 
 def review_without_architecture(**changes):

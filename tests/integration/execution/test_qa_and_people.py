@@ -6,6 +6,7 @@ from decimal import Decimal
 import bakery
 import pytest
 from house import HandSegment
+from side_by_side import with_step
 
 from combine.engine.engine import Adoption
 from combine.errors import Conflict, Invalid, OwnershipLost, PermanentLLMError, TransientLLMError
@@ -13,7 +14,6 @@ from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import StopReason, Usage
 from combine.llm.scripted import ScriptedReply
 from combine.workflows.catalog import load_catalog
-from combine.workflows.definition_json import definition_from_json, definition_to_json
 from combine.workflows.statuses import DecisionAction
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
@@ -158,16 +158,7 @@ async def test_a_verdict_that_disagrees_with_its_findings_is_a_mechanical_findin
 
 def gated(catalog):
     """The seed workflow with a gate behind the requirements."""
-    raw = definition_to_json(catalog.workflow("strategy-document"))
-    raw["steps"][1]["requires_acceptance"] = True
-    workflow = definition_from_json(raw)
-
-    class Gated(type(catalog)):
-        def workflow(self, workflow_id):
-            return workflow
-
-    catalog.__class__ = Gated
-    return catalog
+    return with_step(catalog, 1, requires_acceptance=True)
 
 
 @pytest.fixture

@@ -71,16 +71,21 @@ def meanwhile(database, database_url):
     return Meanwhile(database, database_url)
 
 
+async def of_one_moment(meanwhile, read, *, points):
+    """What is read is that of before or of after, at each of more than ``points`` places where it all may change."""
+    seen = 0
+    async for before, during, after in meanwhile.at_every_point(read):
+        assert before != after
+        assert during in (before, after)
+        seen += 1
+    assert seen > points
+
+
 async def test_a_recording_is_of_one_moment(house, meanwhile):
     execution = await house.start(**ANSWERED)
     await house.run()
     replays = ReplayService(house.database, house.catalog, actor=OPERATOR, secrets=())
-    points = 0
-    async for before, during, after in meanwhile.at_every_point(lambda: replays.record(execution)):
-        assert before != after
-        assert during in (before, after)
-        points += 1
-    assert points > 10
+    await of_one_moment(meanwhile, lambda: replays.record(execution), points=10)
 
 
 async def test_a_page_is_of_one_moment(house, meanwhile):
@@ -88,12 +93,7 @@ async def test_a_page_is_of_one_moment(house, meanwhile):
     await house.run()
     [wanted] = [str(one.id) for one in await house.documents(execution) if one.type == "requirements-doc"]
     documents = DocumentService(house.database, house.catalog, actor=OPERATOR)
-    points = 0
-    async for before, during, after in meanwhile.at_every_point(lambda: documents.export(wanted)):
-        assert before != after
-        assert during in (before, after)
-        points += 1
-    assert points > 5
+    await of_one_moment(meanwhile, lambda: documents.export(wanted), points=5)
 
 
 SECRETS = {
