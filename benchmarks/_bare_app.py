@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from combine.cli.http_server import HttpServer
 from combine.cli.sockets import bind
-from combine.storage.urls import normalise_url
+from combine.storage.core.urls import normalise_url
 
 
 def application(database_url: str, size: int) -> FastAPI:

@@ -28,7 +28,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 @contextmanager
 def own_server() -> Iterator[Path]:
     """The data folder of a PostgreSQL of this benchmark's own, fsync on."""
-    from combine.storage.embedded import start_embedded, stop_embedded
+    from combine.storage.server.embedded import start_embedded, stop_embedded
 
     with tempfile.TemporaryDirectory(prefix="combine-bench-", dir="/tmp") as folder:
         home = Path(folder) / "data"
@@ -45,9 +45,9 @@ def fresh_database(home: Path, name: str) -> str:
 
     import psycopg
 
-    from combine.storage.embedded import start_embedded
-    from combine.storage.migrate import upgrade
-    from combine.storage.urls import libpq_url
+    from combine.storage.core.urls import libpq_url
+    from combine.storage.server.embedded import start_embedded
+    from combine.storage.server.migrate import upgrade
 
     url = start_embedded(home).url
     with psycopg.connect(libpq_url(url), autocommit=True) as connection:
@@ -135,8 +135,8 @@ async def office(settings: dict[str, str]) -> AsyncIterator[Any]:
 
 async def start(working: Any, name: str) -> Any:
     """One execution in a project of its own."""
+    from combine.brief.reading import split_brief
     from combine.services.executions import StartExecution
-    from combine.workflows.brief import split_brief
 
     brief = split_brief(bakery.BRIEF)
     return await working.executions.start(StartExecution(brief, "strategy-document", name, "scripted"))

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from combine.workflows.brief import split_brief
+from combine.brief.reading import split_brief
+from combine.checks import CheckContext, check_document, document_hints
+from combine.documents.findings import Hint
+from combine.documents.questions import Answer
+from combine.prompts.builder import PromptBuilder, PromptInput, UpstreamDocument
+from combine.prompts.replies import parse_reply
 from combine.workflows.catalog import Catalog, load_catalog
-from combine.workflows.checks import CheckContext, check_document, document_hints
-from combine.workflows.findings import Hint
-from combine.workflows.prompts import PromptBuilder, PromptInput, UpstreamDocument
-from combine.workflows.questions import Answer
-from combine.workflows.replies import parse_reply
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "fakes"))

@@ -29,10 +29,10 @@ async def prepared(url: str) -> tuple[Any, UUID]:
     import sqlalchemy as sa
     from bakery import BRIEF
 
-    from combine.storage.database import Database
-    from combine.storage.starting import Start, store_start
-    from combine.workflows.brief import split_brief
-    from combine.workflows.brief_json import brief_to_json
+    from combine.brief.brief import brief_to_json
+    from combine.brief.reading import split_brief
+    from combine.storage.core.database import Database
+    from combine.storage.hot.starting import Start, store_start
 
     database, execution_id = Database(url), uuid4()
     start = Start(
@@ -62,7 +62,7 @@ async def prepared(url: str) -> tuple[Any, UUID]:
 
 def intent(execution_id: UUID, number: int) -> Any:
     """A call that reserves a cent under three caps; every prompt is another."""
-    from combine.storage.journal import CallIntent
+    from combine.storage.hot.journal import CallIntent
 
     prompt = PROMPT + str(number).encode()
     digest = hashlib.sha256(prompt).hexdigest()
@@ -73,7 +73,7 @@ def intent(execution_id: UUID, number: int) -> Any:
 
 def reply(call: Any, number: int) -> Any:
     """Its reply, cheaper than what was reserved."""
-    from combine.storage.journal import CallReply
+    from combine.storage.hot.journal import CallReply
 
     body = REPLY + str(number).encode()
     return CallReply(
@@ -109,8 +109,8 @@ async def run(url: str) -> dict[str, list[tuple[float, float]]]:
     """Each figure ``CALLS`` times, one call after the other."""
     import sqlalchemy as sa
 
-    from combine.storage.claim import Claim
-    from combine.storage.journal import Journal
+    from combine.storage.hot.claim import Claim
+    from combine.storage.hot.journal import Journal
 
     database, execution_id = await prepared(url)
     claim, daily = Claim("SELECT 1", {}), Decimal(1000)

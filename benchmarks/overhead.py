@@ -41,15 +41,15 @@ async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, fl
     """Start ``executions`` at once, each in a project of its own; wait until all have completed."""
     from combine import __version__
     from combine.auth.permissions import OPERATOR
+    from combine.brief.reading import split_brief
     from combine.engine.engine import Engine
     from combine.execution.runner import ExecutionRunner
     from combine.execution.telemetry import Telemetry
     from combine.llm.pricing import Pricing
     from combine.llm.scripted import ScriptedProvider, ScriptedReply
     from combine.services.executions import ExecutionService, StartExecution
-    from combine.storage.database import Database
-    from combine.storage.listener import EventListener
-    from combine.workflows.brief import split_brief
+    from combine.storage.core.database import Database
+    from combine.storage.core.listener import EventListener
     from combine.workflows.catalog import load_catalog
 
     provider = ScriptedProvider(lambda request: ScriptedReply(text=reply_to(request), delay_s=delay_s))
@@ -167,8 +167,8 @@ def fresh_database(server_url: str, name: str) -> str:
     """An empty, migrated database on the server."""
     import psycopg
 
-    from combine.storage.migrate import upgrade
-    from combine.storage.urls import libpq_url
+    from combine.storage.core.urls import libpq_url
+    from combine.storage.server.migrate import upgrade
 
     with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -189,7 +189,7 @@ def main() -> None:
         run = run_combine if given.case == "combine" else run_langgraph
         sys.stdout.write(json.dumps(asyncio.run(run(given.url, given.n, given.delay))) + "\n")
         return
-    from combine.storage.embedded import start_embedded, stop_embedded
+    from combine.storage.server.embedded import start_embedded, stop_embedded
 
     with tempfile.TemporaryDirectory(prefix="combine-bench-", dir="/tmp") as folder:
         home = Path(folder) / "data"

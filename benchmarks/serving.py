@@ -39,7 +39,7 @@ def met(value: float, mark: float) -> str:
 @contextmanager
 def data_folder() -> Iterator[Path]:
     """Of an embedded server, stopped in the end."""
-    from combine.storage.embedded import stop_embedded
+    from combine.storage.server.embedded import stop_embedded
 
     with tempfile.TemporaryDirectory(prefix="combine-bench-", dir="/tmp") as folder:
         home = Path(folder) / "data"
@@ -51,7 +51,7 @@ def data_folder() -> Iterator[Path]:
 
 def started(home: Path) -> None:
     """Start and memory of an idle server."""
-    from combine.storage.embedded import stop_embedded
+    from combine.storage.server.embedded import stop_embedded
 
     resting = ""
     print("### Start\n\n| | mark s | server ready s | worker ready s | met |\n| --- | ---: | ---: | ---: | --- |")
@@ -88,7 +88,7 @@ def idle(server: Server) -> str:
 
 def reads(server: Server, seconds: float, turns: int) -> None:
     """GET of one execution, and the bare peers."""
-    from combine.storage.embedded import start_embedded
+    from combine.storage.server.embedded import start_embedded
 
     executions = server.complete(10)
     paths = [f"/api/v1/executions/{one}" for one in executions]
@@ -144,11 +144,11 @@ class Events:
         import sqlalchemy as sa
         from bakery import BRIEF
 
-        from combine.storage.starting import Start, store_start
-        from combine.workflows.brief import split_brief
-        from combine.workflows.brief_json import brief_to_json
+        from combine.brief.brief import brief_to_json
+        from combine.brief.reading import split_brief
+        from combine.storage.hot.starting import Start, store_start
         from combine.workflows.catalog import load_catalog
-        from combine.workflows.definition_json import definition_to_json
+        from combine.workflows.definitions import definition_to_json
 
         brief, workflow = brief_to_json(split_brief(BRIEF)), load_catalog(None).workflow("strategy-document")
         self.ids = [uuid4() for _ in range(count)]
@@ -315,8 +315,8 @@ def work_as_people(server: Server, seconds: float) -> int:
 
 async def with_events(server: Server, given: argparse.Namespace, *, worker: bool) -> None:
     """What needs the database beside the server."""
-    from combine.storage.database import Database
-    from combine.storage.embedded import start_embedded
+    from combine.storage.core.database import Database
+    from combine.storage.server.embedded import start_embedded
 
     database = Database(start_embedded(server.log.parent / "data").url)
     try:

@@ -19,11 +19,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
-from combine.storage.embedded import EmbeddedServer, start_embedded, stop_embedded
-from combine.storage.embedded_host import prepare_host
+from combine.storage.server.embedded import EmbeddedServer, start_embedded, stop_embedded
+from combine.storage.server.embedded_host import prepare_host
 
 if TYPE_CHECKING:
-    from combine.storage.database import Database
+    from combine.storage.core.database import Database
 settings.register_profile("house", deadline=None)  # no test asserts a time
 settings.load_profile("house")
 _HOME_VARIABLE = "TEST_POSTGRES_HOME"
@@ -137,7 +137,7 @@ def database_url(shared_server_url: str) -> Iterator[str]:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """A fresh, migrated database of the test's own, opened."""
-    from combine.storage.database import Database
+    from combine.storage.core.database import Database
 
     opened = Database(database_url)
     yield opened
@@ -149,6 +149,6 @@ def _with_database(url: str, name: str) -> str:
 
 
 def _migrate(url: str) -> None:
-    from combine.storage import migrate
+    from combine.storage.server import migrate
 
     migrate._upgrade(url)

@@ -17,9 +17,9 @@ from combine.api.names import DocumentId, ProjectAsked, ProjectOfType, project_n
 from combine.api.openapi import AS_A_FILE, TAGGED
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.api.shell import TheShell
+from combine.documents.statuses import DocumentStatus
 from combine.services.documents import DocumentChanges, DocumentDetail
 from combine.services.views import DocumentView
-from combine.workflows.statuses import DocumentStatus
 
 router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], responses=responses(401))
 

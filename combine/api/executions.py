@@ -23,12 +23,13 @@ from combine.api.openapi import AS_A_FILE, LOCATION, REPLAYED
 from combine.api.paging import Page, PageAsked, cursor_of, position
 from combine.api.reading import BodyRoute
 from combine.api.shell import TheShell
+from combine.brief.brief import Brief
+from combine.brief.reading import decode_brief, split_brief
+from combine.documents.statuses import DecisionAction, ExecutionStatus
 from combine.services.bundle import Services
 from combine.services.executions import StartExecution
 from combine.services.forks import ForkExecution
 from combine.services.views import ExecutionDetail, ExecutionView, StepView
-from combine.workflows.brief import Brief, decode_brief, split_brief
-from combine.workflows.statuses import DecisionAction, ExecutionStatus
 
 router: Final = APIRouter(
     prefix="/api/v1/executions", tags=["executions"], responses=responses(401), route_class=BodyRoute

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, PlainValidator, Strict
 
+from combine.brief.reading import MAX_BRIEF_BYTES
 from combine.services.amounts import MOST_USD, SMALLEST_USD, USD_PLACES
-from combine.workflows.brief import MAX_BRIEF_BYTES
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 """Of a workflow, a step, a document type."""

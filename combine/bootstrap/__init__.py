@@ -12,6 +12,7 @@ from combine import __version__
 from combine.auth.permissions import OPERATOR
 from combine.llm.factory import LLMConfig, ModelPrice, ProviderFactory, parse_model
 from combine.llm.pricing import Pricing
+from combine.llm.protocol import LLMProvider
 from combine.llm.slots import CallSlots
 from combine.services.costs import CostService
 from combine.services.documents import DocumentService
@@ -21,9 +22,9 @@ from combine.services.projects import ProjectService
 from combine.services.replay import ReplayService
 from combine.services.settling import SettlingService
 from combine.settings import Settings
-from combine.storage.database import Database
-from combine.storage.listener import EventListener
-from combine.storage.migrate import upgrade
+from combine.storage.core.database import Database
+from combine.storage.core.listener import EventListener
+from combine.storage.server.migrate import upgrade
 from combine.workflows.catalog import Catalog, load_catalog
 
 if TYPE_CHECKING:
@@ -81,13 +82,24 @@ def llm_config(settings: Settings) -> LLMConfig:
     )
 
 
+def provider_factory(settings: Settings) -> ProviderFactory:
+    """Every provider that a model can be named for, the offline drafter among them."""
+    return ProviderFactory(llm_config(settings), {"offline": _offline_drafter})
+
+
+def _offline_drafter() -> LLMProvider:
+    from combine.drafter import OfflineProvider  # noqa: PLC0415 - loads language data of its own
+
+    return OfflineProvider()
+
+
 def check_models(settings: Settings, model: str, workflow_id: str, warn: Report) -> None:
     """See that every model of the workflow can be used as configured, before anything is begun.
 
     Raises NotFound for an unknown workflow, Invalid for an unknown model, LLMError for a missing key.
     """
     workflow = load_catalog(settings.workflows_dir).workflow(workflow_id)
-    factory = ProviderFactory(llm_config(settings))
+    factory = provider_factory(settings)
     named = [name for step in workflow.steps for name in (step.model or model, step.fallback_model) if name]
     for name in dict.fromkeys(named):
         ref, warning = parse_model(name)
@@ -104,7 +116,7 @@ def doctor(settings: Settings) -> DoctorService:
     return DoctorService(
         None if secret is None else secret.get_secret_value(),
         settings.data_dir,
-        ProviderFactory(llm_config(settings)),
+        provider_factory(settings),
     )
 
 
@@ -112,7 +124,7 @@ async def database_url(settings: Settings, report: Report) -> str:
     """The configured database's URL, or that of the embedded server, which is started if it is not up."""
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
-    from combine.storage.embedded import start_embedded  # noqa: PLC0415 - a configured database never needs it
+    from combine.storage.server.embedded import start_embedded  # noqa: PLC0415 - a configured database never needs it
 
     server = await asyncio.to_thread(start_embedded, settings.data_dir, report=report)
     return server.url
@@ -141,8 +153,7 @@ async def open_working(
 
     async with AsyncExitStack() as stack:
         reading = await _reading(settings, report, stack)
-        config = llm_config(settings)
-        providers, pricing = ProviderFactory(config), config.pricing()
+        providers, pricing = provider_factory(settings), llm_config(settings).pricing()
         stack.push_async_callback(providers.close)
         slots = CallSlots(dict[str, int](settings.llm_concurrency.items()))
         runner = ExecutionRunner(

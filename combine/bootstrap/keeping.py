@@ -13,9 +13,9 @@ from typing import Final
 
 from combine.bootstrap import Report
 from combine.errors import Unavailable
-from combine.storage.embedded import EmbeddedServer, start_embedded
-from combine.storage.embedded_host import prepare_host
-from combine.storage.listener import EventListener
+from combine.storage.core.listener import EventListener
+from combine.storage.server.embedded import EmbeddedServer, start_embedded
+from combine.storage.server.embedded_host import prepare_host
 
 _LOOK_S: Final = 0.5
 _FIRST_PAUSE_S: Final = 1.0

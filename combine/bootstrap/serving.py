@@ -36,9 +36,9 @@ from combine.services.sign_in import SignInPolicy, SignInService
 from combine.services.tokens import TokenService
 from combine.services.users import UserService
 from combine.settings import Settings
-from combine.storage.database import Database
-from combine.storage.listener import EventListener
-from combine.storage.migrate import fits, upgrade
+from combine.storage.core.database import Database
+from combine.storage.core.listener import EventListener
+from combine.storage.server.migrate import fits, upgrade
 from combine.workflows.catalog import Catalog, load_catalog
 
 SERVING_PATIENCE = timedelta(seconds=1)

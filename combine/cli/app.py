@@ -152,7 +152,7 @@ def _call(arguments: list[str], *, debug: bool) -> None:
 def _in_our_words(error: Exception) -> CombineError | None:
     """As an error that says what to do. That the disk is full many can find: the engine, its heartbeat, migrations."""
     if "psycopg" in sys.modules and (not isinstance(error, CombineError) or isinstance(error, DatabaseUnavailable)):
-        from combine.storage.faults import full_disk
+        from combine.storage.core.faults import full_disk
 
         if (full := full_disk(error)) is not None:
             return full

@@ -9,7 +9,7 @@ import typer
 
 from combine.cli.options import Form, Json, Out, Project, TokenScope, usd_amount
 from combine.cli.texts import TextCommand
-from combine.workflows.statuses import DocumentStatus
+from combine.documents.statuses import DocumentStatus
 
 _MOST = 2**31 - 1  # versions that the database can count
 _Type = Annotated[str, typer.Argument(metavar="TYPE", help="A document type, for example requirements-doc.")]

@@ -28,7 +28,7 @@ from combine.cli.options import (
     usd_cost,
 )
 from combine.cli.texts import FileName, TextCommand
-from combine.workflows.statuses import ExecutionStatus as Status
+from combine.documents.statuses import ExecutionStatus as Status
 
 
 def run(
@@ -148,7 +148,7 @@ def resume(
     """
     from combine.cli.run import Output, resume
     from combine.cli.runtime import execute
-    from combine.workflows.statuses import DecisionAction
+    from combine.documents.statuses import DecisionAction
 
     action = None if decision is None else DecisionAction[decision.name]
     output = Output(out, as_json)

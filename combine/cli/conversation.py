@@ -10,11 +10,11 @@ from combine.cli.result import findings_as_text
 from combine.cli.runtime import say
 from combine.cli.terminal import read_line
 from combine.cli.wording import count, short
+from combine.documents.questions import AnswerType, Question
+from combine.documents.statuses import DecisionAction, ExecutionStatus, StepStatus
 from combine.errors import Conflict, Invalid
 from combine.execution.clarification import DECIDE_FOR_ME, normalise, unknown_names
 from combine.services.views import ExecutionDetail, QuestionView, StepView
-from combine.workflows.questions import AnswerType, Question
-from combine.workflows.statuses import DecisionAction, ExecutionStatus, StepStatus
 
 _FORMS = {
     AnswerType.SINGLE_CHOICE: "number or words of one choice",

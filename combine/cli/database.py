@@ -11,10 +11,10 @@ from combine.cli.looking import as_json
 from combine.cli.places import prepare_here
 from combine.cli.runtime import put, say
 from combine.errors import Invalid
-from combine.storage.embedded import stop_embedded
-from combine.storage.migrate import head_version
-from combine.storage.migrate import upgrade as upgrade_schema
-from combine.storage.urls import display_url
+from combine.storage.core.urls import display_url
+from combine.storage.server.embedded import stop_embedded
+from combine.storage.server.migrate import head_version
+from combine.storage.server.migrate import upgrade as upgrade_schema
 
 
 async def upgrade(*, json: bool) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markdown import Markdown
 
+from combine.brief.brief import BRIEF_TYPE
 from combine.cli.exit_codes import ExitCode
 from combine.cli.files import write_export
 from combine.cli.inputs import prepare_folder
@@ -22,12 +23,11 @@ from combine.cli.ports import Reading
 from combine.cli.runtime import put
 from combine.cli.tables import table
 from combine.cli.wording import count, short
+from combine.documents.diff import FieldChange
+from combine.documents.items import Item, item_text
+from combine.documents.statuses import DocumentStatus
 from combine.errors import Invalid, NotFound
 from combine.services.views import DocumentView
-from combine.workflows.brief_json import BRIEF_TYPE
-from combine.workflows.diff import FieldChange
-from combine.workflows.items import Item, item_text
-from combine.workflows.statuses import DocumentStatus
 
 if TYPE_CHECKING:  # costs more to import than a command at a server takes
     from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from combine.documents.statuses import ExecutionStatus
 from combine.errors import CombineError, Conflict, Invalid, LLMError, NotFound, NotPermitted, NotSignedIn
-from combine.workflows.statuses import ExecutionStatus
 
 PROVIDER_PREFIX = "provider."
 

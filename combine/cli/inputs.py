@@ -10,10 +10,11 @@ from pathlib import Path
 
 import yaml
 
+from combine.brief.brief import Brief
+from combine.brief.reading import MAX_BRIEF_BYTES, decode_brief, split_brief
 from combine.cli.runtime import say
 from combine.cli.texts import readable
 from combine.errors import Invalid
-from combine.workflows.brief import MAX_BRIEF_BYTES, Brief, decode_brief, split_brief
 
 STDIN = "-"
 _MAX_ANSWERS_BYTES = 1024 * 1024

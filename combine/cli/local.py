@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from combine.auth.permissions import OPERATOR
-from combine.bootstrap import Reading, Report, Working, check_models, llm_config, open_reading, open_working
+from combine.bootstrap import Reading, Report, Working, check_models, open_reading, open_working, provider_factory
 from combine.cli.wording import duration
-from combine.llm.factory import ProviderFactory, parse_model
+from combine.llm.factory import parse_model
 from combine.services.definitions import WorkflowDetail, WorkflowService
 from combine.services.tokens import TokenService
 from combine.settings import Settings
@@ -61,7 +61,7 @@ class Here:
         ref, warning = parse_model(model)
         if warning is not None:
             self._warn(warning)
-        ProviderFactory(llm_config(self.settings)).provider(ref)
+        provider_factory(self.settings).provider(ref)
 
     def stopping(self) -> str:
         """See the port."""

@@ -24,8 +24,8 @@ from combine.cli.runtime import is_terminal, put, say
 from combine.cli.tables import table
 from combine.cli.wording import OFFLINE_BANNER, age, count, duration, short, usd, words
 from combine.cli.work import Manner, follow, tell
+from combine.documents.statuses import CallState, ExecutionStatus
 from combine.services.views import CallView, ExecutionDetail, ExecutionView
-from combine.workflows.statuses import CallState, ExecutionStatus
 
 if TYPE_CHECKING:  # costs more to import than a command at a server takes
     from combine.services.costs import CostGroupView, GroupBy

@@ -11,6 +11,8 @@ from uuid import UUID
 
 if TYPE_CHECKING:  # the modules of most of these cost more to import than a command at a server takes
     from combine.auth.permissions import Scope
+    from combine.brief.brief import Brief
+    from combine.documents.statuses import DecisionAction, DocumentStatus, ExecutionStatus
     from combine.execution.replay import ReplayReport
     from combine.services.costs import CostReport, GroupBy
     from combine.services.definitions import WorkflowDetail
@@ -22,8 +24,6 @@ if TYPE_CHECKING:  # the modules of most of these cost more to import than a com
     from combine.services.projects import ProjectView
     from combine.services.replay import RecordingFile
     from combine.services.views import DocumentView, EventView, ExecutionDetail, ExecutionView, ExecutorView
-    from combine.workflows.brief import Brief
-    from combine.workflows.statuses import DecisionAction, DocumentStatus, ExecutionStatus
 
 PLACES_OWN_MODEL: Final = ""
 """No model is named: the place's default, which the estimate tells."""

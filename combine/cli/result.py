@@ -12,9 +12,9 @@ from uuid import UUID
 
 from combine.cli.exit_codes import PROVIDER_PREFIX
 from combine.cli.wording import NO_MODEL, OFFLINE_BANNER, count, duration, quoted, short, usd, words
+from combine.documents.findings import FindingKind, Severity
+from combine.documents.statuses import CallState, ExecutionStatus, StepStatus
 from combine.services.views import ExecutionDetail, ExecutionView, QuestionView
-from combine.workflows.findings import FindingKind, Severity
-from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
 
 Paths = Mapping[UUID, Path]
 """Where the content of each document was written, by document id."""

@@ -16,11 +16,11 @@ from combine.cli.ports import PLACES_OWN_MODEL, Working
 from combine.cli.runtime import is_terminal, say
 from combine.cli.wording import OFFLINE_BANNER
 from combine.cli.work import Manner, carry_on, or_follow
+from combine.documents.statuses import DecisionAction
 from combine.errors import Invalid
 from combine.execution.clarification import unknown_names
 from combine.services.executions import StartExecution
 from combine.services.names import project_name
-from combine.workflows.statuses import DecisionAction
 
 
 @dataclass(frozen=True, slots=True)

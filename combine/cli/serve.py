@@ -14,7 +14,7 @@ from combine.cli.runtime import say
 from combine.cli.sockets import bind, is_loopback
 from combine.errors import Invalid
 from combine.settings import Settings
-from combine.storage.embedded import start_embedded
+from combine.storage.server.embedded import start_embedded
 from combine.workflows.catalog import load_catalog
 
 

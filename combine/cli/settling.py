@@ -10,8 +10,8 @@ from combine.cli.places import the_place
 from combine.cli.result import as_object, cost_in_words, next_step
 from combine.cli.runtime import put
 from combine.cli.wording import short, usd
+from combine.documents.statuses import ExecutionStatus
 from combine.services.views import ExecutionDetail
-from combine.workflows.statuses import ExecutionStatus
 
 _AT_ANOTHER_CAP = frozenset({"project_budget_reached", "daily_budget_reached"})
 

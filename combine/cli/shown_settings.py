@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 from combine.cli.tables import table
 from combine.cli.wording import duration
 from combine.settings import Settings, told_unknown
-from combine.storage.urls import display_url
+from combine.storage.core.urls import display_url
 
 _HIDDEN = "(set, not shown)"
 

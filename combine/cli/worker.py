@@ -10,7 +10,7 @@ from combine.cli.exit_codes import ExitCode
 from combine.cli.places import prepare_here
 from combine.cli.runtime import say
 from combine.cli.wording import duration
-from combine.storage.urls import display_url
+from combine.storage.core.urls import display_url
 
 
 async def work(*, stop_with_stdin: bool = False) -> int:

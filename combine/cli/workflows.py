@@ -16,7 +16,7 @@ from combine.errors import Invalid
 from combine.services.definitions import WorkflowDetail
 from combine.workflows.catalog import FileFault, inspect_catalog, without_workflow
 from combine.workflows.catalog_folder import parse_json
-from combine.workflows.definition_json import definition_from_json
+from combine.workflows.definitions import definition_from_json
 
 
 async def list_workflows(*, json: bool) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from combine.engine.heartbeat import DEAD_AFTER_S, host_name
-from combine.storage.database import WriteSession
+from combine.storage.core.database import WriteSession
 
 SHARED_QUEUE = "segments"
 """What all workers take from; every other queue belongs to one process."""

@@ -25,12 +25,12 @@ from combine.engine.queue import APP_NAME, APP_VERSION, SEGMENT_NAME, Adoption, 
 from combine.engine.recovery import Recovery
 from combine.errors import DatabaseUnavailable, OwnershipLost
 from combine.execution.segment import SegmentRunner
-from combine.storage.beat import BeatConnection
-from combine.storage.claim import Claim
-from combine.storage.database import Database, WriteSession
-from combine.storage.faults import mark_disconnects
-from combine.storage.listener import CONTROL_CHANNEL, EventListener, Subscription
-from combine.storage.outages import NOBODY
+from combine.storage.core.database import Database, WriteSession
+from combine.storage.core.faults import mark_disconnects
+from combine.storage.core.listener import CONTROL_CHANNEL, EventListener, Subscription
+from combine.storage.hot.claim import Claim
+from combine.storage.hot.outages import NOBODY
+from combine.storage.server.beat import BeatConnection
 
 POLL_S = 0.1
 SHARED_POLL_S = 0.35  # a worker's idle CPU is this poll; nobody sits and waits for its first segment

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psycopg
 
-from combine.storage.beat import BeatConnection
+from combine.storage.server.beat import BeatConnection
 
 BEAT_EVERY_S = 5.0
 FENCE_S = 20.0

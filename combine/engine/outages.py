@@ -1,7 +1,7 @@
 """Lets executions that wait for a provider go on: one to see whether it works again, then all of them.
 
 This room knows no provider. Executions that wait for the same thing carry the same text; when it is tried again and
-what came of it stands in their rows (``storage/outages.py``).
+what came of it stands in their rows (``storage/hot/outages.py``).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.storage.database import Database, WriteSession
+from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
 from combine.storage.executions import Executions
-from combine.storage.outages import Outages
-from combine.storage.transitions import Transitions
+from combine.storage.hot.outages import Outages
+from combine.storage.hot.transitions import Transitions
 
 WAITING = "waiting_for_provider"
 AT_A_TIME = 100

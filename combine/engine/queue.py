@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from combine.engine.alive import SHARED_QUEUE, read_executors
-from combine.storage.database import WriteSession
+from combine.storage.core.database import WriteSession
 
 SEGMENT_NAME = "segment"
 APP_NAME = "combine"

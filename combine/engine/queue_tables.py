@@ -7,7 +7,7 @@ import asyncio
 import sqlalchemy as sa
 
 from combine.errors import DatabaseUnavailable
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 
 TABLES_VERSION = 125
 """How far DBOS 3.4.0 migrates; written here so that a start need not import DBOS to know it."""

@@ -13,13 +13,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from combine.documents.statuses import ExecutionStatus
 from combine.engine import dbos_private
 from combine.engine.alive import SHARED_QUEUE, read_executors
 from combine.engine.queue import SEGMENT_NAME
-from combine.storage.database import Database, WriteSession
+from combine.storage.core.database import Database, WriteSession
 from combine.storage.executions import Executions
-from combine.storage.transitions import Transitions
-from combine.workflows.statuses import ExecutionStatus
+from combine.storage.hot.transitions import Transitions
 
 RECOVER_EVERY_S = 5.0
 LOST_AFTER_S = 30.0

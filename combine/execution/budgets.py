@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from combine.storage.caps import Cap, CapKind
+from combine.storage.hot.caps import Cap, CapKind
 
 CODES: Final[Mapping[CapKind, str]] = MappingProxyType(
     {

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from combine.documents.questions import Answer, AnswerType, Question
+from combine.documents.statuses import DecidedBy
 from combine.errors import Invalid
-from combine.workflows.questions import Answer, AnswerType, Question
-from combine.workflows.statuses import DecidedBy
 
 DECIDE_FOR_ME = "decide for me"
 _DECIDE = frozenset({DECIDE_FOR_ME, "decide", "default", "?"})

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from combine.llm.models import ModelRef
-from combine.workflows.brief import Brief
+from combine.brief.brief import Brief
+from combine.documents.findings import Finding
+from combine.documents.questions import Answer
+from combine.documents.statuses import StepStatus
+from combine.prompts.builder import UpstreamDocument
 from combine.workflows.definitions import WorkflowDefinition
-from combine.workflows.findings import Finding
-from combine.workflows.prompts import UpstreamDocument
-from combine.workflows.questions import Answer
-from combine.workflows.statuses import StepStatus
+from combine.workflows.models import ModelRef
 
 
 @dataclass(frozen=True, slots=True)

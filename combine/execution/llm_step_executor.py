@@ -11,6 +11,12 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+from combine.checks import CheckContext, document_hints, next_ids, unused_sentences
+from combine.documents.findings import Finding, Hint
+from combine.documents.items import id_number
+from combine.documents.ordering import content_sha256
+from combine.documents.questions import MAX_QUESTION_ROUNDS, Answer
+from combine.documents.statuses import CallPurpose, CallState
 from combine.errors import CombineError, LLMError, PermanentLLMError, TransientLLMError
 from combine.execution.context import (
     BudgetReached,
@@ -24,21 +30,15 @@ from combine.execution.context import (
 )
 from combine.execution.output_parser import Output, OutputParser
 from combine.execution.step_records import CallTelemetry, StepRecords
-from combine.llm.models import ModelRef
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Progress, Usage
 from combine.llm.slots import CallSlots
-from combine.storage.journal import CallIntent, CallReply, NewVersion
+from combine.prompts.builder import PromptBuilder, PromptInput, RenderedPrompt
+from combine.storage.hot.journal import CallIntent, CallReply, NewVersion
 from combine.storage.steps import SentBackSince
 from combine.workflows.catalog import Catalog, SchemaAsset
-from combine.workflows.checks import CheckContext, document_hints, next_ids, unused_sentences
 from combine.workflows.definitions import StepDefinition
-from combine.workflows.findings import Finding, Hint
-from combine.workflows.items import id_number
-from combine.workflows.ordering import content_sha256
-from combine.workflows.prompts import PromptBuilder, PromptInput, RenderedPrompt
-from combine.workflows.questions import MAX_QUESTION_ROUNDS, Answer
-from combine.workflows.statuses import CallPurpose, CallState
+from combine.workflows.models import ModelRef
 
 MICRO_USD = Decimal("0.000001")
 """What the ledger counts in."""

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from combine.checks import CheckContext, check_document
+from combine.documents.findings import Finding, FindingKind, Severity
+from combine.documents.items import iter_items
+from combine.documents.questions import Question
 from combine.errors import PermanentLLMError
 from combine.execution.clarification import with_assumptions
 from combine.execution.context import StepContext, StoredReply
 from combine.llm.protocol import StopReason
+from combine.prompts.replies import parse_reply
 from combine.workflows.catalog import SchemaAsset
-from combine.workflows.checks import CheckContext, check_document
 from combine.workflows.definitions import StepDefinition
-from combine.workflows.findings import Finding, FindingKind, Severity
-from combine.workflows.items import iter_items
-from combine.workflows.questions import Question
-from combine.workflows.replies import parse_reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from combine.errors import Invalid
-from combine.storage.segment_state import FindingFacts
+from combine.storage.hot.segment_state import FindingFacts
 
 FORMAT: Final = "combine-recording"
 VERSION: Final = 1

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from combine.brief.brief import brief_from_json
+from combine.documents.ordering import canonical_json, content_sha256
+from combine.documents.statuses import CallState
 from combine.errors import CombineError, LLMError
 from combine.execution.context import DocumentSaved, LimitReached, QuestionsAsked, StepContext
 from combine.execution.llm_step_executor import LLMStepExecutor
@@ -17,13 +20,9 @@ from combine.execution.replay_parts import NoProvider, NoTelemetry, RecordEnds, 
 from combine.execution.replay_state import Past
 from combine.execution.state import ASSUMPTIONS_PER_STEP, context_of
 from combine.llm.pricing import Pricing
-from combine.workflows.brief_json import brief_from_json
+from combine.prompts.builder import RenderedPrompt, read_prompt
 from combine.workflows.catalog import Catalog
-from combine.workflows.definition_json import definition_from_json
-from combine.workflows.definitions import StepDefinition
-from combine.workflows.ordering import canonical_json, content_sha256
-from combine.workflows.prompts import RenderedPrompt, read_prompt
-from combine.workflows.statuses import CallState
+from combine.workflows.definitions import StepDefinition, definition_from_json
 
 MAX_DIFFERENCES = 20
 """Told for one document."""

@@ -7,19 +7,19 @@ from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 from uuid import UUID
 
+from combine.documents.findings import Finding
+from combine.documents.questions import Answer, Question
+from combine.documents.statuses import DecidedBy, StepStatus
 from combine.errors import LLMError
 from combine.execution.context import DocumentSaved, StepContext
 from combine.execution.recording import RecordedQuestion, Recording
 from combine.execution.step_journal import Asked
-from combine.llm.models import ModelRef
 from combine.llm.protocol import LLMProvider, Progress
-from combine.storage.journal import CallIntent, CallReply, NewVersion
+from combine.prompts.builder import PromptBuilder, PromptInput, RenderedPrompt
+from combine.storage.hot.journal import CallIntent, CallReply, NewVersion
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition
-from combine.workflows.findings import Finding
-from combine.workflows.prompts import PromptBuilder, PromptInput, RenderedPrompt
-from combine.workflows.questions import Answer, Question
-from combine.workflows.statuses import DecidedBy, StepStatus
+from combine.workflows.models import ModelRef
 
 
 class RecordEnds(Exception):

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from combine.documents.items import id_number, iter_items
+from combine.documents.statuses import CallState, StepStatus
 from combine.execution.recording import RecordedCall, RecordedDocument, Recording
-from combine.storage.segment_state import (
+from combine.storage.hot.segment_state import (
     DocumentFacts,
     ExecutionFacts,
     QuestionFacts,
@@ -18,8 +20,6 @@ from combine.storage.segment_state import (
 )
 from combine.workflows.definitions import StepDefinition, WorkflowDefinition
 from combine.workflows.graph import topological_order
-from combine.workflows.items import id_number, iter_items
-from combine.workflows.statuses import CallState, StepStatus
 
 _PREVIOUS = re.compile(r'^<previous type="([^"]+)" version="(\d+)">', re.MULTILINE)
 

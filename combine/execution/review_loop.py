@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from combine.documents.findings import Finding, FindingKind, Severity
 from combine.workflows.definitions import WorkflowDefinition
-from combine.workflows.findings import Finding, FindingKind, Severity
 from combine.workflows.graph import dependents
 
 _SERIOUS = frozenset({Severity.CRITICAL, Severity.MAJOR})

@@ -7,6 +7,8 @@ import logging
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from combine.brief.brief import brief_from_json
+from combine.documents.statuses import ExecutionStatus
 from combine.errors import CombineError, LLMError, OwnershipLost, TransientLLMError
 from combine.execution.context import DocumentSaved, SentBack, StepResult
 from combine.execution.llm_step_executor import LLMStepExecutor, Providers
@@ -20,13 +22,11 @@ from combine.llm.pricing import Pricing
 from combine.llm.retry import asked_wait_s
 from combine.llm.slots import CallSlots, NoMoreCalls
 from combine.observability.correlation import caused_by
-from combine.storage.database import Database
-from combine.storage.segment_state import SegmentState
+from combine.prompts.builder import PromptBuilder
+from combine.storage.core.database import Database
+from combine.storage.hot.segment_state import SegmentState
 from combine.storage.steps import SentBackSince
-from combine.workflows.brief_json import brief_from_json
 from combine.workflows.catalog import Catalog
-from combine.workflows.prompts import PromptBuilder
-from combine.workflows.statuses import ExecutionStatus
 
 log = logging.getLogger("combine.execution")
 

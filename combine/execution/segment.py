@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 from uuid import UUID
 
-from combine.storage.claim import Claim
-from combine.storage.database import WriteSession
+from combine.storage.core.database import WriteSession
+from combine.storage.hot.claim import Claim
 
 
 class Segment(Protocol):

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from combine.documents.statuses import ExecutionStatus, StepStatus
 from combine.errors import OwnershipLost
 from combine.execution.segment import Segment
 from combine.execution.state import runnable_steps
-from combine.storage.database import Database, WriteSession
+from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions
-from combine.storage.journal import Journal
-from combine.storage.outages import Outages
-from combine.storage.segment_state import SegmentState, read_segment_state
-from combine.storage.segments import Segments
+from combine.storage.hot.journal import Journal
+from combine.storage.hot.outages import Outages
+from combine.storage.hot.segment_state import SegmentState, read_segment_state
+from combine.storage.hot.segments import Segments
+from combine.storage.hot.transitions import Transitions
 from combine.storage.steps import StepRow, Steps
-from combine.storage.transitions import Transitions
 from combine.workflows.definitions import WorkflowDefinition
-from combine.workflows.statuses import ExecutionStatus, StepStatus
 
 _RESTING: tuple[str, ...] = (
     # In order of what a person should see first when several steps rest for different reasons.

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from combine.brief.brief import Brief
+from combine.documents.findings import Finding, FindingKind, Severity
+from combine.documents.items import id_number, iter_items
+from combine.documents.questions import Answer
+from combine.documents.statuses import DecidedBy, StepStatus
 from combine.execution.context import DocumentSaved, StepContext, StoredReply
-from combine.llm.models import ModelRef, parse_model
 from combine.llm.protocol import StopReason
-from combine.storage.segment_state import (
+from combine.prompts.builder import UpstreamDocument
+from combine.storage.hot.segment_state import (
     DocumentFacts,
     FindingFacts,
     QuestionFacts,
@@ -17,15 +22,9 @@ from combine.storage.segment_state import (
     SegmentState,
     StepFacts,
 )
-from combine.workflows.brief import Brief
-from combine.workflows.definition_json import definition_from_json
-from combine.workflows.definitions import StepDefinition, WorkflowDefinition
-from combine.workflows.findings import Finding, FindingKind, Severity
+from combine.workflows.definitions import StepDefinition, WorkflowDefinition, definition_from_json
 from combine.workflows.graph import ready_steps
-from combine.workflows.items import id_number, iter_items
-from combine.workflows.prompts import UpstreamDocument
-from combine.workflows.questions import Answer
-from combine.workflows.statuses import DecidedBy, StepStatus
+from combine.workflows.models import ModelRef, parse_model
 
 INPUTS_CHANGED = (
     "Documents that this one builds on have changed. Bring it in line with them and keep the rest as it is."

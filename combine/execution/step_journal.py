@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from combine.documents.findings import Finding
+from combine.documents.questions import Answer, Question, waits_for_answers
+from combine.documents.statuses import StepStatus
 from combine.errors import LLMError
 from combine.execution.budgets import CODES, PRICE_UNKNOWN, no_price, no_room
 from combine.execution.clarification import settle
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
-from combine.llm.models import ModelRef
-from combine.storage.caps import Caps
-from combine.storage.database import Database, WriteSession
+from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
 from combine.storage.findings import Findings
-from combine.storage.journal import CallIntent, CallReply, Journal, NewVersion
-from combine.storage.numbering import Numbering
-from combine.storage.outages import Outages
+from combine.storage.hot.caps import Caps
+from combine.storage.hot.journal import CallIntent, CallReply, Journal, NewVersion
+from combine.storage.hot.numbering import Numbering
+from combine.storage.hot.outages import Outages
+from combine.storage.hot.transitions import Transitions
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
-from combine.storage.transitions import Transitions
 from combine.workflows.definitions import StepDefinition
-from combine.workflows.findings import Finding
-from combine.workflows.questions import Answer, Question, waits_for_answers
-from combine.workflows.statuses import StepStatus
+from combine.workflows.models import ModelRef
 
 NO_VALID_DOCUMENT = "no_valid_document"
 """Why a step waits for a decision that cannot be "accept anyway"."""

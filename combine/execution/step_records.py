@@ -7,15 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 from uuid import UUID
 
+from combine.documents.findings import Finding
+from combine.documents.questions import Question
 from combine.errors import LLMError
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.step_journal import Asked
-from combine.llm.models import ModelRef
 from combine.llm.protocol import Progress
-from combine.storage.journal import CallIntent, CallReply, NewVersion
+from combine.storage.hot.journal import CallIntent, CallReply, NewVersion
 from combine.workflows.definitions import StepDefinition
-from combine.workflows.findings import Finding
-from combine.workflows.questions import Question
+from combine.workflows.models import ModelRef
 
 
 class StepRecords(Protocol):

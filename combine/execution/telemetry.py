@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from combine.llm.protocol import Progress
-from combine.storage.database import Database, WriteSession
+from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
 
 REPORT_EVERY_S = 2.0

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from combine.errors import Invalid, PermanentLLMError
-from combine.llm.models import PROVIDERS, ModelRef, parse_model
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import LLMProvider
 from combine.llm.retry import RetryPolicy
+from combine.workflows.models import PROVIDERS, ModelRef, parse_model
 
 __all__ = ["LLMConfig", "ModelPrice", "ModelRef", "ProviderFactory", "parse_model"]
 
@@ -41,8 +41,10 @@ class LLMConfig:
 class ProviderFactory:
     """Builds each provider once, when it is first asked for: loading an SDK takes one to three seconds."""
 
-    def __init__(self, config: LLMConfig) -> None:
+    def __init__(self, config: LLMConfig, others: Mapping[str, Callable[[], LLMProvider]] | None = None) -> None:
+        """``others``: name -> how to build it, for providers that do not call a language model."""
         self._config = config
+        self._others = others or {}
         self._built: dict[str, LLMProvider] = {}
 
     def provider(self, ref: ModelRef) -> LLMProvider:
@@ -67,10 +69,10 @@ class ProviderFactory:
                 return self._anthropic()
             case "openai":
                 return self._openai()
-            case "offline":
-                return self._offline()
             case "scripted":
                 return self._scripted()
+            case _ if name in self._others:
+                return self._others[name]()
         raise Invalid(
             f"{name!r} is not a provider.", code="provider_unknown", hint=f"Known providers: {', '.join(PROVIDERS)}."
         )
@@ -107,11 +109,6 @@ class ProviderFactory:
             read_timeout=self._config.read_timeout_s,
             policy=self._policy(),
         )
-
-    def _offline(self) -> LLMProvider:
-        from combine.llm.offline import OfflineProvider  # noqa: PLC0415 - loads language data of its own
-
-        return OfflineProvider()
 
     def _scripted(self) -> LLMProvider:
         path = self._config.scripted_file

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from combine.llm.models import ModelRef
 from combine.llm.protocol import Price, Usage
+from combine.workflows.models import ModelRef
 
 FREE_PROVIDERS: Final = frozenset({"offline", "scripted"})
 UNKNOWN: Final = Price(None, "unknown")

@@ -8,11 +8,11 @@ from uuid import UUID
 from combine.auth.permissions import Actor, ProjectRole, Scope, need_project_role
 from combine.errors import NotFound
 from combine.services.names import regular
-from combine.storage.database import ReadSession
+from combine.storage.core.database import ReadSession
+from combine.storage.core.visibility import EVERYTHING, Visibility
 from combine.storage.executions import ExecutionRow, Executions
-from combine.storage.members import Members
+from combine.storage.people.members import Members
 from combine.storage.projects import ProjectRow, Projects
-from combine.storage.visibility import EVERYTHING, Visibility
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from uuid import UUID
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.services.access import Access
 from combine.services.people_views import AuditView
-from combine.storage.audit import Audit
-from combine.storage.database import Database
+from combine.storage.core.database import Database
+from combine.storage.people.audit import Audit
 
 
 class AuditService:

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from combine.auth.permissions import Actor
-from combine.storage.audit import Audit
-from combine.storage.database import WriteSession
+from combine.storage.core.database import WriteSession
+from combine.storage.people.audit import Audit
 
 
 async def record(

@@ -7,9 +7,9 @@ from datetime import timedelta
 from combine.auth.permissions import Actor, InstanceRole, Scope
 from combine.auth.secrets import digest, is_token
 from combine.errors import NotSignedIn
-from combine.storage.api_tokens import ApiTokens, TokenOwner
-from combine.storage.database import Database, WriteSession
-from combine.storage.sessions import SessionOwner, Sessions
+from combine.storage.core.database import Database, WriteSession
+from combine.storage.people.api_tokens import ApiTokens, TokenOwner
+from combine.storage.people.sessions import SessionOwner, Sessions
 
 
 class AuthenticationService:

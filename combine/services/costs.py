@@ -11,7 +11,7 @@ from combine.auth.permissions import Actor
 from combine.services.access import Access
 from combine.services.views import TokensView
 from combine.storage.calls import CallGroup, Calls, CallSums, GroupBy
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 
 __all__ = ["CostGroupView", "CostReport", "CostService", "GroupBy"]
 

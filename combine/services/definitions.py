@@ -9,7 +9,7 @@ from typing import Any
 
 from combine.errors import NotFound
 from combine.workflows.catalog import Catalog
-from combine.workflows.definition_json import definition_to_json
+from combine.workflows.definitions import definition_to_json
 
 
 @dataclass(frozen=True, slots=True)

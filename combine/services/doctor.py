@@ -8,15 +8,15 @@ from pathlib import Path
 
 from combine.errors import CombineError
 from combine.llm.factory import ProviderFactory
-from combine.llm.models import PROVIDERS, ModelRef
 from combine.llm.protocol import ProviderHealth
 from combine.services.inspection import executor_view
 from combine.services.views import ExecutorView
-from combine.storage.database import Database
-from combine.storage.embedded import embedded_status
+from combine.storage.core.database import Database
+from combine.storage.core.urls import display_url
 from combine.storage.executors import Executors
-from combine.storage.migrate import current_version, head_version
-from combine.storage.urls import display_url
+from combine.storage.server.embedded import embedded_status
+from combine.storage.server.migrate import current_version, head_version
+from combine.workflows.models import PROVIDERS, ModelRef
 
 _NEEDS_SETTINGS = frozenset({"api_key_missing", "script_missing"})
 

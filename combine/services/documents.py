@@ -10,28 +10,27 @@ from typing import Any
 from uuid import UUID
 
 from combine.auth.permissions import Actor
+from combine.brief.brief import BRIEF_TYPE, Brief, brief_from_json
+from combine.checks import unused_sentences
+from combine.documents.diff import DocumentDiff, diff_briefs, diff_documents
+from combine.documents.findings import Finding
+from combine.documents.markdown import MarkdownInput, render_markdown
+from combine.documents.ordering import in_schema_order
+from combine.documents.statuses import DocumentStatus
 from combine.errors import Conflict, NotFound
 from combine.execution.review_loop import read_findings
 from combine.services.access import Access
 from combine.services.inspection import document_view
 from combine.services.views import DocumentView
-from combine.storage.database import Database, ReadSession
+from combine.storage.core.database import Database, ReadSession
 from combine.storage.documents import DocumentRow, Documents
 from combine.storage.executions import Executions
 from combine.storage.findings import Findings
 from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
-from combine.workflows.brief import Brief
-from combine.workflows.brief_json import BRIEF_TYPE, brief_from_json
 from combine.workflows.catalog import Catalog
-from combine.workflows.checks import unused_sentences
-from combine.workflows.definition_json import definition_from_json
-from combine.workflows.diff import DocumentDiff, diff_briefs, diff_documents
-from combine.workflows.findings import Finding
-from combine.workflows.markdown import MarkdownInput, render_markdown
-from combine.workflows.ordering import in_schema_order
-from combine.workflows.statuses import DocumentStatus
+from combine.workflows.definitions import definition_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +69,14 @@ class DocumentExport:
     @property
     def html(self) -> str:
         """The Markdown as a page that stands by itself."""
-        from combine.workflows.html import render_html  # noqa: PLC0415 - parser and cleaner: few processes make pages
+        from combine.documents.html import render_html  # noqa: PLC0415 - parser and cleaner: few processes make pages
 
         return render_html(self.markdown, self._title)
 
     @property
     def html_key(self) -> str:
         """The same for the same page; made without making the page."""
-        from combine.workflows.html import html_key  # noqa: PLC0415 - as above
+        from combine.documents.html import html_key  # noqa: PLC0415 - as above
 
         return html_key(self.markdown, self._title)
 

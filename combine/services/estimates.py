@@ -9,16 +9,16 @@ from decimal import Decimal
 from typing import Final
 
 from combine.auth.permissions import Actor
-from combine.llm.models import ModelRef, parse_model
+from combine.brief.brief import Brief
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
+from combine.prompts.builder import PromptBuilder, PromptInput
 from combine.services.access import Access
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 from combine.storage.history import History, StepHistory, TokensUsed
-from combine.workflows.brief import Brief
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition, WorkflowDefinition
-from combine.workflows.prompts import PromptBuilder, PromptInput
+from combine.workflows.models import ModelRef, parse_model
 
 MANY_CHARACTERS_PER_TOKEN: Final = 4.0
 FEW_CHARACTERS_PER_TOKEN: Final = 2.5

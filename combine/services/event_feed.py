@@ -14,13 +14,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
+from combine.documents.statuses import ENDED, ExecutionStatus
 from combine.errors import NotFound, Unavailable
 from combine.services.views import EventView
-from combine.storage.database import Database, ReadSession
+from combine.storage.core.database import Database, ReadSession
+from combine.storage.core.listener import EventListener, Subscription
 from combine.storage.event_tail import EventTails, Tail
 from combine.storage.events import EventRow
-from combine.storage.listener import EventListener, Subscription
-from combine.workflows.statuses import ENDED, ExecutionStatus
 
 SWEEP_S = 15.0
 """So often all that is followed is looked at, in one query: a notification may be lost."""

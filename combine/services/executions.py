@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from combine.auth.permissions import Actor, ProjectRole
+from combine.brief.brief import Brief, brief_to_json
+from combine.documents.ordering import content_sha256
+from combine.documents.statuses import ENDED, DecisionAction, ExecutionStatus, StepStatus
 from combine.engine.queue import Adoption, SegmentQueue
 from combine.errors import Conflict, Invalid, NotFound
 from combine.execution.clarification import settle
-from combine.llm.models import parse_model
 from combine.llm.pricing import Pricing
 from combine.services.access import Access
 from combine.services.amounts import check_budget
@@ -22,27 +24,24 @@ from combine.services.names import project_name
 from combine.services.projects import make_project
 from combine.services.spending import CODES, Spending, say_unpriced
 from combine.services.waiting import accept_anyway, gate, must_be_open, say_what_is_open, see, try_again
-from combine.storage.caps import CapKind
-from combine.storage.database import Database, WriteSession
+from combine.storage.core.database import Database, WriteSession
 from combine.storage.decisions import Decisions
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
-from combine.storage.idempotency import IdempotencyKeys, KeyUse
-from combine.storage.journal import Journal
-from combine.storage.numbering import Numbering
-from combine.storage.outages import Outages
+from combine.storage.hot.caps import CapKind
+from combine.storage.hot.journal import Journal
+from combine.storage.hot.numbering import Numbering
+from combine.storage.hot.outages import Outages
+from combine.storage.hot.starting import Start, store_start
+from combine.storage.hot.transitions import Transitions
+from combine.storage.people.idempotency import IdempotencyKeys, KeyUse
 from combine.storage.projects import ProjectRow, Projects
 from combine.storage.questions import Questions
-from combine.storage.starting import Start, store_start
 from combine.storage.steps import StepRow, Steps
-from combine.storage.transitions import Transitions
-from combine.workflows.brief import Brief
-from combine.workflows.brief_json import brief_to_json
 from combine.workflows.catalog import Catalog
-from combine.workflows.definition_json import definition_from_json, definition_to_json
+from combine.workflows.definitions import definition_from_json, definition_to_json
 from combine.workflows.graph import topological_order
-from combine.workflows.ordering import content_sha256
-from combine.workflows.statuses import ENDED, DecisionAction, ExecutionStatus, StepStatus
+from combine.workflows.models import parse_model
 
 _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 _OVER = ENDED - {ExecutionStatus.FAILED}

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from combine.documents.statuses import DecidedBy, ExecutionStatus, StepStatus
 from combine.errors import Conflict, NotFound
 from combine.execution.clarification import DECIDE_FOR_ME
-from combine.storage.database import WriteSession
+from combine.storage.core.database import WriteSession
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions, NewExecution
 from combine.storage.forks import Forks
 from combine.storage.questions import QuestionRow, Questions
 from combine.storage.steps import StepRow, Steps
-from combine.workflows.definition_json import definition_from_json
-from combine.workflows.definitions import WorkflowDefinition
+from combine.workflows.definitions import WorkflowDefinition, definition_from_json
 from combine.workflows.graph import dependents, topological_order
-from combine.workflows.statuses import DecidedBy, ExecutionStatus, StepStatus
 
 _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 

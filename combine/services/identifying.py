@@ -9,8 +9,8 @@ from combine.auth.signing_in import Person
 from combine.errors import Conflict
 from combine.services.auditing import record
 from combine.services.people import acting
-from combine.storage.database import WriteSession
-from combine.storage.users import Identities, IdentityRow, UserRow, Users
+from combine.storage.core.database import WriteSession
+from combine.storage.people.users import Identities, IdentityRow, UserRow, Users
 
 
 async def identify(session: WriteSession, person: Person, provider: str, new_user_id: UUID) -> UserRow:

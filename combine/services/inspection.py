@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from combine.auth.permissions import Actor
+from combine.documents.statuses import CallState, ExecutionStatus, StepStatus
 from combine.engine.alive import pid_is_gone
 from combine.engine.heartbeat import DEAD_AFTER_S
 from combine.services.access import Access
@@ -24,18 +25,16 @@ from combine.services.views import (
     TokensView,
 )
 from combine.storage.calls import CallRow, Calls
-from combine.storage.database import Database, ReadSession
+from combine.storage.core.database import Database, ReadSession
+from combine.storage.core.listener import EventListener
 from combine.storage.documents import DocumentInfo
 from combine.storage.events import EventRow, Events
 from combine.storage.execution_reading import AskedQuestion, FoundFinding, WholeExecution, read_whole_execution
 from combine.storage.executions import ExecutionRow, Executions
 from combine.storage.executors import ExecutorRow, Executors
-from combine.storage.listener import EventListener
 from combine.storage.projects import Projects
 from combine.storage.steps import StepRow
-from combine.workflows.definition_json import definition_from_json
-from combine.workflows.definitions import WorkflowDefinition
-from combine.workflows.statuses import CallState, ExecutionStatus, StepStatus
+from combine.workflows.definitions import WorkflowDefinition, definition_from_json
 
 _AT_WORK = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 

@@ -12,10 +12,10 @@ from combine.services.access import Access
 from combine.services.auditing import record
 from combine.services.people import need_person
 from combine.services.people_views import InvitationView
-from combine.storage.database import Database, WriteSession
-from combine.storage.invitations import InvitationRow, Invitations, invitation_not_found
-from combine.storage.members import Members
-from combine.storage.users import Identities
+from combine.storage.core.database import Database, WriteSession
+from combine.storage.people.invitations import InvitationRow, Invitations, invitation_not_found
+from combine.storage.people.members import Members
+from combine.storage.people.users import Identities
 
 LIFETIME = timedelta(days=14)
 _ORDER = tuple(ProjectRole)

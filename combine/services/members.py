@@ -10,8 +10,8 @@ from combine.errors import Conflict
 from combine.services.access import Access
 from combine.services.auditing import record
 from combine.services.people_views import MemberView
-from combine.storage.database import Database, WriteSession
-from combine.storage.members import MemberRow, Members
+from combine.storage.core.database import Database, WriteSession
+from combine.storage.people.members import MemberRow, Members
 
 
 class MemberService:

@@ -7,7 +7,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor, InstanceRole, Scope
 from combine.errors import NotPermitted
 from combine.services.people_views import UserView
-from combine.storage.users import UserRow
+from combine.storage.people.users import UserRow
 
 
 def need_person(actor: Actor) -> UUID:

@@ -13,8 +13,8 @@ from combine.services.access import Access
 from combine.services.amounts import check_budget
 from combine.services.auditing import record
 from combine.services.names import project_name
-from combine.storage.database import Database, ReadSession, WriteSession
-from combine.storage.members import Members
+from combine.storage.core.database import Database, ReadSession, WriteSession
+from combine.storage.people.members import Members
 from combine.storage.projects import Projects, ProjectSums
 
 

@@ -28,16 +28,16 @@ from combine.execution.recording import (
 from combine.execution.replay import Replay, ReplayReport
 from combine.services.access import Access
 from combine.storage.calls import CallRow, Calls
-from combine.storage.database import Database, ReadSession
+from combine.storage.core.database import Database, ReadSession
+from combine.storage.core.visibility import EVERYTHING
 from combine.storage.documents import DocumentRow, Documents
 from combine.storage.events import EventRow, Events
 from combine.storage.executions import ExecutionRow, Executions
+from combine.storage.hot.segment_state import read_segment_state
 from combine.storage.projects import Projects
 from combine.storage.questions import QuestionRow, Questions
 from combine.storage.recordings import Recordings
-from combine.storage.segment_state import read_segment_state
 from combine.storage.steps import Steps
-from combine.storage.visibility import EVERYTHING
 from combine.workflows.catalog import Catalog
 
 _PREVIOUS = re.compile(r'^<previous type="([^"]+)" version="(\d+)">', re.MULTILINE)

@@ -10,8 +10,8 @@ from combine.errors import NotFound
 from combine.services.auditing import record
 from combine.services.people import need_person
 from combine.services.people_views import SessionView
-from combine.storage.database import Database, WriteSession
-from combine.storage.sessions import Sessions
+from combine.storage.core.database import Database, WriteSession
+from combine.storage.people.sessions import Sessions
 
 
 class SessionService:

@@ -6,14 +6,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from combine.auth.permissions import Actor, ProjectRole, Scope
+from combine.documents.statuses import CallState
 from combine.errors import Conflict
 from combine.services.access import Access
 from combine.services.amounts import check_cost
 from combine.services.auditing import record
 from combine.storage.calls import CallRow, Calls
-from combine.storage.database import Database, WriteSession
-from combine.storage.settling import Settling
-from combine.workflows.statuses import CallState
+from combine.storage.core.database import Database, WriteSession
+from combine.storage.hot.settling import Settling
 
 
 class SettlingService:

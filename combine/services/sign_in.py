@@ -17,10 +17,10 @@ from combine.services.auditing import record
 from combine.services.identifying import identify, link
 from combine.services.people import acting, user_view
 from combine.services.people_views import SignedIn, SignInProviderView
-from combine.storage.database import Database, WriteSession
-from combine.storage.sessions import NewSession, Sessions
-from combine.storage.sign_ins import NewSignIn, SignInRow, SignIns
-from combine.storage.users import LOCAL, Identities, UserRow, Users
+from combine.storage.core.database import Database, WriteSession
+from combine.storage.people.sessions import NewSession, Sessions
+from combine.storage.people.sign_ins import NewSignIn, SignInRow, SignIns
+from combine.storage.people.users import LOCAL, Identities, UserRow, Users
 
 ANY_DOMAIN = "*"
 MAX_USER_AGENT = 200

@@ -9,13 +9,13 @@ from uuid import UUID
 from combine.errors import Invalid
 from combine.execution.budgets import CODES as CODES  # noqa: PLC0414 - told here to the services
 from combine.execution.budgets import PRICE_UNKNOWN, named
-from combine.llm.models import ModelRef, parse_model
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
-from combine.storage.caps import CapKind
-from combine.storage.database import WriteSession
+from combine.storage.core.database import WriteSession
 from combine.storage.events import Events
+from combine.storage.hot.caps import CapKind
 from combine.workflows.definitions import WorkflowDefinition
+from combine.workflows.models import ModelRef, parse_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from combine.errors import Invalid, NotPermitted
 from combine.services.auditing import record
 from combine.services.people import need_person
 from combine.services.people_views import NewTokenView, TokenView
-from combine.storage.api_tokens import ApiTokens, NewToken, TokenRow
-from combine.storage.database import Database, ReadSession, WriteSession
-from combine.storage.users import LOCAL, LOCAL_USER_ID, Users
+from combine.storage.core.database import Database, ReadSession, WriteSession
+from combine.storage.people.api_tokens import ApiTokens, NewToken, TokenRow
+from combine.storage.people.users import LOCAL, LOCAL_USER_ID, Users
 
 MAX_NAME = 80
 DEFAULT_DAYS = 90

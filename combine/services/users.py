@@ -12,9 +12,9 @@ from combine.errors import Conflict, NotFound
 from combine.services.auditing import record
 from combine.services.people import need_person, user_view
 from combine.services.people_views import IdentityView, MeView, UserView
-from combine.storage.database import Database, ReadSession, WriteSession
-from combine.storage.sessions import Sessions
-from combine.storage.users import LOCAL_USER_ID, Identities, IdentityRow, UserRow, Users
+from combine.storage.core.database import Database, ReadSession, WriteSession
+from combine.storage.people.sessions import Sessions
+from combine.storage.people.users import LOCAL_USER_ID, Identities, IdentityRow, UserRow, Users
 
 _ID_LENGTH = 32
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from combine.workflows.statuses import ExecutionStatus, StepStatus
+from combine.documents.statuses import ExecutionStatus, StepStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from combine.documents.questions import Question, waits_for_answers
+from combine.documents.statuses import StepStatus
 from combine.errors import Conflict, Invalid
 from combine.execution.clarification import unknown_names
 from combine.execution.review_loop import plan_after_review
 from combine.execution.step_journal import NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP
-from combine.storage.database import WriteSession
+from combine.storage.core.database import WriteSession
 from combine.storage.documents import Documents
 from combine.storage.executions import ExecutionRow
+from combine.storage.hot.transitions import Transitions
 from combine.storage.questions import Questions
 from combine.storage.steps import StepRow, Steps
-from combine.storage.transitions import Transitions
-from combine.workflows.definition_json import definition_from_json
-from combine.workflows.questions import Question, waits_for_answers
-from combine.workflows.statuses import StepStatus
+from combine.workflows.definitions import definition_from_json
 
 _UNSAVED_OUTPUT = frozenset({NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP})
 """Why a step waits for a decision about an output that is not its document (it may have one from before)."""

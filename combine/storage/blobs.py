@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from combine.storage.database import ReadSession
-from combine.storage.tables import blobs
+from combine.storage.core.database import ReadSession
+from combine.storage.core.tables import blobs
 
 
 class Blobs:

@@ -12,13 +12,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from combine.documents.statuses import CallState
 from combine.errors import Conflict, NotFound
-from combine.storage.database import ReadSession
-from combine.storage.id_prefix import uuid_range
-from combine.storage.rows import build, build_all, columns
-from combine.storage.tables import executions, llm_calls, projects
-from combine.storage.visibility import Visibility
-from combine.workflows.statuses import CallState
+from combine.storage.core.database import ReadSession
+from combine.storage.core.id_prefix import uuid_range
+from combine.storage.core.rows import build, build_all, columns
+from combine.storage.core.tables import executions, llm_calls, projects
+from combine.storage.core.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.storage.database import ReadSession
-from combine.storage.rows import build_all, columns
-from combine.storage.tables import decisions
-from combine.workflows.statuses import DecisionAction
+from combine.documents.statuses import DecisionAction
+from combine.storage.core.database import ReadSession
+from combine.storage.core.rows import build_all, columns
+from combine.storage.core.tables import decisions
 
 
 @dataclass(frozen=True, slots=True)

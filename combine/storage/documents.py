@@ -11,14 +11,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from combine.documents.ordering import content_sha256
+from combine.documents.statuses import DocumentStatus
 from combine.errors import Conflict, NotFound
-from combine.storage.database import ReadSession
-from combine.storage.id_prefix import uuid_range
-from combine.storage.rows import build, build_all, columns
-from combine.storage.tables import documents, projects
-from combine.storage.visibility import Visibility
-from combine.workflows.ordering import content_sha256
-from combine.workflows.statuses import DocumentStatus
+from combine.storage.core.database import ReadSession
+from combine.storage.core.id_prefix import uuid_range
+from combine.storage.core.rows import build, build_all, columns
+from combine.storage.core.tables import documents, projects
+from combine.storage.core.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from combine.storage.database import ReadSession
+from combine.storage.core.database import ReadSession
+from combine.storage.core.rows import columns
+from combine.storage.core.tables import events, executions
 from combine.storage.events import EventRow
-from combine.storage.rows import columns
-from combine.storage.tables import events, executions
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from combine.errors import NotFound
 from combine.observability.correlation import current_request_id
-from combine.storage.database import ReadSession, Trace, WriteSession
-from combine.storage.rows import build_all, columns
-from combine.storage.tables import events
+from combine.storage.core.database import ReadSession, Trace, WriteSession
+from combine.storage.core.rows import build_all, columns
+from combine.storage.core.tables import events
 
 
 @dataclass(frozen=True, slots=True)

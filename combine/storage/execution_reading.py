@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from combine.storage.calls import CallRow
-from combine.storage.database import ReadSession
+from combine.storage.core.database import ReadSession
+from combine.storage.core.id_prefix import uuid_range
+from combine.storage.core.visibility import Visibility
 from combine.storage.documents import DocumentInfo
 from combine.storage.events import SECONDS_AT_WORK
 from combine.storage.executions import ExecutionRow, execution_not_found, the_only
-from combine.storage.id_prefix import uuid_range
 from combine.storage.steps import StepRow
-from combine.storage.visibility import Visibility
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

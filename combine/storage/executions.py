@@ -12,14 +12,14 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from combine.documents.statuses import ENDED, ExecutionStatus
 from combine.errors import Conflict, NotFound
 from combine.observability.correlation import current_request_id
-from combine.storage.database import ReadSession
-from combine.storage.id_prefix import uuid_range
-from combine.storage.rows import build, build_all, columns
-from combine.storage.tables import executions
-from combine.storage.visibility import Visibility
-from combine.workflows.statuses import ENDED, ExecutionStatus
+from combine.storage.core.database import ReadSession
+from combine.storage.core.id_prefix import uuid_range
+from combine.storage.core.rows import build, build_all, columns
+from combine.storage.core.tables import executions
+from combine.storage.core.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from combine.storage.database import ReadSession
-from combine.storage.tables import executors
+from combine.storage.core.database import ReadSession
+from combine.storage.core.tables import executors
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.storage.database import ReadSession
-from combine.storage.tables import findings
-from combine.workflows.findings import Finding, FindingKind, Severity
+from combine.documents.findings import Finding, FindingKind, Severity
+from combine.storage.core.database import ReadSession
+from combine.storage.core.tables import findings
 
 
 @dataclass(frozen=True, slots=True)

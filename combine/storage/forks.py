@@ -7,7 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.storage.database import WriteSession
+from combine.storage.core.database import WriteSession
 
 _STEPS = sa.text("""
 UPDATE steps new SET status = 'done', document_id = old.document_id, accepted = old.accepted,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from combine.storage.database import ReadSession
-from combine.storage.visibility import Visibility
+from combine.storage.core.database import ReadSession
+from combine.storage.core.visibility import Visibility
 
 NEWEST = 50
 """How many executions are looked at; older ones say little of today's prompts."""

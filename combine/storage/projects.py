@@ -11,12 +11,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from combine.brief.brief import BRIEF_TYPE
 from combine.errors import NotFound
-from combine.storage.database import ReadSession
-from combine.storage.rows import build, columns
-from combine.storage.tables import documents, executions, projects
-from combine.storage.visibility import Visibility
-from combine.workflows.brief_json import BRIEF_TYPE
+from combine.storage.core.database import ReadSession
+from combine.storage.core.rows import build, columns
+from combine.storage.core.tables import documents, executions, projects
+from combine.storage.core.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.storage.database import ReadSession
-from combine.storage.tables import executions, questions
-from combine.workflows.questions import Answer, AnswerType, Question
-from combine.workflows.statuses import DecidedBy
+from combine.documents.questions import Answer, AnswerType, Question
+from combine.documents.statuses import DecidedBy
+from combine.storage.core.database import ReadSession
+from combine.storage.core.tables import executions, questions
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.storage.database import ReadSession
+from combine.storage.core.database import ReadSession
 
 _BODIES = sa.text("""
 SELECT c.id, p.body AS prompt, r.body AS reply

@@ -11,11 +11,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from combine.documents.statuses import StepStatus
 from combine.errors import NotFound
-from combine.storage.database import ReadSession
-from combine.storage.rows import build_all, columns
-from combine.storage.tables import steps
-from combine.workflows.statuses import StepStatus
+from combine.storage.core.database import ReadSession
+from combine.storage.core.rows import build_all, columns
+from combine.storage.core.tables import steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 import combine.seed
 from combine.errors import DefinitionInvalid, NotFound
 from combine.workflows.catalog_folder import CatalogFolder, FileFault, SchemaAsset, TextAsset, read_folder
-from combine.workflows.definition_json import definition_from_json, definition_to_json
-from combine.workflows.definitions import Fault, WorkflowDefinition
+from combine.workflows.definitions import Fault, WorkflowDefinition, definition_from_json, definition_to_json
 from combine.workflows.provider_schema import reply_schema
 from combine.workflows.schema_validity import schema_faults
 from combine.workflows.validation import RESERVED_TYPE, check_definition

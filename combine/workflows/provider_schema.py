@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from combine.documents.questions import MAX_QUESTIONS, AnswerType
+from combine.documents.schema_walk import LISTS, Part, as_object, enum_form, root_part
 from combine.errors import Invalid
-from combine.workflows.questions import MAX_QUESTIONS, AnswerType
-from combine.workflows.schema_walk import LISTS, Part, as_object, enum_form, root_part
 
 MAX_UNIONS = 16
 MAX_OPTIONALS = 24

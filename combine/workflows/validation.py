@@ -7,9 +7,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from combine.workflows.definition_json import definition_from_json
 from combine.workflows.definition_shape import shape_faults
-from combine.workflows.definitions import Fault, WorkflowDefinition
+from combine.workflows.definitions import Fault, WorkflowDefinition, definition_from_json
 
 RESERVED_TYPE = "brief"
 """The brief is given to every step, so no step reads it by name or writes it."""

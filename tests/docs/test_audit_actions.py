@@ -13,6 +13,7 @@ from own_issuer import new_key, own_issuer
 from town import IDLE, Door, Town, config_of
 
 from combine.auth.permissions import OPERATOR, InstanceRole, ProjectRole, Scope
+from combine.documents.statuses import DecisionAction
 from combine.services.audit import AuditService
 from combine.services.invitations import InvitationService
 from combine.services.members import MemberService
@@ -22,7 +23,6 @@ from combine.services.settling import SettlingService
 from combine.services.tokens import TokenService
 from combine.services.users import UserService
 from combine.workflows.catalog import load_catalog
-from combine.workflows.statuses import DecisionAction
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "audit.md"

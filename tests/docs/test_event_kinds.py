@@ -14,6 +14,7 @@ from house import HandSegment, House, ProviderByName, WithFallback
 from ledger import unknown_call
 
 from combine.auth.permissions import OPERATOR
+from combine.documents.statuses import DecisionAction
 from combine.errors import PermanentLLMError, TransientLLMError
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import ModelPrice, Pricing
@@ -21,8 +22,7 @@ from combine.llm.protocol import Progress
 from combine.services.forks import ForkExecution
 from combine.services.settling import SettlingService
 from combine.workflows.catalog import load_catalog
-from combine.workflows.definition_json import definition_from_json, definition_to_json
-from combine.workflows.statuses import DecisionAction
+from combine.workflows.definitions import definition_from_json, definition_to_json
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "events.md"
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}

@@ -12,7 +12,7 @@ import psycopg
 from counting_llm import CountingProvider
 from harness import Wish
 
-from combine.storage.urls import libpq_url
+from combine.storage.core.urls import libpq_url
 
 KILLED, ENDED, FENCED = -9, 0, 70
 

@@ -29,11 +29,11 @@ import combine.bootstrap
 import combine.engine.engine
 import combine.execution.runner
 from combine.bootstrap import open_working
+from combine.brief.reading import split_brief
 from combine.llm.factory import ProviderFactory
 from combine.services.executions import StartExecution
 from combine.settings import read_settings
-from combine.storage.database import Database
-from combine.workflows.brief import split_brief
+from combine.storage.core.database import Database
 
 COMMITS = {
     "start": "ExecutionService.start.<locals>.<lambda>",

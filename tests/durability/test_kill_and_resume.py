@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from fake_llm import FakeLLM, Received
 
-from combine.storage.urls import libpq_url
+from combine.storage.core.urls import libpq_url
 
 COMBINE = str(Path(sys.executable).with_name("combine"))
 

@@ -8,7 +8,7 @@ from counting_llm import audit
 from crew import ENDED, environment_of, under_way, wait_until
 from harness import Wish
 
-from combine.storage.urls import libpq_url
+from combine.storage.core.urls import libpq_url
 
 NEXT = """
 ALTER TABLE executions ADD COLUMN colour text NOT NULL DEFAULT 'blue';

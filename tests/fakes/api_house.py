@@ -16,12 +16,12 @@ from fastapi import FastAPI
 
 from combine.cli.http_server import HttpServer
 from combine.cli.sockets import bind
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events
 from combine.storage.executions import Executions, NewExecution
+from combine.storage.hot.transitions import Transitions
 from combine.storage.projects import Projects
-from combine.storage.transitions import Transitions
 
 TICK = 0.01
 

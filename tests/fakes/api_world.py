@@ -14,17 +14,17 @@ from api_server import ApiServer
 from house import House
 
 from combine.auth.secrets import digest, new_secret, new_token
-from combine.storage.api_tokens import ApiTokens, NewToken
+from combine.brief.reading import split_brief
+from combine.documents.questions import AnswerType, Question
 from combine.storage.documents import Documents, NewDocument
-from combine.storage.invitations import Invitations
-from combine.storage.members import Members
+from combine.storage.people.api_tokens import ApiTokens, NewToken
+from combine.storage.people.invitations import Invitations
+from combine.storage.people.members import Members
+from combine.storage.people.sessions import NewSession, Sessions
+from combine.storage.people.users import Identities, Users
 from combine.storage.projects import Projects
 from combine.storage.questions import Questions
-from combine.storage.sessions import NewSession, Sessions
-from combine.storage.users import Identities, Users
-from combine.workflows.brief import split_brief
 from combine.workflows.catalog import load_catalog
-from combine.workflows.questions import AnswerType, Question
 
 ISSUER = "https://login.example.org"
 

@@ -18,10 +18,10 @@ import fake_llm_wire as wire
 import psycopg
 from fake_llm import FakeLLM, Received, Reply
 
-from combine.llm.models import parse_model
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
-from combine.storage.urls import libpq_url
+from combine.storage.core.urls import libpq_url
+from combine.workflows.models import parse_model
 
 MODEL = "claude-sonnet-5-5"
 ANSWERS = {bakery.QUESTION["text"]: "Offer the next free day."}

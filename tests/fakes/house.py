@@ -10,6 +10,7 @@ from uuid import UUID
 import bakery
 
 from combine.auth.permissions import OPERATOR, Actor
+from combine.brief.reading import split_brief
 from combine.engine.engine import Adoption
 from combine.engine.outages import release_due
 from combine.execution.runner import ExecutionRunner
@@ -18,18 +19,17 @@ from combine.llm.pricing import Pricing
 from combine.llm.scripted import ScriptedProvider
 from combine.services.executions import ExecutionService, StartExecution
 from combine.storage.calls import Calls
-from combine.storage.claim import Claim
-from combine.storage.database import Database
+from combine.storage.core.database import Database
+from combine.storage.core.visibility import EVERYTHING
 from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.executions import ExecutionRow, Executions
 from combine.storage.findings import Findings
+from combine.storage.hot.claim import Claim
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
-from combine.storage.visibility import EVERYTHING
-from combine.workflows.brief import split_brief
 from combine.workflows.catalog import Catalog
-from combine.workflows.definition_json import definition_from_json, definition_to_json
+from combine.workflows.definitions import definition_from_json, definition_to_json
 
 
 @dataclass

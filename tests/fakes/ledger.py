@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from combine.storage.claim import Claim
-from combine.storage.database import Database
-from combine.storage.journal import CallIntent, CallReply, Journal
+from combine.storage.core.database import Database
+from combine.storage.hot.claim import Claim
+from combine.storage.hot.journal import CallIntent, CallReply, Journal
 
 PROMPT = json.dumps({"system": "Be brief.", "prefix": "A brief.", "task": "Draft."}).encode()
 NOTHING_USED = {f"{name}_tokens": 0 for name in ("input", "output", "cache_read", "cache_write")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bakery
 
-from combine.workflows.definition_json import definition_from_json, definition_to_json
+from combine.workflows.definitions import definition_from_json, definition_to_json
 
 
 def with_step(catalog, number, **changes):

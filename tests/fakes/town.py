@@ -15,10 +15,10 @@ from combine.auth.signing_in import SignInProviders
 from combine.services.audit import AuditService
 from combine.services.authentication import AuthenticationService
 from combine.services.sign_in import Browser, SignInPolicy, SignInService
-from combine.storage.database import Database
-from combine.storage.members import Members
+from combine.storage.core.database import Database
+from combine.storage.people.members import Members
+from combine.storage.people.users import Identities, Users
 from combine.storage.projects import Projects
-from combine.storage.users import Identities, Users
 
 COOKIE = "the-cookie-of-this-browser"
 CALLBACK = "http://localhost:8765/login/own/callback"

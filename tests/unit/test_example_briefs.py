@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from combine.brief.reading import split_brief
+from combine.documents.questions import AnswerType, Question
+from combine.drafter.provider import reply_to
 from combine.execution.clarification import settle
-from combine.llm.offline.provider import reply_to
-from combine.workflows.brief import split_brief
+from combine.prompts.builder import PromptBuilder, PromptInput
 from combine.workflows.catalog import load_catalog
-from combine.workflows.prompts import PromptBuilder, PromptInput
-from combine.workflows.questions import AnswerType, Question
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ASKED = {"bicycle-workshop": 0, "clinic-waiting-list": 5, "food-bank-deliveries": 5}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from combine.cli.remote.client import API, Client
+from combine.documents.statuses import DocumentStatus
 from combine.errors import NotFound
 from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
 from combine.services.views import DocumentView
-from combine.workflows.statuses import DocumentStatus
 
 _MOST: Final = 200  # as many as the service gives without being asked for more
 _ID_OR_TYPE: Final = re.compile("[A-Za-z0-9][A-Za-z0-9-]{3,79}")

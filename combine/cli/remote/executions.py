@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 from combine.cli.remote.client import API, Client
 from combine.cli.remote.inspection import execution_path
+from combine.documents.statuses import DecisionAction
 from combine.services.executions import StartExecution
 from combine.services.forks import ForkExecution
 from combine.services.views import ExecutionDetail
-from combine.workflows.statuses import DecisionAction
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ import httpx2
 
 from combine.cli.remote.client import API, Client
 from combine.cli.wording import duration, short
+from combine.documents.statuses import ExecutionStatus
 from combine.errors import Unavailable
 from combine.services.views import EventView, ExecutionDetail
-from combine.workflows.statuses import ExecutionStatus
 
 _UNDER_WAY: Final = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 _END: Final = "end"

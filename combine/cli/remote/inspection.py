@@ -8,10 +8,10 @@ from uuid import UUID
 
 from combine.cli.remote.client import API, Client
 from combine.cli.remote.following import Following, Report
+from combine.documents.statuses import ExecutionStatus
 from combine.errors import NotFound
 from combine.services.views import EventView, ExecutionDetail, ExecutionView
-from combine.storage.id_prefix import uuid_range
-from combine.workflows.statuses import ExecutionStatus
+from combine.storage.core.id_prefix import uuid_range
 
 
 @dataclass(frozen=True, slots=True)

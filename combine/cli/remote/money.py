@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from combine.brief.brief import Brief
 from combine.cli.remote.client import API, Client, Page
 from combine.cli.remote.inspection import execution_path
 from combine.errors import NotFound
@@ -14,8 +15,7 @@ from combine.services.costs import CostReport, GroupBy
 from combine.services.estimates import EstimateView
 from combine.services.projects import ProjectView
 from combine.services.views import ExecutionDetail
-from combine.storage.id_prefix import uuid_range
-from combine.workflows.brief import Brief
+from combine.storage.core.id_prefix import uuid_range
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ class AtServer:
 
     def check_model(self, model: str) -> None:
         """See the port."""
-        from combine.llm.models import parse_model  # noqa: PLC0415 - as above
+        from combine.workflows.models import parse_model  # noqa: PLC0415 - as above
 
         _, warning = parse_model(model)
         if warning is not None:

@@ -1,11 +1,11 @@
 # ruff: noqa: INP001 - Alembic loads it by its path
-"""Alembic's environment. The connection, with its lock and its transaction, comes from ``storage/migrate.py``."""
+"""Alembic's environment. ``storage/server/migrate.py`` gives the connection, with its lock and its transaction."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from combine.storage.tables import metadata
+from combine.storage.core.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -5,7 +5,7 @@ from api_house import HandMoved
 
 from combine.services.event_feed import EventFeed
 from combine.settings import Settings
-from combine.storage.listener import EventListener
+from combine.storage.core.listener import EventListener
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from api_server import api_server, new_database
 from api_world import Person, World
 
 from combine.api.openapi import operations
+from combine.brief.reading import MAX_BRIEF_BYTES
 from combine.main import create_app
 from combine.settings import Settings
-from combine.workflows.brief import MAX_BRIEF_BYTES
 
 DOCUMENT = create_app(Settings()).openapi()
 START = "POST /api/v1/executions"

@@ -17,8 +17,8 @@ import pytest
 from api_server import api_server, new_database
 from api_world import Person, World
 
-from combine.workflows.html import render_html
-from combine.workflows.ordering import content_sha256
+from combine.documents.html import render_html
+from combine.documents.ordering import content_sha256
 
 D = "/api/v1/documents"
 HOSTILE = (
@@ -291,7 +291,7 @@ def made(monkeypatch):
         titles.append(title)
         return render_html(markdown, title)
 
-    monkeypatch.setattr("combine.workflows.html.render_html", render)
+    monkeypatch.setattr("combine.documents.html.render_html", render)
     return titles
 
 

@@ -17,7 +17,7 @@ from api_world import Person, World
 from combine.api.openapi import operations
 from combine.main import create_app
 from combine.settings import Settings
-from combine.storage.audit import Audit
+from combine.storage.people.audit import Audit
 
 DOCUMENT = create_app(Settings()).openapi()
 PAGED = sorted(

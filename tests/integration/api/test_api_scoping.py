@@ -14,10 +14,10 @@ from api_server import api_server, new_database
 from api_world import Person, World
 
 from combine.api.openapi import operations
+from combine.brief.reading import split_brief
 from combine.main import create_app
 from combine.services.costs import GroupBy
 from combine.settings import Settings
-from combine.workflows.brief import split_brief
 
 VOLATILE = re.compile(r'"(request_id|last_used_at|last_seen_at)":("[^"]*"|null)')
 GETS = [

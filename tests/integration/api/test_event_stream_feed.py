@@ -12,8 +12,8 @@ from api_house import HandMoved, connections, until
 
 from combine.errors import NotFound, Unavailable
 from combine.services.event_feed import COALESCE_S, EventFeed
-from combine.storage.database import Database
-from combine.storage.listener import EventListener
+from combine.storage.core.database import Database
+from combine.storage.core.listener import EventListener
 
 
 async def everything(feed, execution_id, after=0):

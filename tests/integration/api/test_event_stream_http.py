@@ -17,7 +17,7 @@ from combine.api.shell import TheShell
 from combine.bootstrap.serving import open_serving
 from combine.main import create_app
 from combine.observability.correlation import caused_by
-from combine.storage.database import PATIENCE
+from combine.storage.core.database import PATIENCE
 
 HEARTBEAT_S, SEND_S = 0.1, 0.5
 router = APIRouter()

@@ -6,7 +6,7 @@ from combine import __version__
 from combine.api import health
 from combine.bootstrap.serving import open_serving
 from combine.main import create_app
-from combine.storage.migrate import head_version
+from combine.storage.server.migrate import head_version
 
 
 @pytest.fixture

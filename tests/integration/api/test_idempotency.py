@@ -16,9 +16,9 @@ from house import House
 from starter import URL, Starter
 
 from combine.auth.permissions import Actor, InstanceRole, Scope
+from combine.brief.reading import split_brief
 from combine.services.executions import StartExecution
-from combine.storage.database import Database
-from combine.workflows.brief import split_brief
+from combine.storage.core.database import Database
 from combine.workflows.catalog import load_catalog
 
 

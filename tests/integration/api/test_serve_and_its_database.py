@@ -12,7 +12,7 @@ import httpx2
 import psycopg
 from serve_process import ServeProcess
 
-from combine.storage.embedded import embedded_status, start_embedded, stop_embedded
+from combine.storage.server.embedded import embedded_status, start_embedded, stop_embedded
 
 
 def wait_for(holds, serve, seconds=40.0):

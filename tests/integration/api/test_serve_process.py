@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from combine.engine.queue_tables import make_queue_tables
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 
 COMBINE = Path(sys.executable).parent / "combine"
 READY = re.compile(r"Ready at (http://\S+) ")

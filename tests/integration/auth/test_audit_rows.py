@@ -14,7 +14,7 @@ from combine.services.members import MemberService
 from combine.services.projects import ProjectService
 from combine.services.tokens import TokenService
 from combine.services.users import UserService
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 
 
 @pytest.fixture

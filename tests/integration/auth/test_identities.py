@@ -9,7 +9,7 @@ from combine.auth.permissions import InstanceRole
 from combine.errors import CombineError, Conflict, NotFound, NotPermitted, NotSignedIn
 from combine.services.sign_in import Browser
 from combine.services.users import UserService
-from combine.storage.users import Users
+from combine.storage.people.users import Users
 
 
 @pytest.fixture

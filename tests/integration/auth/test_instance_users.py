@@ -8,7 +8,7 @@ import pytest
 from combine.auth.permissions import OPERATOR, Actor, InstanceRole, Scope
 from combine.errors import CombineError
 from combine.services.users import UserService
-from combine.storage.users import LOCAL_USER_ID
+from combine.storage.people.users import LOCAL_USER_ID
 
 ADMIN, MEMBER = InstanceRole.ADMIN, InstanceRole.MEMBER
 

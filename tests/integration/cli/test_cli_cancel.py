@@ -13,10 +13,10 @@ import pytest
 from fake_llm import FakeLLM, Reply
 
 from combine.bootstrap import open_working
+from combine.brief.reading import split_brief
 from combine.services.executions import StartExecution
 from combine.settings import read_settings
-from combine.storage.urls import libpq_url
-from combine.workflows.brief import split_brief
+from combine.storage.core.urls import libpq_url
 
 MODEL = "claude-sonnet-5-5"
 

@@ -21,9 +21,9 @@ from combine.cli.remote.address import address
 from combine.cli.remote.client import open_client
 from combine.cli.remote.following import Following, Pace
 from combine.cli.remote.inspection import RemoteInspection
+from combine.documents.statuses import ExecutionStatus
 from combine.errors import NotFound, Unavailable
 from combine.services.tokens import TokenService
-from combine.workflows.statuses import ExecutionStatus
 
 QUICK = Pace(first_pause=0.01, longest_pause=0.05, patience=0.3, queued=0.05)
 

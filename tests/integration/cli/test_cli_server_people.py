@@ -19,7 +19,7 @@ from town import Town
 from combine.auth.permissions import Scope
 from combine.cli.app import _anywhere
 from combine.services.tokens import TokenService
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 
 TOKEN = re.compile(r"cmb_\S{49}")
 OFFLINE = ("--model", "offline", "--no-questions")

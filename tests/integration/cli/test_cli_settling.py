@@ -14,7 +14,7 @@ from house import House
 from ledger import open_call, unknown_call, wrong_sums
 from serve_process import ServeProcess
 
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 from combine.workflows.catalog import load_catalog
 
 HEX = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}\b")

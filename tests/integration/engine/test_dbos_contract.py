@@ -20,8 +20,8 @@ from combine.engine.alive import SHARED_QUEUE
 from combine.engine.engine import Engine
 from combine.engine.queue import APP_NAME, APP_VERSION, SEGMENT_NAME, Adoption, SharedQueue
 from combine.engine.queue_tables import TABLES_VERSION, make_queue_tables
-from combine.storage.database import Database
-from combine.storage.listener import EventListener
+from combine.storage.core.database import Database
+from combine.storage.core.listener import EventListener
 
 
 def test_the_pinned_version_is_the_one_whose_insides_we_know():

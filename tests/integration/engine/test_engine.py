@@ -17,8 +17,8 @@ from combine.engine.engine import Adoption, Engine, workflow_id
 from combine.engine.recovery import SHARED_QUEUE, recover
 from combine.errors import OwnershipLost
 from combine.execution.segment import Segment
-from combine.storage.database import Database, WriteSession
-from combine.storage.listener import CONTROL_CHANNEL, EventListener
+from combine.storage.core.database import Database, WriteSession
+from combine.storage.core.listener import CONTROL_CHANNEL, EventListener
 
 Runner = Callable[[Segment], Awaitable[None]]
 
@@ -270,8 +270,8 @@ _CLAIM_AND_HANG = """
 import asyncio, sys
 from uuid import UUID
 from combine.engine.engine import Engine
-from combine.storage.database import Database
-from combine.storage.listener import EventListener
+from combine.storage.core.database import Database
+from combine.storage.core.listener import EventListener
 
 async def main(url, execution_id):
     database, listener = Database(url), EventListener(url)

@@ -12,8 +12,8 @@ from combine.engine import dbos_private
 from combine.engine.engine import _LAUNCH_LOCK, Adoption, Engine
 from combine.engine.recovery import Recovery
 from combine.errors import DatabaseUnavailable
-from combine.storage.database import Database
-from combine.storage.listener import EventListener
+from combine.storage.core.database import Database
+from combine.storage.core.listener import EventListener
 
 
 async def idle(_): ...

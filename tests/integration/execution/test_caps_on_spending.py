@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from before_midnight import stay_within_one_day
 from house import HandSegment, House
 
+from combine.brief.reading import split_brief
 from combine.errors import Invalid, PermanentLLMError
 from combine.llm.pricing import ModelPrice, Pricing
-from combine.storage.database import Database
-from combine.storage.journal import Journal
+from combine.storage.core.database import Database
+from combine.storage.core.tables import daily_spending, executions, llm_calls, projects
+from combine.storage.core.visibility import EVERYTHING
+from combine.storage.hot.journal import Journal
 from combine.storage.projects import Projects
-from combine.storage.tables import daily_spending, executions, llm_calls, projects
-from combine.storage.visibility import EVERYTHING
-from combine.workflows.brief import split_brief
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 PRICED = Pricing({"scripted": ModelPrice(Decimal(100), Decimal(1000))})

@@ -14,11 +14,11 @@ from combine.execution.context import DocumentSaved, QuestionsAsked, SentBack
 from combine.execution.runner import ExecutionRunner
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
-from combine.storage.claim import Claim
-from combine.storage.journal import NewVersion
-from combine.storage.segments import Segments
+from combine.storage.hot.claim import Claim
+from combine.storage.hot.journal import NewVersion
+from combine.storage.hot.segments import Segments
 from combine.workflows.catalog import load_catalog
-from combine.workflows.definition_json import definition_from_json, definition_to_json
+from combine.workflows.definitions import definition_from_json, definition_to_json
 
 ALWAYS = Claim("SELECT 1", {})
 """A claim that nobody takes over."""

@@ -6,10 +6,10 @@ import bakery
 import pytest
 
 from combine.auth.permissions import OPERATOR
+from combine.brief.reading import split_brief
 from combine.errors import Invalid
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.services.estimates import EstimateService
-from combine.workflows.brief import split_brief
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 PRICED = Pricing({"scripted": ModelPrice(Decimal(3), Decimal(15))})

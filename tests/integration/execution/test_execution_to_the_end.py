@@ -3,8 +3,8 @@
 import bakery
 import pytest
 
+from combine.brief.reading import split_brief
 from combine.errors import Conflict, Invalid
-from combine.workflows.brief import split_brief
 
 
 async def test_an_execution_asks_waits_and_completes(house):

@@ -5,12 +5,12 @@ from decimal import Decimal
 import bakery
 import pytest
 
+from combine.documents.statuses import DecisionAction
 from combine.errors import Conflict, Invalid, NotFound, PermanentLLMError
 from combine.services.forks import ForkExecution
+from combine.storage.core.visibility import EVERYTHING
 from combine.storage.documents import Documents
-from combine.storage.visibility import EVERYTHING
-from combine.workflows.definition_json import definition_from_json, definition_to_json
-from combine.workflows.statuses import DecisionAction
+from combine.workflows.definitions import definition_from_json, definition_to_json
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 

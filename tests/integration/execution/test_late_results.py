@@ -14,21 +14,21 @@ from cut_line import Cut, cut_line
 from house import HandSegment, House
 from side_by_side import review_without_architecture, side_by_side
 
+from combine.documents.findings import Finding, FindingKind, Severity
+from combine.documents.questions import AnswerType, Question
 from combine.errors import PermanentLLMError, TransientLLMError
 from combine.execution.runner import ExecutionRunner
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import UNKNOWN, ModelPrice, Pricing
 from combine.services.forks import ForkExecution
-from combine.storage.caps import Caps
-from combine.storage.claim import Claim
-from combine.storage.database import Database
-from combine.storage.journal import CallIntent, Journal
+from combine.storage.core.database import Database
+from combine.storage.hot.caps import Caps
+from combine.storage.hot.claim import Claim
+from combine.storage.hot.journal import CallIntent, Journal
 from combine.storage.steps import SentBackSince
 from combine.workflows.catalog import load_catalog
-from combine.workflows.definition_json import definition_from_json
-from combine.workflows.findings import Finding, FindingKind, Severity
-from combine.workflows.questions import AnswerType, Question
+from combine.workflows.definitions import definition_from_json
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 ALWAYS = Claim("SELECT 1", {})

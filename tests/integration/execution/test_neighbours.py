@@ -9,14 +9,14 @@ from house import HandSegment
 from turns import Turns
 
 from combine.auth.permissions import OPERATOR
+from combine.brief.reading import split_brief
+from combine.documents.items import iter_items
+from combine.drafter import OfflineProvider
 from combine.errors import OwnershipLost
-from combine.llm.offline import OfflineProvider
 from combine.services.forks import ForkExecution
 from combine.services.replay import ReplayService
+from combine.storage.core.tables import executions
 from combine.storage.documents import Documents
-from combine.storage.tables import executions
-from combine.workflows.brief import split_brief
-from combine.workflows.items import iter_items
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 BRIEFS = {

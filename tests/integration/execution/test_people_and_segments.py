@@ -9,10 +9,10 @@ import bakery
 import pytest
 from house import HandSegment
 
+from combine.documents.statuses import DecisionAction
 from combine.errors import Conflict, Invalid
 from combine.llm.protocol import StopReason
 from combine.llm.scripted import ScriptedReply
-from combine.workflows.statuses import DecisionAction
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 FREELY_DECIDED = {"ask": False}

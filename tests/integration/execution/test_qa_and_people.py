@@ -8,13 +8,13 @@ import pytest
 from house import HandSegment
 from side_by_side import with_step
 
+from combine.documents.statuses import DecisionAction
 from combine.engine.engine import Adoption
 from combine.errors import Conflict, Invalid, OwnershipLost, PermanentLLMError, TransientLLMError
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import StopReason, Usage
 from combine.llm.scripted import ScriptedReply
 from combine.workflows.catalog import load_catalog
-from combine.workflows.statuses import DecisionAction
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 

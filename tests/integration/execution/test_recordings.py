@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from combine.auth.permissions import OPERATOR
+from combine.brief.reading import split_brief
 from combine.errors import Conflict
 from combine.services.documents import DocumentService
 from combine.services.replay import ReplayService
-from combine.workflows.brief import split_brief
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 GOES_ON = """

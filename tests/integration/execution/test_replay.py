@@ -11,6 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from combine.auth.permissions import OPERATOR
+from combine.brief.reading import split_brief
+from combine.documents.statuses import DecisionAction
+from combine.drafter import OfflineProvider
 from combine.errors import Invalid, PermanentLLMError, TransientLLMError
 from combine.execution.recording import read_recording_file, write_recording
 from combine.llm.factory import LLMConfig, ProviderFactory
@@ -18,10 +21,8 @@ from combine.llm.protocol import StopReason
 from combine.llm.scripted import ScriptedReply
 from combine.services.forks import ForkExecution
 from combine.services.replay import ReplayService, replay_recording
-from combine.workflows.brief import split_brief
 from combine.workflows.catalog import load_catalog
-from combine.workflows.definition_json import definition_from_json, definition_to_json
-from combine.workflows.statuses import DecisionAction
+from combine.workflows.definitions import definition_from_json, definition_to_json
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
@@ -255,7 +256,7 @@ async def test_every_way_comes_out_again(house, replays, way):
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*-*.md")))
 async def test_offline_executions_of_the_examples_render_every_prompt_again(house, replays, name):
-    house.llm = ProviderFactory(LLMConfig())
+    house.llm = ProviderFactory(LLMConfig(), {"offline": OfflineProvider})
     brief = split_brief((EXAMPLES / name).read_text(encoding="utf-8"))
     execution = await house.start(brief=brief, model="offline", ask=False)
     assert (await house.run()).status == "completed"

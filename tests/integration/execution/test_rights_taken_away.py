@@ -12,7 +12,7 @@ from combine.auth.permissions import OPERATOR, ProjectRole
 from combine.errors import NotFound
 from combine.services.invitations import InvitationService
 from combine.services.projects import ProjectService
-from combine.storage.invitations import Invitations
+from combine.storage.people.invitations import Invitations
 
 
 class Scene:

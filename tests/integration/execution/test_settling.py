@@ -20,9 +20,9 @@ from combine.errors import Conflict, Invalid, NotFound, NotPermitted
 from combine.services.audit import AuditService
 from combine.services.costs import CostService
 from combine.services.settling import SettlingService
-from combine.storage.database import Database
+from combine.storage.core.database import Database
+from combine.storage.core.tables import daily_spending, llm_calls, projects
 from combine.storage.projects import Projects
-from combine.storage.tables import daily_spending, llm_calls, projects
 from combine.workflows.catalog import load_catalog
 
 

@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 from combine.storage.documents import Documents, NewDocument
 from combine.storage.executions import Executions, NewExecution
 from combine.storage.projects import Projects

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from cut_line import Cut, cut_line
 
 from combine.errors import DatabaseUnavailable, Unavailable
-from combine.storage.database import Database, Trace
-from combine.storage.faults import mark_disconnects
-from combine.storage.tables import projects
+from combine.storage.core.database import Database, Trace
+from combine.storage.core.faults import mark_disconnects
+from combine.storage.core.tables import projects
 
 BRIEFLY = timedelta(seconds=0.3)
 

@@ -4,10 +4,10 @@ from uuid import uuid4
 import pytest
 
 from combine.errors import NotFound
+from combine.storage.core.visibility import EVERYTHING
 from combine.storage.documents import Documents, content_sha256
-from combine.storage.segments import Segments
+from combine.storage.hot.segments import Segments
 from combine.storage.steps import Steps
-from combine.storage.visibility import EVERYTHING
 
 
 async def test_a_version_comes_back_as_it_was_stored(stored):

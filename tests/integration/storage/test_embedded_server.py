@@ -10,12 +10,12 @@ import psycopg
 import pytest
 
 from combine.errors import Unavailable
-from combine.storage.embedded import embedded_status, start_embedded, stop_embedded
+from combine.storage.server.embedded import embedded_status, start_embedded, stop_embedded
 
 START = """
 import json, sys
 from pathlib import Path
-from combine.storage.embedded import start_embedded
+from combine.storage.server.embedded import start_embedded
 found = start_embedded(Path(sys.argv[1]))
 print(json.dumps([found.pid, found.started_now]), flush=True)
 """

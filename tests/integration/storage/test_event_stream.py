@@ -5,8 +5,8 @@ import psycopg
 import pytest
 
 from combine.errors import NotFound
+from combine.storage.core.listener import EventListener
 from combine.storage.events import Events
-from combine.storage.listener import EventListener
 
 
 @pytest.fixture

@@ -6,9 +6,14 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
+from combine.documents.findings import Finding, FindingKind, Severity
+from combine.documents.questions import Answer, AnswerType, Question
+from combine.documents.statuses import DecidedBy, DecisionAction
 from combine.errors import Conflict, Invalid, NotFound
 from combine.storage.blobs import Blobs
 from combine.storage.calls import Calls, GroupBy
+from combine.storage.core.tables import llm_calls
+from combine.storage.core.visibility import EVERYTHING
 from combine.storage.decisions import Decisions
 from combine.storage.execution_reading import read_whole_execution
 from combine.storage.executions import Executions
@@ -17,11 +22,6 @@ from combine.storage.findings import Findings
 from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
-from combine.storage.tables import llm_calls
-from combine.storage.visibility import EVERYTHING
-from combine.workflows.findings import Finding, FindingKind, Severity
-from combine.workflows.questions import Answer, AnswerType, Question
-from combine.workflows.statuses import DecidedBy, DecisionAction
 
 
 async def test_a_project_is_made_once(stored):

@@ -10,9 +10,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from combine.errors import DatabaseUnavailable, Unavailable
-from combine.storage.migrate import alembic_config, current_version, head_version, upgrade
-from combine.storage.tables import metadata
-from combine.storage.urls import normalise_url
+from combine.storage.core.tables import metadata
+from combine.storage.core.urls import normalise_url
+from combine.storage.server.migrate import alembic_config, current_version, head_version, upgrade
 
 
 @pytest.fixture
@@ -79,7 +79,8 @@ async def test_an_empty_database_is_upgraded_once(empty_url):
 
 async def test_processes_that_start_together_migrate_once(empty_url):
     program = (
-        "import asyncio, sys; from combine.storage.migrate import upgrade; print(asyncio.run(upgrade(sys.argv[1])))"
+        "import asyncio, sys; from combine.storage.server.migrate import upgrade; "
+        "print(asyncio.run(upgrade(sys.argv[1])))"
     )
     processes = [
         await asyncio.create_subprocess_exec(
@@ -94,7 +95,7 @@ async def test_processes_that_start_together_migrate_once(empty_url):
 
 async def test_a_database_that_is_up_to_date_costs_no_alembic(database_url):
     program = (
-        "import asyncio, sys; from combine.storage.migrate import upgrade; "
+        "import asyncio, sys; from combine.storage.server.migrate import upgrade; "
         "asyncio.run(upgrade(sys.argv[1])); assert 'alembic' not in sys.modules"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, database_url)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from combine.storage.claim import Claim
+from combine.documents.questions import AnswerType, Question
+from combine.documents.statuses import DecidedBy
 from combine.storage.documents import Documents
-from combine.storage.numbering import Numbering, used_ids
+from combine.storage.hot.claim import Claim
+from combine.storage.hot.numbering import Numbering, used_ids
+from combine.storage.hot.segment_state import read_segment_state
+from combine.storage.hot.segments import Segments
 from combine.storage.questions import Questions
-from combine.storage.segment_state import read_segment_state
-from combine.storage.segments import Segments
-from combine.workflows.questions import AnswerType, Question
-from combine.workflows.statuses import DecidedBy
 
 CLAIM = Claim("SELECT 1", {})
 CONTENTS = (

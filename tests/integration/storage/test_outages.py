@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from combine.storage.outages import LONGEST_WAIT_S, PROBE_LEASE_S, Outages, wait_s
+from combine.storage.hot.outages import LONGEST_WAIT_S, PROBE_LEASE_S, Outages, wait_s
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 

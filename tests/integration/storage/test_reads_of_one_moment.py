@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from combine.storage.database import Database
+from combine.storage.core.database import Database
 from combine.storage.projects import Projects
 
 COUNT = sa.text("SELECT count(*) FROM projects")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from combine import errors as tree
 from combine.api import errors
-from combine.workflows.statuses import ExecutionStatus
+from combine.documents.statuses import ExecutionStatus
 
 STATUSES = {
     tree.Invalid: 422,

@@ -12,6 +12,9 @@ from combine.cli.exit_codes import ExitCode, message_of, of_error, of_status
 from combine.cli.looking import cost_at_most
 from combine.cli.progress import ProgressState
 from combine.cli.result import cost_in_words, findings_as_text, next_step
+from combine.documents.diff import DocumentDiff
+from combine.documents.items import Item
+from combine.documents.statuses import ExecutionStatus, StepStatus
 from combine.errors import (
     Conflict,
     DatabaseUnavailable,
@@ -34,9 +37,6 @@ from combine.services.views import (
     StepView,
     TokensView,
 )
-from combine.workflows.diff import DocumentDiff
-from combine.workflows.items import Item
-from combine.workflows.statuses import ExecutionStatus, StepStatus
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 ID = UUID("0123456789abcdef0123456789abcdef")

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from combine.errors import Invalid, PermanentLLMError
 from combine.llm.factory import LLMConfig, ProviderFactory
-from combine.llm.models import ModelRef
+from combine.workflows.models import ModelRef
 
 ANTHROPIC = ModelRef("anthropic", "claude-sonnet-5-5")
 OPENAI = ModelRef("openai", "gpt-5")

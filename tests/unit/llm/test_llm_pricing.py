@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from combine.llm.models import ModelRef
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import Price, Usage
+from combine.workflows.models import ModelRef
 
 SONNET = ModelRef("anthropic", "claude-sonnet-5-5")
 MILLION = 1_000_000

@@ -4,8 +4,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from combine.errors import DatabaseUnavailable, Unavailable
-from combine.storage.embedded import _last_fault, _must
-from combine.storage.embedded_host import Host
+from combine.storage.server.embedded import _last_fault, _must
+from combine.storage.server.embedded_host import Host
 
 HOST = Host(Path("/data"), Path("/programs"), None, None)
 

@@ -3,9 +3,9 @@ import pytest
 import sqlalchemy as sa
 
 from combine.errors import DatabaseUnavailable, Invalid
-from combine.storage.database import Database
-from combine.storage.faults import Fault, fault_of, full_disk, reason_of
-from combine.storage.urls import display_url, libpq_url, normalise_url
+from combine.storage.core.database import Database
+from combine.storage.core.faults import Fault, fault_of, full_disk, reason_of
+from combine.storage.core.urls import display_url, libpq_url, normalise_url
 
 NO_ROOM = "connection failed: FATAL:  could not write init file: No space left on device"
 

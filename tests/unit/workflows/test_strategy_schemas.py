@@ -7,7 +7,7 @@ import pytest
 from bakery_set import TYPES, brief, check, document_of, schema_of
 from jsonschema import Draft202012Validator
 
-from combine.workflows.items import iter_items
+from combine.documents.items import iter_items
 
 EACH_TYPE = pytest.mark.parametrize("document_type", TYPES)
 IDS = {

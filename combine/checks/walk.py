@@ -1,0 +1,115 @@
+"""Walking a document beside its schema, and naming places in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from combine.checks.context import CheckContext
+from combine.documents.items import MAX_DEPTH, Item, is_too_deep, iter_items
+from combine.documents.schema_walk import LISTS, Part, as_object, in_schema_order, in_store_order, root_part
+
+
+class Place(NamedTuple):
+    """One value of a document and the part of the schema that describes it."""
+
+    path: str
+    name: str
+    """Name of the property, or of the array for its elements; empty at the root."""
+    value: Any
+    part: Part
+    item: str | None
+    """Id of the item around it."""
+
+
+class Walked:
+    """What one check looks at: the document and those before it, each walked once for all rules.
+
+    The order in which their keys came in is the model's at first and the store's later on, so it decides nothing: what
+    is found, and what is said of it, would be different in a replay.
+    """
+
+    def __init__(self, document: Any, context: CheckContext) -> None:
+        self.document = in_schema_order(document, context.schema)
+        self._context = context
+        self._upstream: dict[str, tuple[Item, ...]] = {}
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """Every element with an id, in document order."""
+        return tuple(iter_items(self.document))
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The values that the schema has rules about beyond their form, outer ones first."""
+        found: list[Place] = []
+        _collect(Place("$", "", self.document, root_part(self._context.schema), None), 0, found)
+        return tuple(found)
+
+    def upstream(self, document_type: str) -> tuple[Item, ...]:
+        """The items of a document that the step reads; none if there is no such document."""
+        if document_type not in self._upstream:
+            content = in_store_order(self._context.upstream.get(document_type) or {})
+            self._upstream[document_type] = tuple(iter_items(content))
+        return self._upstream[document_type]
+
+    @cached_property
+    def draft(self) -> tuple[Item, ...]:
+        """The items of the output before this one; none if there is no such output."""
+        draft = self._context.draft or {}
+        return tuple(iter_items(draft if is_too_deep(draft) else in_schema_order(draft, self._context.schema)))
+
+
+def _collect(place: Place, depth: int, found: list[Place]) -> None:
+    if depth > MAX_DEPTH:
+        return
+    path, name, value, part, item = place
+    if part.is_checked:
+        found.append(place)
+    if isinstance(value, str):
+        return
+    if isinstance(value, LISTS):
+        element = part.element
+        for index, inner in enumerate(value):
+            _collect(Place(f"{path}[{index}]", name, inner, element, item), depth + 1, found)
+    elif (members := as_object(value)) is not None:
+        own = members.get("id")
+        item = own if isinstance(own, str) else item
+        for field, inner in part.properties.items():
+            if field in members:
+                _collect(Place(f"{path}.{field}", field, members[field], inner, item), depth + 1, found)
+
+
+def declared_prefixes(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """The prefixes of all items the schema knows, in its order."""
+    found: dict[str, None] = {}
+    waiting = [root_part(schema)]
+    seen: set[int] = set()
+    while waiting:
+        part = waiting.pop(0)
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if part.id_prefix:
+            found[part.id_prefix] = None
+        waiting += [*part.properties.values(), part.element]
+    return tuple(found)
+
+
+def json_path(parts: Iterable[str | int]) -> str:
+    """``$.a[0].b`` of the parts ``a``, 0, ``b``."""
+    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+
+
+def item_around(document: Any, parts: Iterable[str | int]) -> str | None:
+    """Id of the innermost item on the way to a place."""
+    found, value = None, document
+    for part in parts:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        own = value.get("id") if isinstance(value, Mapping) else None
+        found = own if isinstance(own, str) else found
+    return found

@@ -1,0 +1,1 @@
+"""What is written: items, quotes, findings, questions, differences, rendering."""

@@ -1,0 +1,188 @@
+"""The sections of a document as Markdown, led by its schema: tables where a row fits a line, blocks where not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from combine.documents import schema_walk
+from combine.documents.items import SOURCES
+from combine.documents.markdown_text import anchor, escape, humanised, linked
+
+JsonObject = Mapping[str, Any]
+
+MAX_TABLE_FIELDS = 4
+"""A list of items with more fields than this is set as blocks, unless named below."""
+NAMES = ("title", "name", "entity", "system")
+"""The first of these that an item has stands in its heading."""
+AS_TABLE = frozenset({"stakeholders", "data_requirements"})
+AS_BLOCKS = frozenset({"findings"})
+FACTS = frozenset({"document", "item"})
+"""Short fields that stand on the line of facts, beside those with listed values."""
+UNLABELLED = ("description", "summary", "responsibility")
+"""The text that says what an item is stands first and needs no label."""
+STORY = ("as_a", "i_want", "so_that")
+VERDICT_FIRST = ("overall_assessment", "recommendation", "document_reviews")
+"""A model writes its verdict last, a reader wants it first."""
+
+
+@dataclass(slots=True)
+class Footnotes:
+    """The sources cited so far; equal ones share a number."""
+
+    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def marks(self, sources: object) -> str:
+        """``[^1][^2]`` for a list of sources."""
+        return "".join(f"[^{self._number(s)}]" for s in sources) if isinstance(sources, list | tuple) else ""
+
+    def _number(self, source: JsonObject) -> int:
+        key = (str(source.get("ref", "")), str(source.get("quote", "")))
+        return self.numbers.setdefault(key, len(self.numbers) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Renders one document's sections."""
+
+    schema: JsonObject
+    anchors: frozenset[str]
+    """Ids that have a place on the page."""
+    notes: Footnotes
+
+    def sections(self, content: JsonObject) -> Iterator[tuple[str, str, list[str]]]:
+        """(field, heading, blocks) of every top-level field, in the order a reader wants."""
+        known = schema_walk.properties(self.schema, self.schema)
+        ordered = schema_walk.in_schema_order(content, self.schema)
+        first = [n for n in VERDICT_FIRST if n in ordered] if "overall_assessment" in ordered else []
+        for name in [*first, *(n for n in ordered if n not in first)]:
+            part = known.get(name, {})
+            blocks = list(self._field(name, ordered[name], part))
+            yield name, heading(name, part), blocks or ["None."]
+
+    def _field(self, name: str, value: Any, part: JsonObject) -> Iterator[str]:
+        if isinstance(value, Mapping):
+            yield from self._object(value, part)
+        elif isinstance(value, list):
+            yield from self._list(name, value, schema_walk.element(self.schema, part))
+        elif _filled(value):
+            yield self._inline(value)
+
+    def _list(self, name: str, values: Sequence[Any], part: JsonObject) -> Iterator[str]:
+        rows = [v for v in values if isinstance(v, Mapping)]
+        if len(rows) < len(values):
+            yield "\n".join(f"- {self._inline(v)}" for v in values)
+        elif rows and _fits_table(name, rows):
+            yield self._table(rows, part)
+        else:
+            for row in rows:
+                yield from self._item(row, part)
+
+    def _table(self, rows: Sequence[JsonObject], part: JsonObject) -> str:
+        known = schema_walk.properties(self.schema, part)
+        with_id = any("id" in row for row in rows)
+        names = list(dict.fromkeys(n for row in rows for n in row if n != "id" and not _cited(n, row)))
+        names = [n for n in names if any(_filled(row.get(n)) for row in rows)]
+        titles = ["Id"] * with_id + [escape(heading(n, known.get(n, {}))) for n in names] or ["Id"]
+        lines = ["| " + " | ".join(titles) + " |", "| " + " | ".join("---" for _ in titles) + " |"]
+        for row in rows:
+            cells = [self._inline(row.get(n), known.get(n), separator="<br>") for n in names]
+            mark = self._marks(row)
+            if with_id:
+                cells.insert(0, _id(row) + mark)
+            elif mark:
+                cells[-1:] = [cells[-1] + mark] if cells else [mark]
+            lines.append("| " + " | ".join(cells or [""]) + " |")
+        return "\n".join(lines)
+
+    def _item(self, row: JsonObject, part: JsonObject) -> Iterator[str]:
+        name = next((n for n in NAMES if isinstance(row.get(n), str) and row[n].strip()), None)
+        title = escape(row[name]) if name else ""
+        yield f"### {_id(row)} {title}".rstrip() if "id" in row else f"### {title or 'Entry'}"
+        yield from self._object({k: v for k, v in row.items() if k not in ("id", name)}, part, marks=self._marks(row))
+
+    def _object(self, value: JsonObject, part: JsonObject, marks: str | None = None) -> Iterator[str]:
+        """Facts on one line, the main text plain, everything else under its label."""
+        marks = self._marks(value) if marks is None else marks
+        known = schema_walk.properties(self.schema, part)
+        fields = {n: v for n, v in value.items() if _filled(v) and not _cited(n, value)}
+        facts = [n for n in fields if "enum" in known.get(n, {}) or (n in FACTS and isinstance(fields[n], str))]
+        if facts:
+            yield " · ".join(f"{heading(n, known.get(n, {}))}: {self._inline(fields[n], known.get(n))}" for n in facts)
+        if all(isinstance(fields.get(n), str) for n in STORY):
+            yield self._story(fields) + marks
+            marks, facts = "", [*facts, *STORY]
+        rest = [n for n in fields if n not in facts]
+        for n in sorted(rest, key=lambda n: n not in (*UNLABELLED, "decision")):
+            block = self._labelled(n, fields[n], known.get(n, {}))
+            if marks and isinstance(fields[n], str):
+                block, marks = block + marks, ""
+            yield block
+        if marks:
+            yield f"Sources: {marks}"
+
+    def _labelled(self, name: str, value: Any, part: JsonObject) -> str:
+        label = f"**{escape(heading(name, part))}:**"
+        if name in UNLABELLED and not isinstance(value, list):
+            return self._inline(value)
+        if isinstance(value, list) and not all(_is_id(v) for v in value):
+            return "\n".join([label, "", *(f"- {self._inline(v)}" for v in value)])
+        return f"{label} {self._inline(value)}"
+
+    def _story(self, fields: JsonObject) -> str:
+        who, want, why = (self._inline(fields[n]) for n in STORY)
+        return f"As a {who}, I want {want}, so that {why}"
+
+    def _inline(self, value: Any, part: JsonObject | None = None, *, separator: str = ", ") -> str:
+        """Any value on one line; one of a list of values loses its underscores."""
+        if isinstance(value, Mapping):
+            shown = {n: v for n, v in value.items() if _filled(v) and not _cited(n, value)}
+            parts = (f"{escape(humanised(n))}: {self._inline(v, separator='; ')}" for n, v in shown.items())
+            return "; ".join(parts) + self._marks(value)
+        if isinstance(value, list):
+            return separator.join(self._inline(v, separator="; ") for v in value)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        text = str(value).replace("_", " ") if part and "enum" in part else str(value)
+        return "" if value is None else linked(text, self.anchors)
+
+    def _marks(self, value: JsonObject) -> str:
+        return self.notes.marks(value[SOURCES]) if _cited(SOURCES, value) else ""
+
+
+def heading(name: str, part: JsonObject) -> str:
+    """A field's title in the schema, or its name made readable."""
+    title = part.get("title")
+    return title if isinstance(title, str) and title.strip() else humanised(name)
+
+
+def _id(row: JsonObject) -> str:
+    text = str(row.get("id", ""))
+    return anchor(text) + escape(text)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and bool(anchor(value))
+
+
+def _filled(value: Any) -> bool:
+    return isinstance(value, bool | int | float) or bool(value and (not isinstance(value, str) or value.strip()))
+
+
+def _cited(name: str, value: JsonObject) -> bool:
+    """Whether this field holds sources, which become footnotes."""
+    sources = value.get(SOURCES)
+    shaped = isinstance(sources, list | tuple) and all(
+        isinstance(s, Mapping) and set(s) == {"ref", "quote"} and all(isinstance(v, str) for v in s.values())
+        for s in sources
+    )
+    return name == SOURCES and shaped
+
+
+def _fits_table(name: str, rows: Sequence[JsonObject]) -> bool:
+    if name in AS_TABLE or name in AS_BLOCKS:
+        return name in AS_TABLE
+    fields = {n for row in rows for n in row if n != "id" and not _cited(n, row)}
+    nested = any(isinstance(row.get(n), list | Mapping) for row in rows for n in fields)
+    return len(fields) <= MAX_TABLE_FIELDS and not nested

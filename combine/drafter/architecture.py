@@ -1,0 +1,180 @@
+"""The architecture document by rules: the plainest design that carries the requirements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from combine.drafter.draft import Assumptions, Json, Source, cite, merged
+from combine.drafter.ids import Ids
+from combine.drafter.reading import Reading
+from combine.drafter.text import bare, shorten
+
+MAX_SATISFIES = 30
+MANY_SOURCES = 3
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The requirements, grouped by the component that carries them."""
+
+    groups: Mapping[str, list[Item]]
+    """Name of a component in ``Frames.components`` -> what it satisfies."""
+    functional: list[Item]
+    qualities: list[Item]
+    data: list[Item]
+    systems: list[Item]
+    guarded: list[Item]
+    """Qualities about data: place, deletion, access."""
+    limited: list[Item]
+    """Functional requirements that hold a limit."""
+
+
+def draft_architecture(reading: Reading, ids: Ids) -> Json:
+    """The whole document."""
+    frames, assumptions = reading.frames, Assumptions(ids)
+    needs, discovery = reading.document("requirements-doc"), reading.document("project-discovery")
+    parts = _parts(needs, reading)
+    label = assumptions.declare(frames.architecture_label, frames.architecture_label_reason)
+    names = [name for name in frames.components if parts.groups.get(name)]
+    numbers = dict(zip(names, ids.give("CMP", [frames.components[n].name for n in names]), strict=True))
+    decisions = _decisions(parts, discovery, reading, assumptions, label)
+    given = ids.give("ADR", [d["title"] for d in decisions.values()])
+    adr = dict(zip(decisions, given, strict=True))
+    document: Json = {
+        "overview": {
+            "summary": _summary(parts, names, reading),
+            "style": frames.style,
+            "key_decisions": list(adr.values()),
+        },
+        "components": [_component(n, numbers, parts, reading) for n in names],
+        "technology_stack": _stack(parts, adr, reading, assumptions),
+        "decisions": [{"id": adr[name], **decision} for name, decision in decisions.items()],
+        "assumptions": assumptions.items,
+    }
+    if parts.data:
+        document["data_architecture"] = [_kept(d, numbers["store"], parts, reading) for d in parts.data]
+    return document
+
+
+def _parts(needs: Item, reading: Reading) -> _Parts:
+    cues, frames = reading.cues, reading.frames
+    functional, qualities = _items(needs, "functional_requirements"), _items(needs, "non_functional_requirements")
+    data, systems = _items(needs, "data_requirements"), _items(needs, "integration_requirements")
+    stories = _items(needs, "user_stories")
+    limited = [f for f in functional if cues.has("cap", _text(f)) or frames.limit.split("{")[0] in _text(f)]
+    messages = [f for f in functional if f not in limited and re.search(frames.message_cue, _text(f), re.IGNORECASE)]
+    reports = [
+        f
+        for f in functional
+        if f not in [*limited, *messages] and re.search(frames.report_cue, _text(f), re.IGNORECASE)
+    ]
+    # A message that people ask for or look at needs pages, too; one the system sends by itself does not.
+    special = [f for f in (*messages, *reports) if not re.search(frames.person_cue, _text(f), re.IGNORECASE)]
+    pages = [f for f in functional if f not in special]
+    guarded = [q for q in qualities if q.get("category") == "security"]
+    seen = [q for q in qualities if q.get("category") in ("usability", "compatibility")]
+    rest = [q for q in qualities if q not in guarded and q not in seen]
+    groups = {
+        "pages": [*pages, *stories, *seen] if pages or stories else [],
+        "rules": limited,
+        "messages": messages,
+        "reports": reports if pages else [],
+        "gateway": systems,
+        "store": [*data, *guarded, *rest] or functional[:1],
+    }
+    if not groups["pages"]:
+        groups["pages"] = [*reports, *messages, *seen] or [*functional[:1]] or [*qualities[:1]]
+        groups["reports"] = []
+    return _Parts(groups, functional, qualities, data, systems, guarded, limited)
+
+
+def _items(document: Item, field: str) -> list[Item]:
+    value = document.get(field, [])
+    return [v for v in value if isinstance(v, dict) and "id" in v] if isinstance(value, list) else []
+
+
+def _text(item: Item) -> str:
+    return f"{item.get('title', '')} {item.get('description', '')}"
+
+
+def _component(name: str, numbers: Mapping[str, str], parts: _Parts, reading: Reading) -> Json:
+    frame = reading.frames.components[name]
+    return {
+        "id": numbers[name],
+        "satisfies": [str(i["id"]) for i in parts.groups[name]][:MAX_SATISFIES],
+        "name": frame.name,
+        "responsibility": frame.responsibility,
+        "interfaces": list(frame.interfaces),
+        "depends_on": [numbers[n] for n in frame.depends_on if n in numbers],
+    }
+
+
+def _summary(parts: _Parts, names: Sequence[str], reading: Reading) -> str:
+    frames = reading.frames
+    listed = ", ".join(frames.components[n].name for n in names)
+    text = frames.summary.format(parts=listed, functional=len(parts.functional), other=len(parts.qualities))
+    if parts.systems:
+        text += " " + frames.summary_outside.format(systems=", ".join(str(s["system"]) for s in parts.systems))
+    return text
+
+
+def _decisions(
+    parts: _Parts, discovery: Item, reading: Reading, assumptions: Assumptions, label: str
+) -> dict[str, Json]:
+    """The decisions the requirements call for, by their name in ``Frames.decisions``."""
+    limits = [c for c in _items(discovery, "constraints") if c.get("type") in ("time", "budget", "resource")]
+    core = sorted(parts.functional, key=lambda f: f.get("priority") != "must")[:1]
+    forces = [*core, *limits[:MANY_SOURCES]]
+    plain = merged((cite(i, "description") for i in forces), [assumptions.source(label)])
+    decided = {"one": _decision("one", forces, plain, reading)}
+    for name, items in (("limits", parts.limited), ("data", parts.guarded), ("gateway", parts.systems)):
+        if items:
+            sources = merged(cite(i, "description", "title", "system") for i in items)
+            decided[name] = _decision(name, items, sources, reading)
+    return decided
+
+
+def _decision(name: str, items: Sequence[Item], sources: list[Source], reading: Reading) -> Json:
+    frame = reading.frames.decisions[name]
+    named = ", ".join(str(i["id"]) for i in items[:MANY_SOURCES]) or str(sources[0]["ref"])
+    return {
+        "sources": sources,
+        "title": frame.title,
+        "decision": frame.decision,
+        "rationale": frame.rationale.format(ids=named),
+        "alternatives": list(frame.alternatives),
+        "consequences": list(frame.consequences),
+    }
+
+
+def _stack(parts: _Parts, adr: Mapping[str, str], reading: Reading, assumptions: Assumptions) -> list[Json]:
+    frames = reading.frames
+    spoken = " ".join(s.text for s in reading.usable)
+    kind = frames.stack_web if re.search(frames.web_cue, spoken, re.IGNORECASE) else frames.stack_application
+    stack = [
+        {"area": frames.area_application, "choice": kind, "decided_by": adr["one"]},
+        {"area": frames.area_store, "choice": frames.stack_store, "decided_by": adr["one"]},
+    ]
+    place = next((p for q in parts.guarded if (p := reading.cues.find("place", _text(q)))), "")
+    if place:
+        stack.append(
+            {"area": frames.area_hosting, "choice": frames.stack_place.format(place=place), "decided_by": adr["data"]}
+        )
+    elif not any(s.is_a("hosting") for s in reading.usable):
+        number = assumptions.declare(frames.no_host, frames.no_host_reason)
+        stack.append(
+            {"area": frames.area_hosting, "choice": frames.stack_host.format(id=number), "decided_by": adr["one"]}
+        )
+    return stack
+
+
+def _kept(data: Item, store: str, parts: _Parts, reading: Reading) -> Json:
+    personal = any(reading.frames.personal in str(a) for a in data.get("attributes", []))
+    rules = [str(q["id"]) for q in parts.guarded] if personal else []
+    entry: Json = {"data": shorten(bare(str(data["entity"])), 8), "kept_in": store}
+    return entry | ({"rules": reading.frames.data_rules.format(ids=", ".join(rules[:6]))} if rules else {})

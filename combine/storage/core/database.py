@@ -1,0 +1,309 @@
+"""The connection pool, the two kinds of session, and the one retry loop of every transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from math import ceil
+from time import monotonic
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from combine.errors import DatabaseUnavailable, Unavailable
+from combine.storage.core.faults import Fault, fault_of, mark_disconnects, reason_of
+from combine.storage.core.urls import KEEPALIVE, display_url, normalise_url
+from combine.storage.core.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC0414 - told here to the engine room
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(seconds=15)
+"""How long a transaction waits for a database that is away, unless the database or the call says otherwise."""
+
+
+class Own(Enum):
+    """Stands for what a ``Database`` was made with."""
+
+    PATIENCE = "patience"
+
+
+_FIRST_DELAY, _LONGEST_DELAY, _RACE_DELAY = 0.1, 2.0, 0.02
+_SHORTEST_CONNECT_S, _LONGEST_CONNECT_S = 2, 5  # libpq knows no shorter one
+
+_XACT_STATUS = sa.text("SELECT pg_xact_status(cast(cast(:id AS text) AS xid8))")
+
+_log = logging.getLogger(__name__)
+
+
+class ReadSession:
+    """One read-only transaction. The server refuses writes in it."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """By what a transaction is found again. Its number alone is not enough: a server that crashes may give it anew."""
+
+    transaction_id: str
+    row: sa.Select[Any]
+    """Finds a row that it has written, and no other."""
+
+
+class WriteSession(ReadSession):
+    """One transaction that commits when its work returns, and rolls back when it raises."""
+
+    __slots__ = ("trace",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
+        self.trace: Trace | None = None
+        """Where the work has left one, a commit whose answer was lost is looked up."""
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database.
+
+    Opens nothing until it is used. Belongs to the event loop that first uses it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        pool_timeout: timedelta = timedelta(seconds=30),
+        patience: timedelta = PATIENCE,
+        discreet: bool = False,
+    ) -> None:
+        """Raises Invalid when ``url`` is not a PostgreSQL URL.
+
+        ``pool_timeout``: how long a transaction waits for a connection of the pool, once per try. ``patience``: how
+        long it goes on trying while the database is away, where it is not told otherwise. ``discreet``: errors name
+        neither address nor reason, as strangers read them; both stand in the log.
+        """
+        self._url = normalise_url(url)
+        self._patience = patience
+        self._discreet = discreet
+        self._engine: AsyncEngine = create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=pool_timeout.total_seconds(),
+            json_serializer=_to_json,
+            hide_parameters=True,  # a failing statement must not print a brief
+            connect_args=_connect_args(self._url, patience),
+        )
+        mark_disconnects(self._engine.sync_engine)
+        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @property
+    def url(self) -> str:
+        """The URL with its password, in SQLAlchemy's form; for those who open their own connection."""
+        return self._url.render_as_string(hide_password=False)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine itself, for libraries that take one."""
+        return self._engine
+
+    def connections(self) -> dict[str, int]:
+        """How many connections of the pool are in use, and how many are open and idle."""
+        pool = self._engine.pool
+        assert isinstance(pool, sa.QueuePool)
+        return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
+
+    @asynccontextmanager
+    async def read(self, *, one_moment: bool = False) -> AsyncIterator[ReadSession]:
+        """A read-only transaction. ``one_moment``: all its statements see what the first one sees, whoever writes.
+
+        A connection that died in the pool is replaced before the body begins. Raises DatabaseUnavailable when none
+        can be had, or when it is lost inside the body; Unavailable (``server_busy``) when all of the pool are in use.
+        """
+        connection = await self._retry(lambda: self._open_read_only(one_moment=one_moment), self._patience)
+        try:
+            async with aclosing(connection):  # its ROLLBACK can find the loss, too
+                yield ReadSession(connection)
+        except sa.exc.SQLAlchemyError as error:
+            if fault_of(error) is Fault.LOST:
+                raise self._unavailable(error) from error
+            raise
+
+    async def transact(
+        self,
+        work: Callable[[WriteSession], Awaitable[T]],
+        *,
+        give_up_after: timedelta | Own | None = Own.PATIENCE,
+    ) -> T:
+        """Run ``work`` in one READ COMMITTED transaction and return what it returns.
+
+        The whole of ``work`` runs again after a lost connection, a serialization failure, a deadlock, a server that is
+        short of something or shutting down, and a lost race for a document's version number. A commit whose answer
+        was lost is such a case too, so ``work`` must bear repetition: make ids outside it. What cannot bear it leaves a
+        ``trace`` in the session, and is not run again after a commit that has happened.
+
+        ``give_up_after``: by default the database's patience; None waits for ever (for work that something else
+        bounds). Raises DatabaseUnavailable when the time is over, or Unavailable (``server_busy``) if only our own
+        connections were short; Unavailable at once when the server's disk is full; every other error as it is.
+        """
+        before: tuple[Trace, T] | None = None
+
+        async def attempt() -> T:
+            nonlocal before
+            if before is not None and await self._has_committed(before[0]):
+                return before[1]
+            before = None
+            async with self._engine.begin() as connection:
+                session = WriteSession(connection)
+                result = await work(session)
+                if session.trace is not None:
+                    before = session.trace, result
+            return result
+
+        return await self._retry(attempt, give_up_after)
+
+    async def once(
+        self,
+        work: Callable[[WriteSession], Awaitable[T]],
+        *,
+        give_up_after: timedelta | Own | None = Own.PATIENCE,
+    ) -> T:
+        """Like ``transact`` for work of a single statement, which needs no BEGIN and no COMMIT of its own."""
+
+        async def attempt() -> T:
+            async with self._single.connect() as connection:
+                return await work(WriteSession(connection))
+
+        return await self._retry(attempt, give_up_after)
+
+    async def ping(self) -> None:
+        """One connection, one statement, no retry. Raises DatabaseUnavailable that says why."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execute(sa.text("SELECT 1"))
+        except sa.exc.SQLAlchemyError as error:
+            raise self._unavailable(error) from error
+
+    async def server_version(self) -> str:
+        """PostgreSQL's version, e.g. ``18.1``. Raises DatabaseUnavailable."""
+        async with self.read() as session:
+            found = await session.connection.execute(sa.text("SHOW server_version"))
+            return str(found.scalar_one()).split()[0]
+
+    async def close(self) -> None:
+        """Close every connection of the pool."""
+        await self._engine.dispose()
+
+    async def _open_read_only(self, *, one_moment: bool) -> AsyncConnection:
+        connection = await self._engine.connect()
+        try:
+            await connection.execution_options(postgresql_readonly=True)
+            if one_moment:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            # Opens the transaction and finds out now, not in the caller's body, that the connection is dead.
+            await connection.exec_driver_sql(";")
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _has_committed(self, trace: Trace) -> bool:
+        async with self._single.connect() as connection:
+            if await _is_under_way(connection, trace.transaction_id):
+                raise sa.exc.OperationalError(str(_XACT_STATUS), {}, TimeoutError("a commit is still under way"))
+            return (await connection.execute(trace.row)).first() is not None
+
+    async def _retry(self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | Own | None) -> T:
+        if give_up_after is Own.PATIENCE:
+            give_up_after = self._patience
+        deadline = None if give_up_after is None else monotonic() + give_up_after.total_seconds()
+        tries = 0
+        while True:
+            try:
+                result = await attempt()
+            except sa.exc.SQLAlchemyError as error:
+                fault = fault_of(error)
+                if fault is None:
+                    raise
+                if fault is Fault.DISK_FULL:
+                    raise self._disk_full() from error
+                # A lost race is always run once more: the server takes a second to see a deadlock, and that may be all
+                # the patience there is.
+                over = deadline is not None and monotonic() >= deadline
+                if over and not (fault is Fault.CONFLICT and tries == 0):
+                    raise self._unavailable(error) from error
+                if tries == 2:  # noqa: PLR2004 - the first two are over before anybody could read the line
+                    _log.warning("The database does not take this transaction, trying again: %s", reason_of(error))
+                await asyncio.sleep(_delay(tries, fault))
+                tries += 1
+            else:
+                if tries > 2:  # noqa: PLR2004 - as above
+                    _log.warning("The database took the transaction after %d tries", tries + 1)
+                return result
+
+    def _unavailable(self, error: BaseException) -> Unavailable:
+        if isinstance(error, sa.exc.TimeoutError):
+            return self._busy()
+        told = f"The database at {display_url(self._url)} cannot be reached: {reason_of(error)}"
+        if self._discreet:
+            _log.warning(told)
+            return DatabaseUnavailable(hint="Try again in a moment.")
+        return DatabaseUnavailable(
+            told,
+            hint="Check that the server runs and that COMBINE_DATABASE_URL is right; `combine doctor` tries it again.",
+        )
+
+    def _busy(self) -> Unavailable:
+        told, hint = "The server is busy: no connection to the database became free in time.", "Try again in a moment"
+        how_many = "COMBINE_DATABASE_POOL_SIZE says how many connections a process may hold."
+        if self._discreet:
+            _log.warning("%s %s", told, how_many)
+        return Unavailable(told, code="server_busy", hint=f"{hint}." if self._discreet else f"{hint}; {how_many}")
+
+    def _disk_full(self) -> Unavailable:
+        return Unavailable(
+            f"The disk of the database{'' if self._discreet else f' at {display_url(self._url)}'} is full.",
+            code="database_disk_full",
+            hint="Make room on the server's disk, then resume; nothing that was finished is lost.",
+        )
+
+
+async def _is_under_way(connection: AsyncConnection, transaction_id: str) -> bool:
+    """Whether its server process has not noticed yet that nobody listens."""
+    try:
+        found = await connection.execute(_XACT_STATUS, {"id": transaction_id})
+    except sa.exc.DataError:  # a number that has not been given yet: a crash has swallowed the transaction
+        return False
+    return bool(found.scalar_one() == "in progress")
+
+
+def _delay(tries: int, fault: Fault) -> float:
+    """Seconds until the next try, with jitter. A lost race is over as soon as the winner has committed."""
+    longest = _RACE_DELAY * (tries + 1) if fault is Fault.CONFLICT else _FIRST_DELAY * 2 ** min(tries, 10)
+    return min(longest, _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+def _connect_args(url: sa.URL, patience: timedelta) -> dict[str, Any]:
+    """What keeps a dead server from holding us for minutes, and times in UTC wherever the server stands.
+
+    The URL's own query has the last word.
+    """
+    connect_timeout = max(_SHORTEST_CONNECT_S, min(_LONGEST_CONNECT_S, ceil(patience.total_seconds())))
+    wanted = {"application_name": "combine", "connect_timeout": connect_timeout, "options": "-c TimeZone=UTC"}
+    wanted |= KEEPALIVE
+    return {key: value for key, value in wanted.items() if key not in url.query}
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,171 @@
+"""One LISTEN connection for the whole process: who waits for the events of an execution is woken when there are some.
+
+A wake-up carries nothing; the waiter reads what is stored. So a lost notification costs time, never an event: after
+a reconnect everybody is woken, and a wait ends by itself after a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from combine.storage.core.urls import KEEPALIVE, libpq_url
+
+CHANNEL = "combine_events"
+CONTROL_CHANNEL = "combine_control"
+"""Told the id of an execution that a person has changed; the segment that works on it looks at once."""
+
+_CHANNELS = (CHANNEL, CONTROL_CHANNEL)
+
+_FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
+_CONNECT_SECONDS = 5
+_CHECK_SECONDS = 30.0
+_log = logging.getLogger(__name__)
+
+
+class Subscription:
+    """One waiter for one execution. Use it as a context manager, and in a loop: read what is stored, then ``wait``.
+
+    Nothing is missed in between: what is stored after the last ``wait`` returned ends the next one at once.
+    """
+
+    def __init__(
+        self, listener: EventListener, channel: str, execution_id: UUID, on_wake: Callable[[], None] | None = None
+    ) -> None:
+        self._listener = listener
+        self._key = (channel, execution_id)
+        self._on_wake = on_wake
+        self.woken = asyncio.Event()
+        """Set when there may be something new; for those who wait for several things at once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def wait(self, timeout: float = 15.0) -> bool:  # noqa: ASYNC109 - running out of time is an answer here
+        """Until there may be something new, or ``timeout`` seconds. False: nothing was heard; read anyway."""
+        try:
+            await asyncio.wait_for(self.woken.wait(), timeout)
+        except TimeoutError:
+            return False
+        finally:
+            self.woken.clear()  # before the caller's read, so a later event sets it again
+        return True
+
+    def wake(self) -> None:
+        """End the present or the next wait."""
+        self.woken.set()
+        if self._on_wake is not None:
+            self._on_wake()
+
+    def close(self) -> None:
+        """Stop listening for this execution."""
+        self._listener.forget(self._key, self)
+
+
+class EventListener:
+    """Holds the connection and reconnects for ever, with growing pauses."""
+
+    def __init__(self, url: str) -> None:
+        self._url = libpq_url(url)
+        self._waiting: defaultdict[tuple[str, UUID], set[Subscription]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to listen, in the background. Does not wait for the connection and never fails."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen_for_ever(), name="event-listener")
+
+    async def close(self) -> None:
+        """End the connection and wake everybody."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._wake_all()
+
+    def subscribe(
+        self, execution_id: UUID, channel: str = CHANNEL, *, on_wake: Callable[[], None] | None = None
+    ) -> Subscription:
+        """A waiter for the events of one execution; it counts from now on, even before the connection stands.
+
+        ``on_wake`` is called at each wake-up, for those who wait for many executions at once.
+        """
+        subscription = Subscription(self, channel, execution_id, on_wake)
+        self._waiting[channel, execution_id].add(subscription)
+        return subscription
+
+    def forget(self, key: tuple[str, UUID], subscription: Subscription) -> None:
+        """The opposite of ``subscribe``."""
+        waiters = self._waiting.get(key)
+        if waiters is not None:
+            waiters.discard(subscription)
+            if not waiters:
+                del self._waiting[key]
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        return self._listening.is_set()
+
+    async def connected(self) -> None:
+        """Return once the connection stands."""
+        await self._listening.wait()
+
+    async def _listen_for_ever(self) -> None:
+        delay = _FIRST_DELAY
+        while True:
+            try:
+                await self._listen()
+            except psycopg.Error as error:
+                if self._listening.is_set():
+                    delay = _FIRST_DELAY
+                self._listening.clear()
+                _log.info("The event listener has lost its connection: %s", str(error).splitlines()[:1])
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            delay = min(delay * 2, _LONGEST_DELAY)
+
+    async def _listen(self) -> None:
+        """Until the connection is lost; always ends with psycopg.Error."""
+        settings: dict[str, str | int | None] = {
+            "application_name": "combine-listener",
+            "connect_timeout": _CONNECT_SECONDS,
+            **KEEPALIVE,
+        }
+        connection = await psycopg.AsyncConnection.connect(make_conninfo(self._url, **settings), autocommit=True)
+        async with connection:
+            for channel in _CHANNELS:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self._listening.set()
+            self._wake_all()  # what was stored while nobody listened
+            while True:
+                async for notification in connection.notifies(timeout=_CHECK_SECONDS):
+                    self._wake(notification.channel, notification.payload)
+                await connection.execute("SELECT 1")  # a connection that died silently shows it only when used
+
+    def _wake(self, channel: str, payload: str) -> None:
+        with suppress(ValueError):
+            for subscription in self._waiting.get((channel, UUID(payload.partition(" ")[0])), ()):
+                subscription.wake()
+
+    def _wake_all(self) -> None:
+        for waiters in self._waiting.values():
+            for subscription in waiters:
+                subscription.wake()

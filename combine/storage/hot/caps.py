@@ -1,0 +1,79 @@
+"""The caps on spending: of an execution, of a project, and of a day. Reserving is part of the journal's statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from combine.storage.core.database import ReadSession
+
+
+class CapKind(StrEnum):
+    """What a cap is on."""
+
+    EXECUTION = "execution"
+    PROJECT = "project"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """One cap as it stands."""
+
+    kind: CapKind
+    project: str
+    budget_usd: Decimal | None
+    """None: there is none."""
+    spent_usd: Decimal
+    reserved_usd: Decimal
+    allow_unpriced: bool
+    """Of the execution that is asked about: calls that no cap can count may leave."""
+
+    def refuses(self, worst_usd: Decimal | None) -> bool:
+        """Whether a call may not leave; ``worst_usd`` is None where its price is unknown."""
+        if self.budget_usd is None:
+            return False
+        if worst_usd is None:
+            return not self.allow_unpriced
+        if worst_usd == 0 and self.kind is not CapKind.EXECUTION:
+            return False
+        return self.spent_usd + self.reserved_usd + worst_usd > self.budget_usd
+
+
+_CAPS = sa.text("""
+SELECT e.allow_unpriced, p.name,
+  e.budget_usd, e.spent_usd, e.reserved_usd,
+  p.budget_usd AS project_budget_usd, p.spent_usd AS project_spent_usd, p.reserved_usd AS project_reserved_usd,
+  coalesce(d.spent_usd, 0) AS day_spent_usd, coalesce(d.reserved_usd, 0) AS day_reserved_usd
+FROM executions e JOIN projects p ON p.id = e.project_id
+LEFT JOIN daily_spending d ON d.day = cast(statement_timestamp() AT TIME ZONE 'UTC' AS date)
+WHERE e.id = :execution_id
+""")
+
+
+class Caps:
+    """Reads them."""
+
+    def __init__(self, session: ReadSession) -> None:
+        self._connection = session.connection
+
+    async def of(self, execution_id: UUID, daily_budget_usd: Decimal | None) -> tuple[Cap, ...]:
+        """The three caps that bear on an execution, in the order in which they are looked at."""
+        row = (await self._connection.execute(_CAPS, {"execution_id": execution_id})).one()
+        given = row.allow_unpriced
+        return (
+            Cap(CapKind.EXECUTION, row.name, row.budget_usd, row.spent_usd, row.reserved_usd, given),
+            Cap(
+                CapKind.PROJECT,
+                row.name,
+                row.project_budget_usd,
+                row.project_spent_usd,
+                row.project_reserved_usd,
+                given,
+            ),
+            Cap(CapKind.DAY, row.name, daily_budget_usd, row.day_spent_usd, row.day_reserved_usd, given),
+        )

@@ -1,0 +1,362 @@
+"""The journal of an execution: what a step does, in as few statements as it takes.
+
+Three commits a step: the intent to call, the reply, the document. Each is one statement beside the ownership
+fence, and each carries its event, so a reader of events never sees a state that is not there.
+
+An event takes the next ``seq`` from the execution's row; that row lock makes commit order and ``seq`` order
+the same. Ids of calls and documents come from the caller, made before any retry, so that a transaction whose
+commit had an unknown outcome can be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from combine.observability.correlation import current_request_id
+from combine.storage.core.database import WriteSession
+from combine.storage.core.listener import CHANNEL
+from combine.storage.hot.claim import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class CallIntent:
+    """A request that is about to leave."""
+
+    id: UUID
+    execution_id: UUID
+    step_id: str
+    revision: int
+    attempt: int
+    purpose: str
+    provider: str
+    model: str
+    prompt_sha256: str
+    prompt: bytes
+    reserved_usd: Decimal | None
+    """The most it can cost, in whole millionths; None: its price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallReply:
+    """A finished request: the raw reply, or the provider's no."""
+
+    id: UUID
+    execution_id: UUID
+    step_id: str
+    attempt: int
+    state: str
+    reply_sha256: str | None
+    reply: bytes | None
+    stop_reason: str | None
+    stop_detail: str | None
+    model_answered: str | None
+    provider_request_id: str | None
+    transport_attempts: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_usd: Decimal | None
+    price_source: str
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A document version to be stored, with its provenance."""
+
+    id: UUID
+    project_id: UUID
+    type: str
+    content: Mapping[str, Any]
+    content_sha256: str
+    origin: str
+    execution_id: UUID
+    step_id: str
+    revision: int
+    attempt: int
+    call_ids: Sequence[UUID]
+    input_ids: Sequence[UUID]
+    prompt_sha256: str
+    assets: Mapping[str, str]
+    """Prompt files and schema that made it -> SHA-256."""
+    model: str
+    replaces: UUID | None
+    """The version this step made before; it becomes superseded."""
+
+
+# ruff: noqa: S608 - only the constants of this module are formatted into statements
+_NOTIFY = f"SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq) FROM event"
+
+_TODAY = "cast(statement_timestamp() AT TIME ZONE 'UTC' AS date)"
+
+# Money: all caps are looked at, and all sums locked, in the order execution, project, day, before any sum changes;
+# each condition holds on the newest row, as the lock waits for whoever holds it. A call begins at
+# statement_timestamp(), so the ledger says which day it was booked on. What costs nothing locks no project and no day.
+_OPEN_CALL = f"""
+WITH claim AS ({{claim}}), fresh AS (
+  SELECT 1 FROM claim WHERE NOT EXISTS (SELECT 1 FROM llm_calls WHERE id = :id)
+    AND EXISTS (SELECT 1 FROM steps
+      WHERE execution_id = :execution_id AND step_id = :step_id AND revision = :revision)
+), execution AS (
+  SELECT project_id FROM executions e
+  WHERE e.id = :execution_id AND EXISTS (SELECT 1 FROM fresh)
+    AND (e.budget_usd IS NULL OR e.spent_usd + e.reserved_usd + :amount <= e.budget_usd
+      OR cast(:reserved AS numeric) IS NULL AND e.allow_unpriced)
+    AND (cast(:reserved AS numeric) IS NOT NULL OR e.allow_unpriced OR (
+      e.budget_usd IS NULL AND cast(:daily_budget AS numeric) IS NULL
+      AND NOT EXISTS (SELECT 1 FROM projects p WHERE p.id = e.project_id AND p.budget_usd IS NOT NULL)))
+  FOR NO KEY UPDATE OF e
+), project AS (
+  SELECT id FROM projects
+  WHERE id = (SELECT project_id FROM execution) AND :amount > 0
+    AND (budget_usd IS NULL OR spent_usd + reserved_usd + :amount <= budget_usd)
+  FOR NO KEY UPDATE
+), day AS (
+  INSERT INTO daily_spending AS d (day, reserved_usd)
+  SELECT {_TODAY}, :amount FROM project
+  WHERE cast(:daily_budget AS numeric) IS NULL OR :amount <= :daily_budget
+  ON CONFLICT (day) DO UPDATE SET reserved_usd = d.reserved_usd + excluded.reserved_usd
+    WHERE cast(:daily_budget AS numeric) IS NULL
+      OR d.spent_usd + d.reserved_usd + excluded.reserved_usd <= :daily_budget
+  RETURNING day
+), reserve_project AS (
+  UPDATE projects SET reserved_usd = reserved_usd + :amount
+  WHERE id = (SELECT id FROM project) AND EXISTS (SELECT 1 FROM day)
+), room AS (
+  SELECT 1 FROM execution WHERE :amount = 0 OR EXISTS (SELECT 1 FROM day)
+), reserve AS (
+  UPDATE executions
+  SET reserved_usd = reserved_usd + :amount, seq = seq + 1, updated_at = clock_timestamp()
+  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM room)
+  RETURNING seq
+), prompt AS (
+  INSERT INTO blobs (sha256, body) SELECT :prompt_sha256, :prompt FROM reserve ON CONFLICT DO NOTHING
+), call AS (
+  INSERT INTO llm_calls
+    (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256, reserved_usd,
+     started_at, request_id)
+  SELECT :id, :execution_id, :step_id, :revision, :attempt, :purpose, :provider, :model, 'intent',
+         :prompt_sha256, :reserved, statement_timestamp(), cast(:request_id AS text)
+  FROM reserve
+), step AS (
+  UPDATE steps SET status = 'running', reason = NULL, reason_code = NULL,
+    started_at = coalesce(started_at, clock_timestamp())
+  WHERE execution_id = :execution_id AND step_id = :step_id AND EXISTS (SELECT 1 FROM reserve)
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
+  SELECT :execution_id, seq, 'call_started', :step_id, :data, cast(:request_id AS text) FROM reserve
+  RETURNING execution_id, seq
+)
+{_NOTIFY}
+"""
+
+_CLOSE_CALL = sa.text(f"""
+WITH reply AS (
+  INSERT INTO blobs (sha256, body) SELECT :reply_sha256, :reply WHERE cast(:reply_sha256 AS text) IS NOT NULL
+  ON CONFLICT DO NOTHING
+), call AS (
+  UPDATE llm_calls SET
+    state = :state, reply_sha256 = :reply_sha256, stop_reason = :stop_reason, stop_detail = :stop_detail,
+    model_answered = :model_answered, provider_request_id = :provider_request_id,
+    transport_attempts = :transport_attempts, input_tokens = :input_tokens, output_tokens = :output_tokens,
+    cache_read_tokens = :cache_read_tokens, cache_write_tokens = :cache_write_tokens, cost_usd = :cost_usd,
+    price_source = :price_source, error_code = :error_code, error_message = :error_message,
+    finished_at = clock_timestamp()
+  WHERE id = :id AND state IN ('intent', 'outcome_unknown')
+  RETURNING reserved_usd, cast(started_at AT TIME ZONE 'UTC' AS date) AS day
+), execution AS (
+  UPDATE executions
+  SET spent_usd = spent_usd + coalesce(:cost_usd, 0), seq = seq + 1, updated_at = clock_timestamp(),
+      reserved_usd = reserved_usd - coalesce((SELECT reserved_usd FROM call), 0)
+  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM call)
+  RETURNING seq, project_id
+), project AS (
+  UPDATE projects
+  SET spent_usd = spent_usd + coalesce(:cost_usd, 0),
+      reserved_usd = reserved_usd - coalesce((SELECT reserved_usd FROM call), 0)
+  WHERE id = (SELECT project_id FROM execution)
+    AND (coalesce(:cost_usd, 0) <> 0 OR coalesce((SELECT reserved_usd FROM call), 0) <> 0)
+  RETURNING id
+), day AS (
+  INSERT INTO daily_spending AS d (day, spent_usd, reserved_usd)
+  SELECT day, coalesce(:cost_usd, 0), -coalesce(reserved_usd, 0) FROM call WHERE EXISTS (SELECT 1 FROM project)
+  ON CONFLICT (day) DO UPDATE
+    SET spent_usd = d.spent_usd + excluded.spent_usd, reserved_usd = d.reserved_usd + excluded.reserved_usd
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
+  SELECT :execution_id, seq, :kind, :step_id, :data, cast(:request_id AS text) FROM execution
+  RETURNING execution_id, seq
+)
+{_NOTIFY}
+""").bindparams(
+    sa.bindparam("data", type_=JSONB),
+    sa.bindparam("cost_usd", type_=sa.Numeric),
+)
+
+_SAVE_DOCUMENT = f"""
+WITH claim AS ({{claim}}), step AS (
+  UPDATE steps SET
+    status = :step_status, document_id = :id, attempt = :attempt, reason = :reason, reason_code = NULL,
+    finished_at = CASE WHEN :step_status = 'done' THEN clock_timestamp() END
+  WHERE execution_id = :execution_id AND step_id = :step_id AND revision = :revision
+    AND document_id IS DISTINCT FROM :id AND EXISTS (SELECT 1 FROM claim)
+  RETURNING step_id
+), document AS (
+  INSERT INTO documents
+    (id, project_id, type, version, status, content, content_sha256, origin, execution_id, step_id, revision,
+     attempt, call_ids, input_ids, prompt_sha256, assets, model)
+  SELECT :id, :project_id, :type,
+         (SELECT coalesce(max(version), 0) + 1 FROM documents WHERE project_id = :project_id AND type = :type),
+         'draft', :content, :content_sha256, :origin, :execution_id, :step_id, :revision, :attempt,
+         :call_ids, :input_ids, :prompt_sha256, :assets, :model
+  FROM step
+  RETURNING version
+), replaced AS (
+  UPDATE documents SET status = 'superseded' WHERE id = :replaces AND execution_id = :execution_id
+    AND EXISTS (SELECT 1 FROM document)
+), execution AS (
+  UPDATE executions SET seq = seq + 1, updated_at = clock_timestamp()
+  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM document) RETURNING seq
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
+  SELECT :execution_id, execution.seq, 'document_saved', :step_id,
+         cast(:data AS jsonb) || jsonb_build_object('version', document.version), cast(:request_id AS text)
+  FROM execution, document RETURNING execution_id, seq
+)
+SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq), document.version
+FROM event, document
+"""
+
+
+@lru_cache(maxsize=8)
+def _open_call(claim: str) -> sa.TextClause:
+    return sa.text(_OPEN_CALL.format(claim=claim)).bindparams(
+        sa.bindparam("data", type_=JSONB),
+        sa.bindparam("reserved", type_=sa.Numeric),
+        sa.bindparam("amount", type_=sa.Numeric),
+        sa.bindparam("daily_budget", type_=sa.Numeric),
+    )
+
+
+@lru_cache(maxsize=8)
+def _save_document(claim: str) -> sa.TextClause:
+    return sa.text(_SAVE_DOCUMENT.format(claim=claim)).bindparams(
+        sa.bindparam("content", type_=JSONB),
+        sa.bindparam("assets", type_=JSONB),
+        sa.bindparam("data", type_=JSONB),
+        sa.bindparam("call_ids", type_=ARRAY(sa.Uuid())),
+        sa.bindparam("input_ids", type_=ARRAY(sa.Uuid())),
+        sa.bindparam("replaces", type_=sa.Uuid()),
+        sa.bindparam("id", type_=sa.Uuid()),
+    )
+
+
+_VERSION = sa.text("SELECT version FROM documents WHERE id = :id")
+
+
+class Journal:
+    """The statements of the hot path, in the caller's transaction."""
+
+    def __init__(self, session: WriteSession) -> None:
+        self._connection = session.connection
+
+    async def open_call(self, claim: Claim, intent: CallIntent, daily_budget_usd: Decimal | None = None) -> bool:
+        """Reserve the worst case under every cap and store the intent, in one statement.
+
+        False: nothing was written, as the claim is lost, the step was sent back, a cap leaves no room, or it had been
+        written before.
+        """
+        values: dict[str, Any] = {
+            **claim.values,
+            "id": intent.id,
+            "execution_id": intent.execution_id,
+            "step_id": intent.step_id,
+            "revision": intent.revision,
+            "attempt": intent.attempt,
+            "purpose": intent.purpose,
+            "provider": intent.provider,
+            "model": intent.model,
+            "prompt_sha256": intent.prompt_sha256,
+            "prompt": intent.prompt,
+            "reserved": intent.reserved_usd,
+            "amount": intent.reserved_usd or Decimal(0),
+            "daily_budget": daily_budget_usd,
+            "request_id": current_request_id(),
+            "data": {
+                "call_id": str(intent.id),
+                "revision": intent.revision,
+                "attempt": intent.attempt,
+                "purpose": intent.purpose,
+                "model": intent.model,
+            },
+        }
+        return (await self._connection.execute(_open_call(claim.query), values)).first() is not None
+
+    async def knows_call(self, call_id: UUID) -> bool:
+        """Whether that intent has been stored."""
+        known = await self._connection.execute(sa.text("SELECT 1 FROM llm_calls WHERE id = :id"), {"id": call_id})
+        return known.first() is not None
+
+    async def close_call(self, reply: CallReply) -> None:
+        """Store the raw reply, its usage and its cost, and release the reservation. Closing twice changes nothing."""
+        values: dict[str, Any] = {name: getattr(reply, name) for name in CallReply.__slots__ if name != "attempt"}
+        values["request_id"] = current_request_id()
+        values["kind"] = "call_finished" if reply.state == "replied" else "call_failed"
+        values["data"] = {
+            "call_id": str(reply.id),
+            "attempt": reply.attempt,
+            "input_tokens": reply.input_tokens,
+            "output_tokens": reply.output_tokens,
+            "cache_read_tokens": reply.cache_read_tokens,
+            "cache_write_tokens": reply.cache_write_tokens,
+            "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
+            "error": reply.error_message,
+        }
+        await self._connection.execute(_CLOSE_CALL, values)
+
+    async def save_document(
+        self, claim: Claim, version: NewVersion, *, step_status: str, reason: str | None = None
+    ) -> int | None:
+        """Document, version, event and the step's new status in one statement; the version's number.
+
+        None: nothing was written, as the claim is lost, the step was sent back, or it had been written before.
+        """
+        values: dict[str, Any] = {name: getattr(version, name) for name in NewVersion.__slots__} | dict(claim.values)
+        values["call_ids"] = list(version.call_ids)
+        values["input_ids"] = list(version.input_ids)
+        values["assets"] = dict(version.assets)
+        values["request_id"] = current_request_id()
+        values["step_status"] = step_status
+        values["reason"] = reason
+        values["data"] = {"document": version.type, "document_id": str(version.id), "revision": version.revision}
+        row = (await self._connection.execute(_save_document(claim.query), values)).first()
+        return None if row is None else int(row.version)
+
+    async def saved_version(self, document_id: UUID) -> int | None:
+        """The number of a document that has been saved; None if it has not."""
+        return (await self._connection.execute(_VERSION, {"id": document_id})).scalar_one_or_none()
+
+    async def forget_open_calls(self, execution_id: UUID, step_ids: Sequence[str] | None = None) -> int:
+        """Calls whose process ended before their reply: the outcome is unknown and stays reserved. How many.
+
+        ``step_ids``: only those of these steps.
+        """
+        result = await self._connection.execute(
+            sa.text(
+                "UPDATE llm_calls SET state = 'outcome_unknown', finished_at = clock_timestamp() "
+                "WHERE execution_id = :execution_id AND state = 'intent' "
+                "AND (cast(:step_ids AS text[]) IS NULL OR step_id = ANY(:step_ids))"
+            ),
+            {"execution_id": execution_id, "step_ids": None if step_ids is None else list(step_ids)},
+        )
+        return result.rowcount

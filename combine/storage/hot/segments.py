@@ -1,0 +1,123 @@
+"""How a segment begins and ends: few statements, as each is a round trip that every execution pays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from combine.errors import NotFound, OwnershipLost
+from combine.observability.correlation import current_request_id
+from combine.storage.core.database import WriteSession
+from combine.storage.core.listener import CHANNEL
+from combine.storage.hot.claim import Claim
+from combine.storage.hot.numbering import USED_IN_PROJECT
+
+# ruff: noqa: S608 - only the constants of this module and the claim's query are formatted into statements
+_NOTIFY = f"pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq)"
+
+# What the first segment finds in the project is kept: what executions beside this one do later must not change it.
+_BEGIN = f"""
+WITH claim AS ({{claim}}), execution AS (
+  UPDATE executions e SET status = 'running', reason = NULL, reason_code = NULL, finished_at = NULL,
+    seq = seq + 1, updated_at = clock_timestamp(),
+    previous_ids = coalesce(previous_ids, ARRAY(
+      SELECT d.id FROM documents d
+      WHERE d.project_id = e.project_id AND d.status = 'active' AND d.type <> 'brief')),
+    used_before = coalesce(used_before, ({USED_IN_PROJECT}))
+  WHERE id = :execution_id AND round = :round AND status IN ('queued', 'running') AND EXISTS (SELECT 1 FROM claim)
+  RETURNING id, seq, round, request_id
+), forgotten AS (
+  UPDATE llm_calls SET state = 'outcome_unknown', finished_at = clock_timestamp()
+  WHERE execution_id = (SELECT id FROM execution) AND state = 'intent'
+  RETURNING id
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, data, request_id)
+  SELECT id, seq, 'execution_running',
+    jsonb_build_object('round', round, 'outcome_unknown', (SELECT count(*) FROM forgotten)), request_id
+  FROM execution RETURNING execution_id, seq
+)
+SELECT EXISTS (SELECT 1 FROM claim) AS held, (SELECT seq FROM event) AS seq, (SELECT {_NOTIFY} FROM event)
+"""
+
+# Whoever completes an execution decides which versions count: one of a project at a time. The locks are a statement
+# of their own, as what follows must see what those did for whom it waited.
+_HOLD = """
+WITH claim AS ({claim}), execution AS (
+  SELECT id, project_id, status FROM executions WHERE id = :execution_id AND EXISTS (SELECT 1 FROM claim) FOR UPDATE
+), project AS (
+  SELECT id FROM projects WHERE id = (SELECT project_id FROM execution) FOR NO KEY UPDATE
+)
+SELECT EXISTS (SELECT 1 FROM claim) AS held, (SELECT status FROM execution) AS status, (SELECT id FROM project)
+"""
+
+_COMPLETE = sa.text(f"""
+WITH complete AS (
+  SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM steps WHERE execution_id = :execution_id AND status <> 'done')
+), mine AS (
+  SELECT d.id, d.project_id, d.type FROM complete, steps s JOIN documents d ON d.id = s.document_id
+  WHERE s.execution_id = :execution_id
+), earlier AS (
+  UPDATE documents d SET status = 'superseded' FROM mine
+  WHERE d.project_id = mine.project_id AND d.type = mine.type AND d.id <> mine.id
+    AND (d.status IN ('active', 'stale') OR (d.status = 'draft' AND d.execution_id = :execution_id))
+), current AS (
+  UPDATE documents d SET status = 'active' FROM mine WHERE d.id = mine.id
+), execution AS (
+  UPDATE executions SET status = 'completed', reason = NULL, reason_code = NULL, seq = seq + 1,
+    updated_at = clock_timestamp(), finished_at = clock_timestamp()
+  WHERE id = :execution_id AND EXISTS (SELECT 1 FROM complete)
+  RETURNING id, seq
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, data, request_id)
+  SELECT id, seq, 'execution_completed', jsonb_build_object('reason', NULL, 'reason_code', NULL),
+    cast(:request_id AS text)
+  FROM execution RETURNING execution_id, seq
+)
+SELECT seq, {_NOTIFY} FROM event
+""")
+
+
+@lru_cache(maxsize=8)
+def _with_claim(statement: str, claim: str) -> sa.TextClause:
+    return sa.text(statement.replace("{claim}", claim))
+
+
+class Segments:
+    """The statements of a segment's beginning and end, in the caller's transaction."""
+
+    def __init__(self, session: WriteSession) -> None:
+        self._connection = session.connection
+
+    async def begin(self, claim: Claim, execution_id: UUID, round_: int) -> bool:
+        """Mark the execution as running, with its event; calls in flight from before have an unknown outcome now.
+
+        False: this round is void, or the execution has ended or waits. Raises OwnershipLost.
+        """
+        values = {**claim.values, "execution_id": execution_id, "round": round_}
+        row = (await self._connection.execute(_with_claim(_BEGIN, claim.query), values)).one()
+        if not row.held:
+            raise OwnershipLost
+        return row.seq is not None
+
+    async def hold(self, claim: Claim, execution_id: UUID) -> str:
+        """Lock execution and project until the transaction ends; the execution's status.
+
+        Raises OwnershipLost, NotFound.
+        """
+        values = {**claim.values, "execution_id": execution_id}
+        row = (await self._connection.execute(_with_claim(_HOLD, claim.query), values)).one()
+        if not row.held:
+            raise OwnershipLost
+        if row.status is None:
+            raise NotFound(f"There is no execution {execution_id}.", code="execution_not_found")
+        return str(row.status)
+
+    async def complete(self, execution_id: UUID) -> bool:
+        """If all steps are done: what they made last is what counts, and the execution is completed. False: not all.
+
+        ``hold`` comes first.
+        """
+        values = {"execution_id": execution_id, "request_id": current_request_id()}
+        return (await self._connection.execute(_COMPLETE, values)).first() is not None

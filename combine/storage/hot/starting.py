@@ -1,0 +1,102 @@
+"""The start of an execution in one statement: project, brief, execution, steps and the first event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from combine.brief.brief import BRIEF_TYPE
+from combine.documents.ordering import content_sha256
+from combine.observability.correlation import current_request_id
+from combine.storage.core.database import WriteSession
+from combine.storage.core.listener import CHANNEL
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An execution that begins. The ids are made before the transaction, so that storing it twice stores it once."""
+
+    execution_id: UUID
+    project_id: UUID
+    """Of the project, if there is none of that name."""
+    project: str
+    brief_id: UUID
+    """Of the brief's version, if it is not the text that counts in the project."""
+    brief: Mapping[str, Any]
+    workflow_id: str
+    workflow_version: str
+    definition: Mapping[str, Any]
+    step_ids: Sequence[str]
+    """In the order of the workflow."""
+    model: str
+    ask: bool
+    given_answers: Mapping[str, str]
+    budget_usd: Decimal | None
+    allow_unpriced: bool
+
+
+# A project of that name that another transaction stores at this moment is seen by neither branch; then nothing is
+# written, and the next statement sees it.
+_START = sa.text(f"""
+WITH made AS (
+  INSERT INTO projects (id, name) VALUES (:project_id, :project) ON CONFLICT (name) DO NOTHING RETURNING id
+), project AS (
+  SELECT id FROM made UNION ALL SELECT id FROM projects WHERE name = :project LIMIT 1
+), same AS (
+  SELECT d.id, d.content ->> 'text' = :brief_text AS text FROM documents d, project
+  WHERE d.project_id = project.id AND d.type = '{BRIEF_TYPE}' AND d.status = 'active'
+  ORDER BY d.version DESC LIMIT 1
+), replaced AS (
+  UPDATE documents SET status = 'superseded' WHERE id = (SELECT id FROM same WHERE NOT text)
+), brief AS (
+  INSERT INTO documents (id, project_id, type, version, status, content, content_sha256, origin)
+  SELECT :brief_id, project.id, '{BRIEF_TYPE}',
+    (SELECT coalesce(max(version), 0) + 1 FROM documents WHERE project_id = project.id AND type = '{BRIEF_TYPE}'),
+    'active', :brief, :brief_sha256, 'person'
+  FROM project WHERE NOT EXISTS (SELECT 1 FROM same WHERE text)
+  RETURNING id
+), execution AS (
+  INSERT INTO executions (id, project_id, workflow_id, workflow_version, definition, brief_id, model, status, seq, ask,
+    given_answers, budget_usd, allow_unpriced, request_id)
+  SELECT :execution_id, project.id, :workflow_id, :workflow_version, :definition,
+    coalesce((SELECT id FROM brief), (SELECT id FROM same)), :model, 'queued', 1, :ask, :given_answers, :budget_usd,
+    :allow_unpriced, cast(:request_id AS text)
+  FROM project ON CONFLICT DO NOTHING RETURNING id
+), step AS (
+  INSERT INTO steps (execution_id, step_id, position, status)
+  SELECT execution.id, step_id, place - 1, 'pending'
+  FROM execution, unnest(cast(:step_ids AS text[])) WITH ORDINALITY AS given (step_id, place)
+), event AS (
+  INSERT INTO events (execution_id, seq, kind, data, request_id)
+  SELECT id, 1, 'execution_queued', jsonb_build_object('workflow', cast(:workflow_id AS text)),
+    cast(:request_id AS text) FROM execution
+  RETURNING execution_id, seq
+)
+SELECT project.id, (SELECT pg_notify('{CHANNEL}', execution_id || ' ' || seq) FROM event) FROM project
+""").bindparams(  # noqa: S608 - only constants are formatted in
+    sa.bindparam("brief", type_=JSONB),
+    sa.bindparam("definition", type_=JSONB),
+    sa.bindparam("given_answers", type_=JSONB),
+    sa.bindparam("budget_usd", type_=sa.Numeric),
+    sa.bindparam("step_ids", type_=ARRAY(sa.Text)),
+)
+
+
+async def store_start(session: WriteSession, start: Start) -> None:
+    """Store it, in the caller's transaction; twice is once.
+
+    Two starts at once may want the same number for their briefs; the loser's transaction is to be run again.
+    """
+    values = {name: getattr(start, name) for name in Start.__slots__}
+    values |= {"step_ids": list(start.step_ids), "brief": dict(start.brief), "definition": dict(start.definition)}
+    values |= {"given_answers": dict(start.given_answers), "brief_text": start.brief["text"]}
+    values |= {"brief_sha256": content_sha256(start.brief), "request_id": current_request_id()}
+    stored = None
+    while stored is None:
+        stored = (await session.connection.execute(_START, values)).first()

@@ -1,0 +1,121 @@
+"""Brings a database to the schema of this version, once, however many processes start at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import sqlalchemy as sa
+
+from combine.errors import DatabaseUnavailable, Unavailable
+from combine.storage.core.database import ReadSession
+from combine.storage.core.faults import fault_of, reason_of
+from combine.storage.core.urls import display_url, libpq_url, normalise_url
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0005"
+"""The newest revision in ``migrations/versions``, written here so that a start need not import Alembic to know it."""
+
+_LOCK = 0x636F6D62696E65  # any number, the same in every version
+_SCRIPTS = Path(__file__).parent.parent / "migrations"
+
+
+def head_version() -> str:
+    """The schema version this code works with."""
+    return HEAD
+
+
+async def current_version(url: str) -> str | None:
+    """The schema version of the database; None when it is empty. Raises DatabaseUnavailable."""
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            libpq_url(url), autocommit=True, connect_timeout=5
+        ) as connection:
+            cursor = await connection.execute("SELECT version_num FROM alembic_version")
+            row = await cursor.fetchone()
+    except psycopg.errors.UndefinedTable:
+        return None
+    except psycopg.OperationalError as error:
+        raise _unavailable(url, error) from error
+    return None if row is None else str(row[0])
+
+
+async def fits(session: ReadSession) -> bool:
+    """Whether the database has the schema of this version, or that of a newer one which this version can work with."""
+    found = await session.connection.execute(
+        sa.text("SELECT version_num, (SELECT oldest_revision FROM compatibility) AS oldest FROM alembic_version")
+    )
+    row = found.one_or_none()
+    return row is not None and bool(row.version_num == HEAD or row.oldest <= HEAD < row.version_num)
+
+
+async def upgrade(url: str) -> bool:
+    """Bring the database to ``head_version``, in one transaction; return whether there was anything to do.
+
+    A database that a newer version of the program has migrated is left as it is: during a deploy both work on it.
+    Raises Unavailable if that version says that ours cannot, DatabaseUnavailable when it cannot be reached.
+    """
+    if await current_version(url) == HEAD:
+        return False
+    return await asyncio.to_thread(_upgrade, url)
+
+
+def alembic_config(connection: sa.Connection) -> Config:
+    """Alembic's configuration for our migrations on an open connection."""
+    from alembic.config import Config  # noqa: PLC0415 - a start with nothing to migrate never needs it
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(url: str) -> bool:
+    engine = sa.create_engine(normalise_url(url), poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            return _upgrade_locked(connection, url)
+    except sa.exc.DBAPIError as error:
+        if fault_of(error) is None:
+            raise
+        raise _unavailable(url, error) from error
+
+
+def _upgrade_locked(connection: sa.Connection, url: str) -> bool:
+    from alembic import command  # noqa: PLC0415 - as above
+    from alembic.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found == HEAD:  # another process did it while we waited for the lock
+        return False
+    config = alembic_config(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        if _may_work_beside_newer(connection):
+            return False
+        raise Unavailable(
+            f"The database at {display_url(url)} has schema version {found}; this program knows versions up to {HEAD}.",
+            code="database_newer",
+            hint="A newer version of combine has been at work there: install that version or a later one.",
+        )
+    command.upgrade(config, HEAD)
+    return True
+
+
+def _may_work_beside_newer(connection: sa.Connection) -> bool:
+    oldest = connection.execute(sa.text("SELECT oldest_revision FROM compatibility")).scalar_one()
+    return bool(oldest <= HEAD)
+
+
+def _unavailable(url: str, error: BaseException) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"The database at {display_url(url)} cannot be reached: {reason_of(error)}",
+        hint="Check that the server runs and that COMBINE_DATABASE_URL is right; `combine doctor` tries it again.",
+    )
