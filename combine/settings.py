@@ -32,6 +32,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from combine.errors import Invalid, fault_in_words
+from combine.formats import is_storable
 
 _PREFIX = "COMBINE_"
 # Of the tests that look at a deployment; and what Kubernetes tells of services whose names begin with combine.
@@ -158,13 +159,10 @@ def _in_words(path: Path) -> Path:
 
 
 def _need_text(value: object) -> None:
-    """Raises ValueError for a text whose bytes are none."""
-    try:
-        if isinstance(value, str):
-            value.encode()
-    except UnicodeEncodeError:
-        msg = "it must be text in UTF-8"
-        raise ValueError(msg) from None
+    """Raises ValueError for text that is not UTF-8 or has control characters."""
+    if isinstance(value, str) and not is_storable(value):
+        msg = "must be UTF-8 text without control characters"
+        raise ValueError(msg)
 
 
 def _origins(texts: tuple[str, ...]) -> tuple[str, ...]:

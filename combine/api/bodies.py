@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-_NUL = "\0"
+from combine.formats import is_storable
 
 
 class Body(BaseModel):
-    """A JSON object with these fields and no others, and no character in it that PostgreSQL does not hold."""
+    """A JSON object with these fields and no others, and no text that cannot be stored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -24,14 +24,14 @@ class Body(BaseModel):
             msg = "this is nested too deeply"
             raise ValueError(msg) from None
         if not storable:
-            msg = "a text holds a NUL character or half a surrogate pair"
+            msg = "text must not contain control characters or lone surrogates"
             raise ValueError(msg)
         return given
 
 
 def _is_storable(given: Any) -> bool:
     if isinstance(given, str):
-        return _NUL not in given and not any("\ud800" <= letter <= "\udfff" for letter in given)
+        return is_storable(given)
     if isinstance(given, Mapping):
         return all(_is_storable(key) and _is_storable(value) for key, value in given.items())
     return not isinstance(given, list) or all(map(_is_storable, given))

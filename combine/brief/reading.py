@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 
 from combine.brief.brief import Brief, Sentence, SentenceKind
 from combine.errors import Invalid
+from combine.formats import unstorable_at
 
 MAX_BRIEF_BYTES = 200 * 1024
 
 _SAVE_AS_UTF8 = "Save the file as UTF-8 (in most editors: save as, encoding UTF-8) and try again."
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
-"""Control characters that no document can hold, terminal colours for one; tabs, line and page breaks may stay."""
 _SEND_TEXT = "Save the words as plain text or Markdown in UTF-8 and give that file."
 _WRITE_WORDS = "Write at least one sentence about what is to be built."
 
@@ -36,8 +34,8 @@ def decode_brief(data: bytes) -> str:
         text = data[marked:].decode("utf-8")
     except UnicodeDecodeError as error:
         raise _not_utf8(data, error.start + marked) from None
-    if found := _CONTROL.search(data):
-        place = found.start()
+    if (found := unstorable_at(text)) is not None:  # the colours of a terminal, for example
+        place = marked + len(text[:found].encode())
         raise _bad("brief_binary", f"The brief holds the control character 0x{data[place]:02x}.", data, place)
     if not any(letter.isalnum() for letter in text):
         raise _empty()

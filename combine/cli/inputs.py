@@ -15,11 +15,11 @@ from combine.brief.reading import MAX_BRIEF_BYTES, decode_brief, split_brief
 from combine.cli.runtime import say
 from combine.cli.texts import readable
 from combine.errors import Invalid
+from combine.formats import is_storable
 
 STDIN = "-"
 _MAX_ANSWERS_BYTES = 1024 * 1024
 _ANSWERS_FORM = "Write YAML or JSON: {question id or text: answer}, for example `Q-1: 250`."
-_CONTROLS = frozenset(map(chr, (*range(9), *range(11, 32), 127)))
 
 
 def read_brief(place: str) -> Brief:
@@ -58,7 +58,7 @@ def parse_answers(text: str, path: Path) -> dict[str, str]:
     for name, answer in pairs:
         if not name.strip() or not answer.strip():
             raise _bad(path, f"{name!r} has no answer" if name.strip() else "an answer has no question")
-        if any(letter in _CONTROLS or "\ud800" <= letter <= "\udfff" for letter in name + answer):
+        if not is_storable(name + answer):
             raise _bad(path, f"the answer to {name!r} holds characters that are no text")
         if name in answers:
             raise _bad(path, f"{name!r} stands there twice")

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from combine.errors import fault_in_words
+from combine.formats import is_storable
 
 
 class FileName(str):
@@ -37,18 +38,11 @@ class TextCommand(TyperCommand):
         param: Any
         for param in self.params:
             value = ctx.params.get(param.name)
-            if type(value) is str and not is_text(value):
-                raise typer.BadParameter(f"{value!r} is no text in UTF-8.", ctx=ctx, param=param)
+            if type(value) is str and not is_storable(value):
+                raise typer.BadParameter(
+                    f"{value!r} is not UTF-8 text without control characters.", ctx=ctx, param=param
+                )
         return super().invoke(ctx)
-
-
-def is_text(word: str) -> bool:
-    """Whether all of it could be read."""
-    try:
-        word.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def readable(name: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from combine.formats import storable_text
 
 
 class FindingKind(StrEnum):
@@ -61,8 +62,6 @@ class Hint:
 MAX_SHOWN = 400
 """Characters of a value that a finding shows."""
 
-_NOT_STORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-
 
 def fault(
     severity: Severity,
@@ -94,16 +93,6 @@ def shown(value: Any, limit: int = MAX_SHOWN) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = storable_text(text[: limit + 1])
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def is_storable(text: str) -> bool:
-    """Whether the text has no control characters (tab and line ends apart) and no lone surrogates."""
-    return _NOT_STORABLE.search(text) is None
-
-
-def storable_text(text: str) -> str:
-    """The text with what cannot be stored replaced by U+FFFD."""
-    return _NOT_STORABLE.sub("\ufffd", text)
 
 
 def storable(value: Any) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
+from combine.formats import storable_text
+
 ID = re.compile(r"(?<![\w-])(?:B-[1-9][0-9]*|Q-[1-9][0-9]*|[A-Z]{2,8}-[0-9]{3})(?![\w-])")
 """Ids of brief sentences, answers and items."""
 
 _ACTIVE = re.compile(r"[\\`*\[\]|~#]|(?<![^\W_])_|_(?![^\W_])")
 _LINE_START = re.compile(r"[-+=:]|[0-9]+(?=[.)])")
 _BREAKS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029 ]+")
-_UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 
 
 def escape(text: str) -> str:
@@ -19,7 +20,7 @@ def escape(text: str) -> str:
 
     Control characters and lone surrogates, which no page can show, become U+FFFD.
     """
-    line = _UNPRINTABLE.sub("\ufffd", _BREAKS.sub(" ", text).strip())
+    line = storable_text(_BREAKS.sub(" ", text).strip())
     start = _LINE_START.match(line)
     safe = _ACTIVE.sub(lambda m: "\\" + m.group(), line)
     if start is not None:
@@ -53,7 +54,7 @@ def fenced(text: str) -> str:
     """Text as a code block whose fence is longer than any row of backticks inside."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{_UNPRINTABLE.sub(chr(0xFFFD), text)}\n{fence}"
+    return f"{fence}\n{storable_text(text)}\n{fence}"
 
 
 def humanised(name: str) -> str:

@@ -6,16 +6,15 @@ Codes are stable. What a provider says about a key is not repeated, since some r
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 from combine.errors import LLMError, PermanentLLMError, TransientLLMError
+from combine.formats import retry_after_s
 from combine.llm.faults import Endpoint
 
 
@@ -76,7 +75,7 @@ def refused(endpoint: Endpoint, refusal: Refusal, now: datetime | None = None) -
         details["provider_code"] = refusal.code
     if refusal.request_id:
         details["request_id"] = refusal.request_id
-    wait = retry_after(refusal.headers or {}, now)
+    wait = retry_after_s(refusal.headers or {}, now)
     if wait is not None:
         details["retry_after_s"] = wait
     found = _permanent(endpoint, refusal) or _transient(endpoint, refusal)
@@ -188,32 +187,6 @@ def _transient(endpoint: Endpoint, refusal: Refusal) -> TransientLLMError:
     said = endpoint.quote(refusal.message)
     text = f"{where} failed with status {refusal.status}{': ' + said if said else ''}."
     return TransientLLMError(text, code="provider_error", hint=later)
-
-
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds the provider asks to wait: ``retry-after-ms``, or ``retry-after`` in seconds or as a date."""
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    text = headers.get("retry-after")
-    seconds = _number(text)
-    if seconds is not None or text is None:
-        return seconds
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text) if text else math.nan
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
 
 
 def body_message(body: object) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from combine.documents.findings import Finding, Severity, fault, is_storable, shown, storable
+from combine.documents.findings import Finding, Severity, fault, shown, storable
 from combine.documents.items import MAX_DEPTH
+from combine.formats import is_storable
 
 MAX_REPLY_CHARS = 200_000
 """A longer reply is not read: no document of ours comes near."""

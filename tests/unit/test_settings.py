@@ -227,7 +227,7 @@ def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
 )
 def test_what_is_no_text_is_refused_by_its_name(monkeypatch, name):
     monkeypatch.setenv(name, os.fsdecode(b"/s3cret\xff"))
-    with pytest.raises(Invalid, match=f"  {name}: it must be text in UTF-8") as caught:
+    with pytest.raises(Invalid, match=f"  {name}: must be UTF-8") as caught:
         read_settings()
     assert "s3cret" not in caught.value.message
 

@@ -19,6 +19,7 @@ from combine import __version__
 from combine.cli.remote.address import Address
 from combine.cli.remote.refusals import refusal, unlike
 from combine.errors import CombineError, Invalid, Unavailable
+from combine.formats import retry_after_s
 
 T = TypeVar("T")
 Params = Mapping[str, str | int | None]
@@ -124,7 +125,7 @@ class Client:
             else:
                 if response.is_success:
                     return response
-                failure, waited = self.refused(response), retry_after(response) or 0.0
+                failure, waited = self.refused(response), retry_after_s(response.headers) or 0.0
                 if response.status_code not in _AWAY or not again:
                     raise failure
             if pause is None:
@@ -145,7 +146,7 @@ class Client:
     def refused(self, response: httpx2.Response) -> CombineError:
         """The error that a response stands for."""
         where = response.headers.get("location")
-        return refusal(str(self.server), response.status_code, response.content, retry_after(response), where)
+        return refusal(str(self.server), response.status_code, response.content, retry_after_s(response.headers), where)
 
     def broken(self, error: httpx2.HTTPError, *, perhaps_done: bool = False) -> Unavailable:
         """No answer, or no whole one."""
@@ -188,12 +189,6 @@ async def open_client(server: Address, token: str | None) -> AsyncIterator[Clien
         ) from None
     async with made as http:
         yield Client(server, http)
-
-
-def retry_after(response: httpx2.Response) -> float | None:
-    """The seconds that a server asks to wait."""
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdecimal() else None
 
 
 def _unreachable(server: Address, error: Exception) -> Unavailable:

@@ -113,7 +113,7 @@ def test_a_byte_order_mark_does_no_harm(asking):
         (PROJECTS, {"name": 1}, {"body.name": "a text is wanted"}),
         (PROJECTS, {"name": "x" * 121}, {"body.name": "this is too long: at most 120 characters are possible"}),
         (PROJECTS, {"name": "x", "size": 1}, {"body.size": "there is no such field"}),
-        (PROJECTS, {"name": "\0"}, {"body": "a text holds a NUL character or half a surrogate pair"}),
+        (PROJECTS, {"name": "\0"}, {"body": "text must not contain control characters or lone surrogates"}),
         (
             "POST /api/v1/tokens",
             {"name": "x", "scope": "all"},

@@ -112,7 +112,7 @@ def test_arguments(module_cli, arguments, code, words):
 def test_an_argument_that_is_no_text_is_named(module_cli, arguments, place):
     refused = module_cli.here(*(word.format(brief=module_cli.brief) for word in arguments))
     assert (refused.code, refused.out) == (2, "")
-    assert f"Invalid value for '{place}': 'a\\udcff' is no text in UTF-8." in refused.err
+    assert f"Invalid value for '{place}': 'a\\udcff' is not UTF-8 text" in refused.err
 
 
 def test_names_of_files_may_be_any_bytes(cli):

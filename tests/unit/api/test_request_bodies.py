@@ -14,7 +14,7 @@ class Outer(Body):
     inner: Inner = Inner()
 
 
-@pytest.mark.parametrize("given", [{"text": "ä \u2028 \U0001f600"}, {"answers": {"a": "b"}}, {"inner": {"name": "x"}}])
+@pytest.mark.parametrize("given", [{"text": "ä\t\n \u2028"}, {"answers": {"a": "b"}}, {"inner": {"name": "x"}}])
 def test_what_can_be_stored(given):
     assert Outer.model_validate(given).model_dump(exclude_unset=True) == given
 
@@ -23,6 +23,7 @@ def test_what_can_be_stored(given):
     "given",
     [
         {"text": "a\0b"},
+        {"text": "a\x01b"},
         {"text": "\ud800"},
         {"answers": {"a\0": "b"}},
         {"answers": {"a": "b\udfff"}},

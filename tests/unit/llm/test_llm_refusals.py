@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from combine.errors import PermanentLLMError, TransientLLMError
 from combine.llm.faults import Endpoint, broken
-from combine.llm.refusals import Refusal, body_message, refused, retry_after, stream_status
+from combine.llm.refusals import Refusal, body_message, refused, stream_status
 
 KEY = "sk-very-secret"
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -83,26 +83,6 @@ def test_a_long_story_is_cut_short():
     error = refused(endpoint(), Refusal(500, message="word\n" * 1000))
     assert len(error.message) < 400
     assert "\n" not in error.message
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after": "0.25"}, 0.25),
-        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
-        ({"retry-after": "Sun, 22 Nov 2026 12:01:30 GMT"}, 90.0),
-        ({"retry-after": "Sun, 22 Nov 2026 11:00:00 GMT"}, 0.0),
-        ({"retry-after": "-5"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": ""}, None),
-    ],
-)
-def test_the_wait_is_read_from_the_headers(headers, seconds):
-    assert retry_after(headers, NOW) == seconds
 
 
 @pytest.mark.parametrize(
