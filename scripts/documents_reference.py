@@ -14,22 +14,22 @@ from combine.workflows.catalog import load_catalog
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "documents.md"
 HEAD = """\
-# The documents
+# Documents
 
-The fields of the documents of the workflow `strategy-document`, from their JSON Schemas in
-`combine/seed/schemas/strategy/`. Made by `python scripts/documents_reference.py`; a test compares it with the schemas.
-`*` marks what is required; unknown fields are refused. Size is what a model is asked for, and in brackets what code
-rejects beyond: words of a text, entries of a list.
+The fields of the documents in the workflow `strategy-document`. This page is generated from the JSON Schemas in
+`combine/seed/schemas/strategy/` by `python scripts/documents_reference.py`; a test compares them. `*` marks required
+fields; unknown fields are rejected. Size is what the model is asked for; the number in brackets is the maximum that
+code accepts: words of a text, or entries of a list.
 
-Ids are unique in the project and type and are kept across versions. `ASM-` numbers run on over all documents, as any
-of them may be cited. A source is `{ref, quote}`: `ref` names a sentence of the brief (`B-5`), an answer (`Q-1`), an
-item of an earlier document or an assumption, and code has found `quote` in it.
+IDs are unique within a project and type, and are kept across versions. `ASM-` numbers are consecutive over all
+documents, because any document may cite them. A source is `{ref, quote}`: `ref` names a sentence of the brief (`B-5`),
+an answer (`Q-1`), an item of an earlier document, or an assumption, and code has verified that `quote` occurs in it.
 """
 Node = Mapping[str, Any]
 
 
 def rows(root: Node, node: Node, path: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """(path, form, size, meaning) of every field below ``node``; the fields of sources are told once, above."""
+    """(path, form, size, meaning) of every field below ``node``; the fields of sources are described once, above."""
     for name, part in node.get("properties", {}).items():
         star = "*" if name in node.get("required", ()) else ""
         field = _resolved(root, part)
@@ -94,7 +94,7 @@ def render() -> str:
 
 
 def main() -> int:
-    """Write, or compare."""
+    """Write the page, or compare it with ``--check``."""
     page = render()
     if "--check" not in sys.argv[1:]:
         PAGE.write_text(page, encoding="utf-8")
