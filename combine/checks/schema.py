@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from combine.checks.context import CheckContext
-from combine.checks.quick_form import surely_fits
 from combine.checks.walk import Walked, item_around, json_path
 from combine.documents.findings import Finding, Severity, fault, shown
-
-if TYPE_CHECKING:
-    from jsonschema import ValidationError
+from combine.documents.json_schema import SchemaError, compiled
 
 MAX_SCHEMA_FINDINGS = 30
 _KINDS = {
@@ -37,43 +34,27 @@ def check_schema(walked: Walked, context: CheckContext) -> list[Finding]:
 
 
 def _errors(document: Any, context: CheckContext) -> Iterator[Finding]:
-    if surely_fits(document, context.schema):
-        return
-    # Slow to import and to run; most documents have the right form.
-    from jsonschema import Draft202012Validator  # noqa: PLC0415
-    from referencing import Registry  # noqa: PLC0415
-
-    # an empty registry: a reference to some address in a user's schema is never fetched
-    validator = Draft202012Validator(context.schema, registry=Registry())
-    missing: dict[tuple[str | int, ...], ValidationError] = {}
-    for error in sorted(map(_sharpest, validator.iter_errors(document)), key=lambda e: list(map(str, e.absolute_path))):
-        parts = tuple(error.absolute_path)
-        if error.validator == "required":
-            if parts in missing:
+    errors = compiled(context.schema).errors(document)
+    missing: set[tuple[str | int, ...]] = set()
+    for error in sorted((error.sharpest for error in errors), key=lambda e: list(map(str, e.path))):
+        if error.keyword == "required":
+            if error.path in missing:
                 continue  # one finding names all fields that are missing here
-            missing[parts] = error
+            missing.add(error.path)
         yield fault(
             Severity.CRITICAL,
             "schema",
             context.document_type,
             _message(error),
-            item=item_around(document, parts),
-            path=json_path(parts),
+            item=item_around(document, error.path),
+            path=json_path(error.path),
             found=None if isinstance(error.instance, dict | list) else error.instance,
         )
 
 
-def _sharpest(error: ValidationError) -> ValidationError:
-    """The innermost error of a union, which says what is really wrong."""
-    from jsonschema.exceptions import best_match  # noqa: PLC0415 - as above
-
-    return (best_match(error.context) or error) if error.context else error
-
-
-def _message(error: ValidationError) -> str:
-    name = f"`{next((p for p in reversed(error.absolute_path) if isinstance(p, str)), 'the document')}`"
-    wanted: Any = error.validator_value
-    instance: Any = error.instance
+def _message(error: SchemaError) -> str:
+    name = f"`{next((p for p in reversed(error.path) if isinstance(p, str)), 'the document')}`"
+    wanted, instance = error.wanted, error.instance
     said = {
         "required": lambda: f"Missing here: {_names(n for n in wanted if n not in instance)}. Add what is missing.",
         "additionalProperties": lambda: f"There is no field {_extra(error)} here in the schema: leave it out.",
@@ -82,14 +63,12 @@ def _message(error: ValidationError) -> str:
         "pattern": lambda: f"{name} must have the form {_form(str(wanted))}.",
         "minItems": lambda: f"{name} needs at least {wanted} {'entry' if wanted == 1 else 'entries'}.",
         "minLength": lambda: f"{name} is empty: fill it.",
-    }.get(str(error.validator))
+    }.get(error.keyword)
     return said() if said else f"{name}: {shown(error.message, 300)}"
 
 
-def _extra(error: ValidationError) -> str:
-    schema: Any = error.schema
-    instance: Any = error.instance
-    return _names(name for name in instance if name not in schema.get("properties", {}))
+def _extra(error: SchemaError) -> str:
+    return _names(name for name in error.instance if name not in error.node.get("properties", {}))
 
 
 def _form(pattern: str) -> str:

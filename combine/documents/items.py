@@ -123,10 +123,10 @@ def _collect_texts(value: Any, depth: int, found: list[str]) -> None:
                 _collect_texts(part, depth + 1, found)
 
 
-def is_too_deep(value: Any) -> bool:
-    """Whether a JSON value is nested deeper than anything walks. Needs no recursion itself."""
+def is_too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
+    """Whether a JSON value is nested deeper than that; by default, than anything walks. Needs no recursion itself."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(limit + 1):
         level = [inner for part in level for inner in _parts(part)]
         if not level:
             return False

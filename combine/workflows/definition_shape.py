@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import combine.seed
+from combine.documents.items import is_too_deep
+from combine.documents.json_schema import MAX_NESTING, CompiledSchema, SchemaError
 from combine.workflows.definitions import Fault
-
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
 
 DEFINITION_SCHEMA = Path(combine.seed.__file__).parent / "schemas" / "workflow-definition.json"
 
@@ -27,23 +26,22 @@ def definition_schema() -> dict[str, Any]:
 
 def shape_faults(raw: object) -> list[Fault]:
     """Every fault of shape in the order of the document; code ``one_output`` or ``schema``."""
-    # Importing jsonschema takes longer than all else on the way of a command; only files that are not ours need it.
-    from jsonschema import Draft202012Validator  # noqa: PLC0415
-
-    errors = Draft202012Validator(definition_schema()).iter_errors(raw)
+    if is_too_deep(raw, MAX_NESTING):
+        return [Fault("schema", "$", f"The file is nested deeper than {MAX_NESTING} levels; flatten it.")]
+    errors = CompiledSchema(definition_schema()).errors(raw)
     found = [fault for error in errors for fault in _faults_of(error)]
-    return sorted(found, key=lambda fault: _place(fault.path))
+    # The library reports each missing key as an error of its own.
+    return sorted(dict.fromkeys(found), key=lambda fault: _place(fault.path))
 
 
-def _faults_of(error: ValidationError) -> Iterable[Fault]:
-    path = error.json_path
-    known: Mapping[str, Any] = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
-    value: Any = error.instance
-    if error.validator == "additionalProperties":
+def _faults_of(error: SchemaError) -> Iterable[Fault]:
+    path, value = error.json_path, error.instance
+    known: Mapping[str, Any] = error.node.get("properties", {})
+    if error.keyword == "additionalProperties":
         yield from _unknown_keys(value, known, path)
-    elif error.validator == "required":
-        yield from _missing_keys(error, value, known, path)
-    elif error.validator in {"minItems", "maxItems"} and path.endswith(".outputs"):
+    elif error.keyword == "required":
+        yield from _missing_keys(error.wanted, value, known, path)
+    elif error.keyword in {"minItems", "maxItems"} and path.endswith(".outputs"):
         message = (
             f"A step writes exactly one document, this one names {len(value)}; "
             "name one type, and make a further step for every further document."
@@ -64,26 +62,24 @@ def _unknown_keys(value: Mapping[str, Any], known: Mapping[str, Any], path: str)
 
 
 def _missing_keys(
-    error: ValidationError, value: Mapping[str, Any], known: Mapping[str, Any], path: str
+    required: Iterable[str], value: Mapping[str, Any], known: Mapping[str, Any], path: str
 ) -> Iterable[Fault]:
-    # jsonschema reports each missing key as an error of its own, with the name only in the message.
-    for key in known:
-        if key not in value and error.message.startswith(f"{key!r} "):
+    for key in required:
+        if key not in value:
             said = known[key].get("description", "")
             yield Fault("schema", path, f"The key {key!r} is missing; add it. {said}".rstrip())
 
 
-def _sentence(error: ValidationError) -> str:
-    value: Any = error.instance
-    rule: Any = error.validator_value
+def _sentence(error: SchemaError) -> str:
+    value, rule = error.instance, error.wanted
     count = len(value) if isinstance(value, str | list) else 0
-    if error.validator == "type":
+    if error.keyword == "type":
         return f"{_shown(value)} is not {_TYPES.get(rule, rule)}; write {_TYPES.get(rule, rule)} here."
-    if error.validator == "pattern" and rule == "\\S":
+    if error.keyword == "pattern" and rule == "\\S":
         return "This text is empty; write at least one word."
-    if error.validator == "pattern" and error.json_path.endswith(".fallback_model"):
+    if error.keyword == "pattern" and error.json_path.endswith(".fallback_model"):
         return f"{_shown(value)} is no model; write PROVIDER:MODEL, for example anthropic:claude-sonnet-5-5."
-    sentence = _SENTENCES.get(str(error.validator), "{message}.")
+    sentence = _SENTENCES.get(error.keyword, "{message}.")
     return sentence.format(shown=_shown(value), rule=rule, count=count, message=error.message)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from combine.documents.items import is_too_deep
+from combine.documents.json_schema import DIALECT, MAX_NESTING, CompiledSchema, compiled, positions
 from combine.errors import Invalid
 from combine.workflows.definitions import Fault
 from combine.workflows.provider_schema import reply_schema
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_META_SCHEMA = MappingProxyType({"$ref": DIALECT})
 
 
 def schema_faults(schema: Mapping[str, Any]) -> list[Fault]:
@@ -18,28 +21,29 @@ def schema_faults(schema: Mapping[str, Any]) -> list[Fault]:
 
     Codes: ``invalid_schema``; ``schema_unsupported`` for a sound schema that no provider can be given.
     """
-    # Slow to import and to run; the schemas that ship with the package are proved valid by a test instead.
-    from jsonschema import Draft202012Validator  # noqa: PLC0415
+    if is_too_deep(schema, MAX_NESTING):
+        return [_fault("$", f"The schema is nested deeper than {MAX_NESTING} levels; flatten it")]
+    errors = compiled(_META_SCHEMA).errors(schema)
+    if errors:
+        errors.sort(key=lambda error: positions(schema, error.path))
+        faults = (_fault(error.json_path, f"{error.message}; correct this keyword") for error in errors)
+        return list(dict.fromkeys(faults))  # each vocabulary of JSON Schema reports a wrong type
+    return [*_top_faults(schema), *_deep_faults(schema)] or list(_unusable(schema))
 
-    checker = Draft202012Validator(Draft202012Validator.META_SCHEMA)
-    faults = [_fault(e.json_path, f"{e.message}; correct this keyword") for e in checker.iter_errors(schema)]
-    if faults:
-        return faults
-    return [*_top_faults(schema), *_deep_faults(schema)] or list(_unsupported(schema))
 
-
-def _unsupported(schema: Mapping[str, Any]) -> Iterable[Fault]:
-    """Why no provider can be given this schema; ``ask`` gives the larger envelope."""
+def _unusable(schema: Mapping[str, Any]) -> Iterable[Fault]:
+    """Why nothing can be checked with it, or why no provider can be given it; ``ask`` gives the larger envelope."""
     try:
+        CompiledSchema(schema)
         reply_schema(schema, ask=True)
     except Invalid as refused:
-        yield Fault("schema_unsupported", "$", f"{refused.message} {refused.hint or ''}".strip())
+        yield Fault(refused.code, "$", f"{refused.message} {refused.hint or ''}".strip())
 
 
 def _top_faults(schema: Mapping[str, Any]) -> Iterable[Fault]:
-    dialect = schema.get("$schema", _DIALECT)
-    if str(dialect).rstrip("#") != _DIALECT:
-        yield _fault("$.$schema", f"Schemas are read as {_DIALECT}; write the schema for it")
+    dialect = schema.get("$schema", DIALECT)
+    if str(dialect).rstrip("#") != DIALECT:
+        yield _fault("$.$schema", f"Schemas are read as {DIALECT}; write the schema for it")
     if schema.get("type") != "object":
         yield _fault("$.type", 'A document is an object; write "type": "object"')
 

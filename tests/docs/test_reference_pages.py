@@ -14,7 +14,7 @@ SOURCES = sorted((ROOT / "combine").rglob("*.py"))
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 GIVES_A_CODE = {"Fault", "fault", "_fault", "refuse", "_bad", "_refuse", "finding"}
 TUPLES_BEGIN_WITH_A_CODE = re.compile(
-    r"(checks/(?!quick_form|walk|known|numbers|vague)\w+|prompts/(reply_json|reply_questions|replies))\.py$"
+    r"(checks/(?!walk|known|numbers|vague)\w+|prompts/(reply_json|reply_questions|replies))\.py$"
 )
 
 

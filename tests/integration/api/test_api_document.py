@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from api_server import api_server, new_database
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
 from combine.api.openapi import operations
 from combine.main import create_app
@@ -73,11 +71,11 @@ def test_every_answer_carries_the_id_of_its_request(document):
 
 
 def test_it_fits_the_schemas_it_names(document):
-    registry = Registry().with_resource("urn:api", DRAFT202012.create_resource(document))
+    registry = jsonschema_rs.Registry([("urn:api", document)])
     for name in document["components"]["schemas"]:
         schema = {"$ref": f"urn:api#/components/schemas/{name}"}
-        jsonschema.Draft202012Validator.check_schema(document["components"]["schemas"][name])
-        list(jsonschema.Draft202012Validator(schema, registry=registry).iter_errors({}))  # every $ref leads somewhere
+        jsonschema_rs.meta.validate(document["components"]["schemas"][name])
+        jsonschema_rs.Draft202012Validator(schema, registry=registry, offline=True)  # every $ref leads somewhere
 
 
 def test_nothing_in_a_query_or_a_header_can_be_null(document):

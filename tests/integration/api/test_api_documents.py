@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import bakery
-import jsonschema
+import jsonschema_rs
 import psycopg
 import pytest
 from api_server import api_server, new_database
@@ -111,7 +111,7 @@ def test_json_is_what_is_stored_and_fits_the_schema(reader, type_):
     assert content == stored.content
     assert content_sha256(content) == stored.content_sha256
     schema = reader.get(f"/api/v1/workflows/strategy-document/schemas/{type_}").json()
-    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(content)
+    jsonschema_rs.validate(schema, content, validate_formats=True, offline=True)
 
 
 @pytest.mark.parametrize("type_", [*bakery.TYPES, "brief"])

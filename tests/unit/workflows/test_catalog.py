@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import meta
 
 from combine.errors import DefinitionInvalid, NotFound
 from combine.workflows.catalog import SEED_DIR, inspect_catalog, load_catalog
@@ -77,7 +77,7 @@ def test_the_package_holds_the_strategy_workflow():
 def test_what_ships_is_sound():
     """Loading does not check it, so this does."""
     catalog = load_catalog(None)
-    Draft202012Validator.check_schema(definition_schema())
+    meta.validate(definition_schema())
     files = sorted((SEED_DIR / "workflows").glob("*.json"))
     assert {json.loads(f.read_text("utf-8"))["workflow_id"] for f in files} == set(catalog.workflow_ids())
     for file in files:
