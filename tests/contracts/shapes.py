@@ -18,16 +18,16 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "shapes"
 _LITERAL = frozenset(
-    {"action", "answer_type", "cap", "code", "codes", "decided_by", "error_code", "format", "kind", "origin"}
-    | {"purpose", "reason_code", "role", "scope", "severity", "state", "status", "stop_reason"}
+    {"action", "answer_type", "cap", "code", "codes", "decided_by", "error_code", "format", "kind", "location"}
+    | {"origin", "purpose", "reason_code", "role", "scope", "severity", "state", "status", "stop_reason"}
 )
 """Keys whose values are names that programs compare."""
 _BY_NAME = frozenset({"assets", "given_answers"})
 """Objects whose keys are data."""
 _HANDED_ON = frozenset({"brief", "content", "data", "definition", "schema", "workflow"})
 """Objects that come from outside or from JSON columns; nobody may rely on the order of their keys."""
-_OPAQUE = frozenset({"content", "schema"})
-"""Documents and their schemas, which have pages and tests of their own."""
+_OPAQUE = frozenset({"content", "schema", "value"})
+"""Documents, their items and their schemas, which have pages and tests of their own."""
 _TEXTS = (
     ("uuid", re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")),
     ("sha256", re.compile(r"[0-9a-f]{64}")),
@@ -94,6 +94,11 @@ def _scalar(value: Any, key: str) -> str:
     if key.endswith("usd") and _DECIMAL.fullmatch(value):
         return "<decimal>"
     return f"<{next((name for name, form in _TEXTS if form.fullmatch(value)), 'string')}>"
+
+
+def steady(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without those of which time decides how many there are."""
+    return [event for event in events if event["kind"] != "call_progress"]
 
 
 def pinned(name: str, found: Any) -> None:

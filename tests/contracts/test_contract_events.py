@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from shapes import pinned, shape
+from shapes import pinned, shape, steady
 
 pytestmark = pytest.mark.timeout(300)  # the play that all these tests share
 
@@ -15,6 +15,5 @@ def test_the_events_of_the_scripted_execution(played):
     assert told.code == 0, told.err
     events = [json.loads(line) for line in told.out.splitlines()]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    kept = [event for event in events if event["kind"] != "call_progress"]  # how many there are, time decides
-    lines = [[event["kind"], event["step_id"], shape(event["data"], key="data")] for event in kept]
+    lines = [[event["kind"], event["step_id"], shape(event["data"], key="data")] for event in steady(events)]
     pinned("events-of-the-scripted-execution", lines)
