@@ -1,4 +1,4 @@
-"""The command ``combine``: what it is called with, and what becomes of errors."""
+"""The command ``combine``: global options, and how errors reach the user."""
 
 from __future__ import annotations
 
@@ -28,25 +28,27 @@ def _version(wanted: bool) -> None:
 
 def _callback(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option(_DEBUG, help="Show tracebacks and log everything; works anywhere.")] = False,
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Show tracebacks and debug logs; allowed anywhere on the command line.")
+    ] = False,
     server: Annotated[
         str | None,
         typer.Option(
             _SERVER,
             metavar="URL",
-            help="Work at that server, with the token in COMBINE_TOKEN; works anywhere.",
+            help="Use this server, with the token in COMBINE_TOKEN; allowed anywhere on the command line.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """From a brief to reviewed, sourced, versioned documents.
+    """Turn a brief into reviewed, sourced, versioned documents.
 
-    Exit codes: 0 completed, 2 wrong use or bad input, 3 waiting for a person, 4 stopped at a budget, 5 QA limit
-    reached, 6 provider unavailable or refused, 1 anything else.
+    Exit codes: 0 completed, 1 other error, 2 usage error or invalid input, 3 waiting for a person, 4 budget reached,
+    5 QA limit reached, 6 provider unavailable or request refused.
     """
-    del version, debug  # done by their own callback, and before anything is parsed
+    del version, debug  # handled by the callback above, and in main() before anything is parsed
     SERVER.set(server)
 
 
@@ -62,24 +64,23 @@ def build_app() -> typer.Typer:
     )
     commands.register(app)
     command_groups.register(app)
-    commands.register_rest(app)
     return app
 
 
 def main() -> None:
     """The console script, called by ``combine/__main__.py``."""
-    _open_what_is_closed()
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that knows few letters is no reason to fail
+            stream.reconfigure(errors="replace")  # a character that the terminal cannot show must not be an error
     arguments = sys.argv[1:]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     debug = _DEBUG in arguments[:end]
-    sys.exit(_run(_anywhere(arguments[:end]) + arguments[end:], debug=debug))
+    sys.exit(_run(global_options_first(arguments[:end]) + arguments[end:], debug=debug))
 
 
-def _anywhere(arguments: list[str]) -> list[str]:
-    """The options that may stand anywhere, put where they are looked for: in front."""
+def global_options_first(arguments: list[str]) -> list[str]:
+    """Move ``--server`` to the front, where click expects it, and drop ``--debug``, which main() has already read."""
     front: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
@@ -87,7 +88,7 @@ def _anywhere(arguments: list[str]) -> list[str]:
         if word == _SERVER:
             value = list(itertools.islice(words, 1))
             if not value:
-                return [word]  # which says what is missing
+                return [word]  # click reports the missing value
             front += [word, *value]
         elif word.startswith(f"{_SERVER}="):
             front.append(word)
@@ -96,10 +97,10 @@ def _anywhere(arguments: list[str]) -> list[str]:
     return front + rest
 
 
-def _open_what_is_closed() -> None:
-    """Put a file where a standard stream was closed before the start; else the next one that is opened takes its place.
+def _open_closed_streams() -> None:
+    """Open /dev/null where a standard stream was closed before the start; the next opened file would take its number.
 
-    What is written to stdout then fails, as it would have; stderr has nobody left to tell.
+    Writing to stdout then fails, as it would have; what goes to stderr is dropped.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
@@ -119,10 +120,10 @@ def _run(arguments: list[str], *, debug: bool) -> int:
             code = done.code if isinstance(done.code, int) else 0
         sys.stdout.flush()
     except OSError as error:
-        # Whoever read our output has gone, or its disk is full. Python would complain again when it flushes at the end.
+        # The reader of our output has gone, or its disk is full. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if code == 0 and not isinstance(error, BrokenPipeError):
-            typer.echo(_last_words(error), err=True)
+            typer.echo(_unexpected(error), err=True)
         return 1
     return code
 
@@ -136,21 +137,21 @@ def _call(arguments: list[str], *, debug: bool) -> None:
         build_app()(arguments, prog_name="combine")
     except (SystemExit, BrokenPipeError):
         raise
-    except Exception as error:  # the last place where a fault can be told in words
+    except Exception as error:  # the last place where an error can become a message
         if debug:
             raise
-        told = _in_our_words(error)
-        if told is None:
-            typer.echo(_last_words(error), err=True)
+        known = _as_combine_error(error)
+        if known is None:
+            typer.echo(_unexpected(error), err=True)
             sys.exit(1)
         from combine.cli.exit_codes import message_of, of_error
 
-        typer.echo(message_of(told), err=True)
-        sys.exit(of_error(told))
+        typer.echo(message_of(known), err=True)
+        sys.exit(of_error(known))
 
 
-def _in_our_words(error: Exception) -> CombineError | None:
-    """As an error that says what to do. That the disk is full many can find: the engine, its heartbeat, migrations."""
+def _as_combine_error(error: Exception) -> CombineError | None:
+    """The error with its hint, if it is ours. Many parts can hit a full disk: the engine, its heartbeat, migrations."""
     if "psycopg" in sys.modules and (not isinstance(error, CombineError) or isinstance(error, DatabaseUnavailable)):
         from combine.storage.core.faults import full_disk
 
@@ -159,10 +160,9 @@ def _in_our_words(error: Exception) -> CombineError | None:
     return error if isinstance(error, CombineError) else None
 
 
-def _last_words(error: Exception) -> str:
+def _unexpected(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_LOST:
         why = "standard output is closed" if error.errno == errno.EBADF else error.strerror
-        told = f"Error: The output cannot be written: {why}."
-        return f"{told}\nWhat was done is stored; `combine list` shows it."
-    told = f"Internal error: {type(error).__name__}: {error}"
-    return f"{told}\nRun the command again with --debug to see where it happened."
+        return f"Error: cannot write the output: {why}.\nFinished work is stored; see `combine list`."
+    message = f"Internal error: {type(error).__name__}: {error}"
+    return f"{message}\nRun the command again with --debug to see the traceback."

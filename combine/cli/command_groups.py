@@ -1,4 +1,7 @@
-"""``combine docs``, ``workflows`` and ``db``: arguments and options, nothing else (see ``commands.py``)."""
+"""The command groups ``docs``, ``projects``, ``workflows``, ``tokens`` and ``db``: only their arguments and options.
+
+As in ``commands.py``, the code behind a command is imported when the command runs.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,29 @@ from typing import Annotated
 
 import typer
 
-from combine.cli.options import Form, Json, Out, Project, TokenScope, usd_amount
-from combine.cli.texts import TextCommand
+from combine.cli.options import ExportFormat, Json, Out, Project, TextCommand, TokenScope, usd_amount
 from combine.documents.statuses import DocumentStatus
 
-_MOST = 2**31 - 1  # versions that the database can count
-_Type = Annotated[str, typer.Argument(metavar="TYPE", help="A document type, for example requirements-doc.")]
+_MAX_VERSION = 2**31 - 1  # the largest version that the database can store
+_Type = Annotated[str, typer.Argument(metavar="TYPE", help="Document type, for example requirements-doc.")]
 _Version = Annotated[
     int | None,
     typer.Option(
-        "--version", metavar="N", min=1, max=_MOST, help="Not the one that counts, but this one.", show_default=False
+        "--version",
+        metavar="N",
+        min=1,
+        max=_MAX_VERSION,
+        help="Version; defaults to the current one.",
+        show_default=False,
     ),
 ]
 _ProjectOfType = Annotated[
     str | None,
     typer.Option(
-        "--project", metavar="NAME", help="Project; needed if several have that document.", show_default=False
+        "--project",
+        metavar="NAME",
+        help="Project; required if several projects have this document.",
+        show_default=False,
     ),
 ]
 
@@ -32,14 +42,16 @@ def docs_list(
     project: Project = None,
     type_: Annotated[
         str | None,
-        typer.Option("--type", metavar="TYPE", help="Only this type; brief shows briefs.", show_default=False),
+        typer.Option(
+            "--type", metavar="TYPE", help="Filter by document type; brief lists the briefs.", show_default=False
+        ),
     ] = None,
     status: Annotated[
-        DocumentStatus | None, typer.Option("--status", help="Only those in this status.", show_default=False)
+        DocumentStatus | None, typer.Option("--status", help="Filter by status.", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List documents and versions, the newest first."""
+    """List documents and versions, newest first."""
     from combine.cli.docs import list_documents
     from combine.cli.runtime import execute
 
@@ -47,15 +59,15 @@ def docs_list(
 
 
 def docs_show(
-    document: Annotated[str, typer.Argument(metavar="TYPE|ID", help="A document type, or the beginning of an id.")],
+    document: Annotated[str, typer.Argument(metavar="TYPE|ID", help="Document type, or document id or prefix.")],
     *,
     project: _ProjectOfType = None,
     version: _Version = None,
     as_json: Json = False,
 ) -> None:
-    """Show one document.
+    """Show a document.
 
-    In a terminal it is set for reading, in a pipe it is Markdown; --json gives its content.
+    Formatted in a terminal, Markdown in a pipe, and the content with its metadata with --json.
     """
     from combine.cli.docs import show
     from combine.cli.runtime import execute
@@ -73,20 +85,25 @@ def docs_diff(
             "--from",
             metavar="N",
             min=1,
-            max=_MOST,
-            help="Old version; if not given, the one before.",
+            max=_MAX_VERSION,
+            help="Old version; defaults to the one before the new version.",
             show_default=False,
         ),
     ] = None,
     new: Annotated[
         int | None,
         typer.Option(
-            "--to", metavar="N", min=1, max=_MOST, help="New version; if not given, the newest.", show_default=False
+            "--to",
+            metavar="N",
+            min=1,
+            max=_MAX_VERSION,
+            help="New version; defaults to the newest one.",
+            show_default=False,
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what changed between two versions."""
+    """Show the changes between two versions of a document."""
     from combine.cli.docs import diff
     from combine.cli.runtime import execute
 
@@ -97,22 +114,24 @@ def docs_export(
     document: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TYPE|ID]", help="One document; if not given, all that count in the project.", show_default=False
+            metavar="[TYPE|ID]",
+            help="Document to export; defaults to all current documents of the project.",
+            show_default=False,
         ),
     ] = None,
     *,
     project: _ProjectOfType = None,
     version: _Version = None,
     form: Annotated[
-        Form | None,
+        ExportFormat | None,
         typer.Option(
-            "--format", help="Only this form; if not given, md on stdout, both in a folder.", show_default=False
+            "--format", help="File format; defaults to both with --out, and to md without.", show_default=False
         ),
     ] = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Write documents as files, or one to stdout."""
+    """Write documents to files, or a single document to stdout."""
     from combine.cli.docs import export
     from combine.cli.runtime import execute
 
@@ -120,7 +139,7 @@ def docs_export(
 
 
 def workflows_list(*, as_json: Json = False) -> None:
-    """List the known workflows."""
+    """List the available workflows."""
     from combine.cli.runtime import execute
     from combine.cli.workflows import list_workflows
 
@@ -128,11 +147,11 @@ def workflows_list(*, as_json: Json = False) -> None:
 
 
 def workflows_show(
-    workflow: Annotated[str, typer.Argument(metavar="ID", help="A workflow's id.")] = "strategy-document",
+    workflow: Annotated[str, typer.Argument(metavar="ID", help="Workflow id.")] = "strategy-document",
     *,
     as_json: Json = False,
 ) -> None:
-    """Draw the graph of a workflow."""
+    """Show a workflow as a graph."""
     from combine.cli.runtime import execute
     from combine.cli.workflows import show
 
@@ -144,16 +163,16 @@ def workflows_validate(
         Path | None,
         typer.Argument(
             metavar="[FILE|DIR]",
-            help="A definition, or a folder of yours; if not given, COMBINE_WORKFLOWS_DIR.",
+            help="Workflow definition, or a directory of workflows; defaults to COMBINE_WORKFLOWS_DIR.",
             show_default=False,
         ),
     ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Name every fault of a definition or folder.
+    """Check a workflow definition or directory for errors.
 
-    Each with its file, place, mend and code. Exit code 2 if there are any.
+    Reports each error with its file, path, message and code, and exits with 2 if there are any.
     """
     from combine.cli.workflows import validate
 
@@ -161,21 +180,26 @@ def workflows_validate(
 
 
 def projects_list(*, as_json: Json = False) -> None:
-    """List projects: what is in them, cap, spent, reserved."""
-    from combine.cli.projects import list_projects
+    """List projects with their documents, executions, caps and costs."""
+    from combine.cli.costs import list_projects
     from combine.cli.runtime import execute
 
     execute(list_projects(json=as_json))
 
 
 def projects_budget(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The project.")],
-    usd: Annotated[str, typer.Argument(metavar="USD|none", help="What all its executions together may cost.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Project name.")],
+    usd: Annotated[
+        str,
+        typer.Argument(
+            metavar="USD|none", help="Maximum total cost of all executions of the project, or none for no cap."
+        ),
+    ],
     *,
     as_json: Json = False,
 ) -> None:
-    """Set a project's cap, or take it away."""
-    from combine.cli.projects import set_budget
+    """Set or remove the cost cap of a project."""
+    from combine.cli.costs import set_budget
     from combine.cli.runtime import execute
 
     amount = None if usd.strip().casefold() == "none" else usd_amount(usd)
@@ -187,25 +211,31 @@ _User = Annotated[
     typer.Option(
         "--user",
         metavar="EMAIL|local",
-        help="Whose; only on the server's machine, without --server. If not given, the one user of local mode.",
+        help="Owner of the tokens; only on the server's machine, without --server. Defaults to the user of local mode.",
         show_default=False,
     ),
 ]
 
 
 def tokens_create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the token, for example what it is used for.")],
     *,
     scope: Annotated[
-        TokenScope, typer.Option("--scope", help="read: look. run: and start, answer, decide. admin: and all else.")
+        TokenScope,
+        typer.Option(
+            "--scope",
+            help="read: view only. run: also start, answer and decide. admin: everything else too.",
+        ),
     ] = TokenScope.READ,
-    days: Annotated[int, typer.Option("--days", metavar="N", min=1, max=365, help="How long it is good.")] = 90,
+    days: Annotated[
+        int, typer.Option("--days", metavar="N", min=1, max=365, help="Days until the token expires.")
+    ] = 90,
     user: _User = None,
     as_json: Json = False,
 ) -> None:
-    """Make a token for work at a server.
+    """Create an access token for a server.
 
-    It is printed once, alone on stdout. Set COMBINE_TOKEN to it where you work.
+    The token is printed once, on stdout. Set COMBINE_TOKEN to it on the machine where you use it.
     """
     from combine.auth.permissions import Scope
     from combine.cli.runtime import execute
@@ -215,7 +245,7 @@ def tokens_create(
 
 
 def tokens_list(*, user: _User = None, as_json: Json = False) -> None:
-    """List tokens, the newest first, without their secrets."""
+    """List tokens, newest first, without their secrets."""
     from combine.cli.runtime import execute
     from combine.cli.tokens import list_tokens
 
@@ -223,12 +253,12 @@ def tokens_list(*, user: _User = None, as_json: Json = False) -> None:
 
 
 def tokens_revoke(
-    token: Annotated[str, typer.Argument(metavar="ID", help="The token's id, or its beginning.")],
+    token: Annotated[str, typer.Argument(metavar="ID", help="Token id or prefix.")],
     *,
     user: _User = None,
     as_json: Json = False,
 ) -> None:
-    """Make a token worthless, from the next request on."""
+    """Revoke a token; it stops working at once."""
     from combine.cli.runtime import execute
     from combine.cli.tokens import revoke
 
@@ -236,7 +266,7 @@ def tokens_revoke(
 
 
 def db_upgrade(*, as_json: Json = False) -> None:
-    """Bring the database to this version's schema."""
+    """Upgrade the database schema to this version."""
     from combine.cli.database import upgrade
     from combine.cli.runtime import execute
 
@@ -244,7 +274,7 @@ def db_upgrade(*, as_json: Json = False) -> None:
 
 
 def db_stop(*, as_json: Json = False) -> None:
-    """Stop the embedded database; nothing is lost."""
+    """Stop the embedded database; no data is lost."""
     from combine.cli.database import stop
     from combine.cli.runtime import execute
 
@@ -252,7 +282,7 @@ def db_stop(*, as_json: Json = False) -> None:
 
 
 def db_status(*, as_json: Json = False) -> None:
-    """Say whether the database is up; starts nothing."""
+    """Show whether the database is running, without starting it."""
     from combine.cli.database import status
     from combine.cli.runtime import execute
 
@@ -260,16 +290,16 @@ def db_status(*, as_json: Json = False) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Make the groups known."""
+    """Add the command groups."""
     groups = {
-        ("docs", "Read, compare and export documents."): (docs_list, docs_show, docs_diff, docs_export),
-        ("projects", "Look at projects and cap what they may cost."): (projects_list, projects_budget),
-        ("workflows", "Look at workflows and check them."): (workflows_list, workflows_show, workflows_validate),
-        ("tokens", "Tokens for work at a server."): (tokens_create, tokens_list, tokens_revoke),
-        ("db", "The database."): (db_upgrade, db_stop, db_status),
+        ("docs", "List, read, compare and export documents."): (docs_list, docs_show, docs_diff, docs_export),
+        ("projects", "List projects and set cost caps."): (projects_list, projects_budget),
+        ("workflows", "List, show and validate workflows."): (workflows_list, workflows_show, workflows_validate),
+        ("tokens", "Manage access tokens for a server."): (tokens_create, tokens_list, tokens_revoke),
+        ("db", "Manage the database."): (db_upgrade, db_stop, db_status),
     }
-    for (name, words), members in groups.items():
-        group = typer.Typer(help=words, no_args_is_help=True, rich_markup_mode=None)
+    for (name, help_text), members in groups.items():
+        group = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
         for command in members:
             group.command(command.__name__.partition("_")[2], cls=TextCommand)(command)
         app.add_typer(group, name=name)

@@ -1,6 +1,7 @@
-"""The commands about executions: their arguments and options, nothing else.
+"""The top-level commands: only their arguments and options.
 
-What a command does is imported when it is called, so that `combine --help` loads no database driver and no SDK.
+The code behind a command is imported when the command runs, so that `combine --help` loads no database driver and no
+SDK.
 """
 
 from __future__ import annotations
@@ -18,31 +19,34 @@ from combine.cli.options import (
     Budget,
     Decision,
     Execution,
+    FileName,
     Grouping,
     Json,
     NoQuestions,
     Out,
     Project,
     Step,
+    TextCommand,
     day,
     usd_cost,
 )
-from combine.cli.texts import FileName, TextCommand
 from combine.documents.statuses import ExecutionStatus as Status
 
 
 def run(
     brief: Annotated[
-        str, typer.Argument(metavar="BRIEF", parser=FileName, help="A text or Markdown file in UTF-8, or - for stdin.")
+        str,
+        typer.Argument(metavar="BRIEF", parser=FileName, help="Text or Markdown file in UTF-8, or - to read stdin."),
     ],
     *,
-    workflow: Annotated[str, typer.Option("--workflow", metavar="ID", help="Workflow.")] = "strategy-document",
+    workflow: Annotated[str, typer.Option("--workflow", metavar="ID", help="Workflow to run.")] = "strategy-document",
     project: Annotated[
         str | None,
         typer.Option(
             "--project",
             metavar="NAME",
-            help="Project; if not given, the brief's file name without its ending (default for stdin).",
+            help="Project to use or create; defaults to the name of the brief file without its extension, or "
+            '"default" for stdin.',
             show_default=False,
         ),
     ] = None,
@@ -53,25 +57,27 @@ def run(
         typer.Option(
             "--model",
             metavar="PROVIDER:MODEL",
-            help="Language model, or offline for none; if not given, COMBINE_LLM_DEFAULT_MODEL.",
+            help="Language model, or offline to use none; defaults to COMBINE_LLM_DEFAULT_MODEL.",
             show_default=False,
         ),
     ] = None,
     budget: Budget = None,
     allow_unpriced: AllowUnpriced = False,
-    estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and begin nothing.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Show the estimated cost without starting.")] = False,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Turn a brief into reviewed, sourced documents."""
-    from combine.cli.estimating import estimate_only
-    from combine.cli.run import Output, RunOptions, run
+    from combine.cli.run import RunOptions, run
     from combine.cli.runtime import execute
+    from combine.cli.work import Presentation
 
     if estimate:
-        execute(estimate_only(brief, workflow, model, json=as_json))
+        from combine.cli.costs import show_estimate
+
+        execute(show_estimate(brief, workflow, model, json=as_json))
     options = RunOptions(brief, workflow, project, answers, no_questions, model, budget, allow_unpriced)
-    execute(run(options, Output(out, as_json)))
+    execute(run(options, Presentation(as_json, out)))
 
 
 def answer(
@@ -82,34 +88,37 @@ def answer(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Answer open questions, and go on."""
-    from combine.cli.run import Output, answer
+    """Answer open questions and continue the execution."""
+    from combine.cli.run import answer
     from combine.cli.runtime import execute
+    from combine.cli.work import Presentation
 
-    execute(answer(execution, answers, Output(out, as_json), no_questions=no_questions))
+    execute(answer(execution, answers, Presentation(as_json, out), no_questions=no_questions))
 
 
 def accept(execution: Execution, *, step: Step = None, out: Out = None, as_json: Json = False) -> None:
-    """Accept the document that waits, and go on."""
-    from combine.cli.run import Output, accept
+    """Accept a document that is waiting for acceptance."""
+    from combine.cli.run import accept
     from combine.cli.runtime import execute
+    from combine.cli.work import Presentation
 
-    execute(accept(execution, step, Output(out, as_json)))
+    execute(accept(execution, step, Presentation(as_json, out)))
 
 
 def reject(
     execution: Execution,
     *,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What is to be different.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="What should be changed.")],
     step: Step = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Send the document that waits back, with a reason."""
-    from combine.cli.run import Output, reject
+    """Reject a document that is waiting for acceptance."""
+    from combine.cli.run import reject
     from combine.cli.runtime import execute
+    from combine.cli.work import Presentation
 
-    execute(reject(execution, reason, step, Output(out, as_json)))
+    execute(reject(execution, reason, step, Presentation(as_json, out)))
 
 
 def resume(
@@ -117,52 +126,58 @@ def resume(
     *,
     decision: Annotated[
         Decision | None,
-        typer.Option("--decision", help="What to do where a QA limit is reached.", show_default=False),
+        typer.Option("--decision", help="What to do at a QA limit.", show_default=False),
     ] = None,
     guidance: Annotated[
         str | None,
-        typer.Option("--guidance", metavar="TEXT", help="What try-again is to do differently.", show_default=False),
+        typer.Option("--guidance", metavar="TEXT", help="Instructions for --decision try-again.", show_default=False),
     ] = None,
     from_step: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="STEP",
-            help="Start a new execution that takes over what stands before this step.",
+            help="Start a new execution that reuses what does not depend on STEP.",
             show_default=False,
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="PROVIDER:MODEL", help="Another model; only with --from.", show_default=False),
+        typer.Option(
+            "--model",
+            metavar="PROVIDER:MODEL",
+            help="Model of the new execution; requires --from.",
+            show_default=False,
+        ),
     ] = None,
     budget: Budget = None,
     allow_unpriced: AllowUnpriced = False,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Go on with an execution that has stopped.
+    """Resume an execution that has stopped.
 
-    What was finished is not done or paid again. With --from a new execution of the same brief and answers takes over
-    what that step does not change, and runs it and what follows anew.
+    Finished work is neither repeated nor charged again. With --from, a new execution with the same brief and answers
+    reuses everything that does not depend on that step, and runs the step and all later ones again.
     """
-    from combine.cli.run import Output, resume
+    from combine.cli.run import fork, resume
     from combine.cli.runtime import execute
+    from combine.cli.work import Presentation
     from combine.documents.statuses import DecisionAction
 
     action = None if decision is None else DecisionAction[decision.name]
-    output = Output(out, as_json)
+    presentation = Presentation(as_json, out)
     if from_step is not None or model is not None:
-        from combine.cli.forking import fork
-
-        beside = [name for name, value in (("--decision", decision), ("--guidance", guidance)) if value is not None]
-        execute(fork(execution, from_step, model, budget, output, beside=beside, allow_unpriced=allow_unpriced))
-    execute(resume(execution, action, guidance, budget, output, allow_unpriced=allow_unpriced))
+        excluded = [name for name, value in (("--decision", decision), ("--guidance", guidance)) if value is not None]
+        execute(
+            fork(execution, from_step, model, budget, presentation, excluded=excluded, allow_unpriced=allow_unpriced)
+        )
+    execute(resume(execution, action, guidance, budget, presentation, allow_unpriced=allow_unpriced))
 
 
 def cancel(execution: Execution, *, as_json: Json = False) -> None:
-    """End an execution for good; what it has made stays."""
-    from combine.cli.looking import cancel
+    """Cancel an execution permanently; finished documents are kept."""
+    from combine.cli.executions import cancel
     from combine.cli.runtime import execute
 
     execute(cancel(execution, json=as_json))
@@ -171,40 +186,41 @@ def cancel(execution: Execution, *, as_json: Json = False) -> None:
 def list_(
     *,
     project: Project = None,
-    status: Annotated[
-        Status | None, typer.Option("--status", help="Only those in this status.", show_default=False)
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=1000, help="How many.")] = 50,
+    status: Annotated[Status | None, typer.Option("--status", help="Filter by status.", show_default=False)] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=1000, help="Maximum number of executions.")
+    ] = 50,
     as_json: Json = False,
 ) -> None:
-    """List executions, the newest first.
+    """List executions, newest first.
 
-    COST, cost_usd in JSON, is what was paid, and what is reserved for calls of unknown outcome: then "at most" stands
-    before it. spent_usd is without that; cost_usd is null if the price of any call is unknown.
+    COST (cost_usd in JSON) includes the amounts reserved for calls whose outcome is unknown and then starts with "at
+    most"; spent_usd does not include them. cost_usd is null if the price of a call is unknown.
     """
-    from combine.cli.looking import list_executions
+    from combine.cli.executions import list_executions
     from combine.cli.runtime import execute
 
     execute(list_executions(project, status, limit, json=as_json))
 
 
 def show(execution: Execution, *, as_json: Json = False) -> None:
-    """Show steps, questions, findings, calls and cost.
+    """Show the steps, questions, findings, calls and cost of an execution.
 
-    cost_usd in JSON counts what is reserved for calls of unknown outcome, too; null if the price of any is unknown.
+    cost_usd in JSON includes the amounts reserved for calls whose outcome is unknown; it is null if the price of a call
+    is unknown.
     """
-    from combine.cli.looking import show
+    from combine.cli.executions import show
     from combine.cli.runtime import execute
 
     execute(show(execution, json=as_json))
 
 
 def watch(execution: Execution, *, as_json: Json = False) -> None:
-    """Follow an execution live, until it rests.
+    """Follow an execution live until it finishes or waits.
 
-    With --json one line for each event. The exit code says where the execution stands then.
+    With --json, prints one line per event. The exit code reflects the final status.
     """
-    from combine.cli.looking import watch
+    from combine.cli.executions import watch
     from combine.cli.runtime import execute
 
     execute(watch(execution, json=as_json))
@@ -213,74 +229,79 @@ def watch(execution: Execution, *, as_json: Json = False) -> None:
 def record(
     execution: Execution,
     *,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to; compressed if the name ends with .gz.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="File to write; compressed if the name ends in .gz.")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Write an execution to a file that can be replayed.
+    """Save an execution to a file that can be replayed.
 
-    Brief, workflow, questions, prompts, replies, documents and events are in it; keys and addresses are not.
+    The file contains the brief, workflow, questions, prompts, replies, documents and events, but no keys or addresses.
     """
-    from combine.cli.replaying import record
+    from combine.cli.recordings import record
     from combine.cli.runtime import execute
 
     execute(record(execution, out, json=as_json))
 
 
 def replay(
-    what: Annotated[str, typer.Argument(metavar="ID|FILE", parser=FileName, help="An execution's id, or a recording.")],
+    source: Annotated[
+        str, typer.Argument(metavar="ID|FILE", parser=FileName, help="Execution id or prefix, or a recording file.")
+    ],
     *,
     as_json: Json = False,
 ) -> None:
-    """Rebuild all documents from the stored replies.
+    """Rebuild all documents from the stored replies and compare.
 
-    Asks no provider and writes nothing. Exit code 0 if every document is the same byte for byte, 1 if not; then it
-    says where, and why. A file needs no database.
+    Makes no provider calls and writes nothing. Exits with 0 if every document is identical byte for byte, and with 1
+    if not, showing the differences and their causes. Replaying a file needs no database.
     """
-    from combine.cli.replaying import replay
+    from combine.cli.recordings import replay
     from combine.cli.runtime import execute
 
-    execute(replay(what, json=as_json))
+    execute(replay(source, json=as_json))
 
 
 def costs(
     *,
-    by: Annotated[Grouping, typer.Option("--by", help="What to add up.")] = Grouping.DAY,
+    by: Annotated[Grouping, typer.Option("--by", help="How to group the costs.")] = Grouping.DAY,
     project: Project = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", parser=day, metavar="DATE", help="From this day (UTC).", show_default=False),
+        typer.Option("--since", parser=day, metavar="DATE", help="Start date, YYYY-MM-DD (UTC).", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what was spent, on what.
+    """Show costs by day, model, workflow, step, project or execution.
 
-    COST, cost_usd in JSON, is what was paid for calls whose price is known, and nothing else. RESERVED, for calls in
-    flight, and AT MOST, for calls of unknown outcome, are not in it: reserved_usd and outcome_unknown_usd in JSON.
+    COST (cost_usd in JSON) is the cost of finished calls whose price is known. It does not include RESERVED
+    (reserved_usd), which is for calls in flight, or AT MOST (outcome_unknown_usd), which is for calls whose outcome is
+    unknown.
     """
-    from combine.cli.looking import costs
+    from combine.cli.costs import show_costs
     from combine.cli.runtime import execute
     from combine.services.costs import GroupBy
 
-    execute(costs(GroupBy(by.value), project, since, json=as_json))
+    execute(show_costs(GroupBy(by.value), project, since, json=as_json))
 
 
 def settle(
-    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="The execution's id, or its beginning.")],
-    call: Annotated[str, typer.Argument(metavar="CALL", help="The call's id, or its beginning; see combine show.")],
+    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="Execution id or prefix.")],
+    call: Annotated[str, typer.Argument(metavar="CALL", help="Call id or prefix, as shown by combine show.")],
     *,
     amount: Annotated[
         Decimal,
-        typer.Option("--usd", metavar="USD", parser=usd_cost, help="What the provider has billed; 0 if nothing."),
+        typer.Option("--usd", metavar="USD", parser=usd_cost, help="Amount billed by the provider; 0 if none."),
     ],
     as_json: Json = False,
 ) -> None:
-    """Say what a call of unknown outcome has cost.
+    """Record the actual cost of a call whose outcome is unknown.
 
-    Under every cap that counts from now on, and no longer the worst case. The last word counts; a reply that comes
-    after all counts instead. An execution that waits at a cap stays there until it is resumed.
+    The amount replaces the reserved worst case under every cap. It can be changed by settling again, and is replaced
+    by the real cost if the reply still arrives. An execution waiting at a cap stays there until it is resumed.
     """
+    from combine.cli.costs import settle
     from combine.cli.runtime import execute
-    from combine.cli.settling import settle
 
     execute(settle(execution, call, amount, json=as_json))
 
@@ -290,20 +311,28 @@ def serve(
     host: Annotated[
         str | None,
         typer.Option(
-            "--host", metavar="ADDRESS", help="Listen there; this machine alone if not given.", show_default=False
+            "--host",
+            metavar="ADDRESS",
+            help="Address to listen on; defaults to COMBINE_HOST or 127.0.0.1.",
+            show_default=False,
         ),
     ] = None,
     port: Annotated[
         int | None,
         typer.Option(
-            "--port", metavar="N", min=0, max=65_535, help="8765 if not given; 0: any free one.", show_default=False
+            "--port",
+            metavar="N",
+            min=0,
+            max=65_535,
+            help="Port to listen on, 0 for any free port; defaults to COMBINE_PORT or 8765.",
+            show_default=False,
         ),
     ] = None,
-    no_worker: Annotated[bool, typer.Option("--no-worker", help="Only serve; executions wait for a worker.")] = False,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Do not start a worker.")] = False,
 ) -> None:
-    """Serve the API and the pages, and work on executions beside.
+    """Start the API server, the web pages and a worker.
 
-    Listens on this machine alone unless a sign-in provider is set up; then the link to sign in is printed.
+    Without a sign-in provider the server listens on this machine only and prints a sign-in link.
     """
     from combine.cli.runtime import execute
     from combine.cli.serve import serve
@@ -312,7 +341,7 @@ def serve(
 
 
 def worker(*, stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin", hidden=True)] = False) -> None:
-    """Work on executions from the shared queue."""
+    """Start a worker that runs executions from the shared queue."""
     from combine.cli.runtime import execute
     from combine.cli.worker import work
 
@@ -320,24 +349,19 @@ def worker(*, stop_with_stdin: Annotated[bool, typer.Option("--stop-with-stdin",
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Check database, providers and settings; or a server.
+    """Check the database, providers and settings, or a server.
 
-    Starts nothing and spends nothing. Exit code 1 if the database or the server fails, 2 if the server does not know
-    your token, 6 if a provider that is set up fails.
+    Changes nothing and costs nothing. Exits with 1 if the database or server fails, 2 if the server rejects the token,
+    and 6 if a configured provider fails.
     """
-    from combine.cli.places import check_up
+    from combine.cli.backend import run_doctor
     from combine.cli.runtime import execute
 
-    execute(check_up(json=as_json))
+    execute(run_doctor(json=as_json))
 
 
 def register(app: typer.Typer) -> None:
-    """Make the commands known."""
-    for command in (run, answer, accept, reject, resume, cancel, list_, show, watch, record, replay):
+    """Add the commands."""
+    on_executions = (run, answer, accept, reject, resume, cancel, list_, show, watch, record, replay)
+    for command in (*on_executions, costs, settle, serve, worker, doctor):
         app.command(command.__name__.rstrip("_"), cls=TextCommand)(command)
-
-
-def register_rest(app: typer.Typer) -> None:
-    """Make those known that stand behind the groups in the help."""
-    for command in (costs, settle, serve, worker, doctor):
-        app.command(cls=TextCommand)(command)

@@ -1,4 +1,4 @@
-"""``combine docs``: what there is, one document, what changed, and files to take away."""
+"""``combine docs``: list, show, compare and export documents."""
 
 from __future__ import annotations
 
@@ -14,25 +14,22 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from combine.brief.brief import BRIEF_TYPE
+from combine.cli.backend import choose_backend
 from combine.cli.exit_codes import ExitCode
-from combine.cli.files import write_export
-from combine.cli.inputs import prepare_folder
-from combine.cli.looking import as_json
-from combine.cli.places import the_place
-from combine.cli.ports import Reading
+from combine.cli.files import prepare_folder, write_export
+from combine.cli.formatting import as_json, count, short, table
+from combine.cli.ports import ReadServices
 from combine.cli.runtime import put
-from combine.cli.tables import table
-from combine.cli.wording import count, short
 from combine.documents.diff import FieldChange
 from combine.documents.items import Item, item_text
 from combine.documents.statuses import DocumentStatus
 from combine.errors import Invalid, NotFound
 from combine.services.views import DocumentView
 
-if TYPE_CHECKING:  # costs more to import than a command at a server takes
+if TYPE_CHECKING:  # takes longer to import than a command against a server takes to run
     from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
 
-_NAMING = ("title", "name", "entity", "system", "i_want", "description", "text", "responsibility")
+_NAME_FIELDS = ("title", "name", "entity", "system", "i_want", "description", "text", "responsibility")
 _LINK = re.compile(r"\[([^\]]+)\]\(#[^)]*\)")
 _ANCHOR = re.compile(r'<a id="[^"]*"></a>')
 _FOOTNOTE = re.compile(r"^\[\^(\d+)\]: ", re.MULTILINE)
@@ -42,18 +39,20 @@ _FOOTNOTE_REF = re.compile(r"\[\^(\d+)\]")
 async def list_documents(
     project: str | None, document_type: str | None, status: DocumentStatus | None, *, json_: bool
 ) -> int:
-    """Documents and their versions, the newest first."""
-    async with the_place().reading() as reading:
-        found = await reading.documents.list(project, document_type, status)
-        known = found or document_type is None or await reading.documents.list(None, document_type, None)
-    if document_type is not None and not known:
-        await _need_type(document_type)
+    """Documents and their versions, newest first."""
+    async with choose_backend().reading() as services:
+        found = await services.documents.list(project, document_type, status)
+        unknown_type = (
+            document_type is not None and not found and not await services.documents.list(None, document_type, None)
+        )
+    if document_type is not None and unknown_type:
+        await _check_type(document_type)
     if json_:
         put(as_json([asdict(one) for one in found]))
         return ExitCode.COMPLETED
     if not found:
-        asked = project is not None or document_type is not None or status is not None
-        put("No such documents." if asked else "No documents. Make some: combine run BRIEF")
+        filtered = project is not None or document_type is not None or status is not None
+        put("No matching documents." if filtered else "No documents. Create some with: combine run BRIEF")
         return ExitCode.COMPLETED
     rows = [
         (
@@ -68,33 +67,33 @@ async def list_documents(
         for one in found
     ]
     for line in table(
-        ("ID", "PROJECT", "TYPE", "VERSION", "STATUS", "MODEL", "MADE (UTC)"), rows, right=frozenset({3})
+        ("ID", "PROJECT", "TYPE", "VERSION", "STATUS", "MODEL", "CREATED (UTC)"), rows, right=frozenset({3})
     ):
         put(line)
     return ExitCode.COMPLETED
 
 
-async def _need_type(document_type: str) -> None:
-    """Raises NotFound for a type that no workflow makes."""
-    async with the_place().workflows() as workflows:
-        made = {kind for one in await workflows.list() for step in one.definition["steps"] for kind in step["outputs"]}
-    types = (*sorted(made), BRIEF_TYPE)
-    if document_type not in types:
+async def _check_type(document_type: str) -> None:
+    """Raises NotFound for a type that no workflow produces."""
+    async with choose_backend().workflows() as workflows:
+        types = {kind for one in await workflows.list() for step in one.definition["steps"] for kind in step["outputs"]}
+    known = (*sorted(types), BRIEF_TYPE)
+    if document_type not in known:
         raise NotFound(
-            f"There is no document type {document_type!r}.",
+            f"Unknown document type {document_type!r}.",
             code="document_type_not_found",
-            hint=f"Known: {', '.join(types)}.",
+            hint=f"Known types: {', '.join(known)}.",
         )
 
 
 async def show(wanted: str, project: str | None, version: int | None, *, json_: bool) -> int:
-    """One document: set for reading in a terminal, as Markdown in a pipe."""
-    async with the_place().reading() as reading:
+    """One document: formatted in a terminal, Markdown in a pipe."""
+    async with choose_backend().reading() as services:
         if json_:
-            detail = await reading.documents.get(wanted, project, version)
+            detail = await services.documents.get(wanted, project, version)
             put(as_json(_with_provenance(detail)))
             return ExitCode.COMPLETED
-        export = await reading.documents.export(wanted, project, version)
+        export = await services.documents.export(wanted, project, version)
     if sys.stdout.isatty():
         Console().print(Markdown(for_terminal(export.markdown), hyperlinks=False))
     else:
@@ -103,13 +102,13 @@ async def show(wanted: str, project: str | None, version: int | None, *, json_: 
 
 
 def for_terminal(markdown: str) -> str:
-    """Without what only a browser can use: anchors, and footnotes as links."""
+    """The Markdown without what only a browser can use: anchors, and footnotes as links."""
     text = _FOOTNOTE.sub(lambda found: f"- ({found[1]}) ", _ANCHOR.sub("", _LINK.sub(r"\1", markdown)))
     return _FOOTNOTE_REF.sub(lambda found: f" ({found[1]})", text)
 
 
 def _with_provenance(detail: DocumentDetail) -> dict[str, Any]:
-    """The version, where it comes from, and its content."""
+    """The version with its provenance and its content."""
     provenance = {
         "revision": detail.revision,
         "attempt": detail.attempt,
@@ -122,9 +121,9 @@ def _with_provenance(detail: DocumentDetail) -> dict[str, Any]:
 
 
 async def diff(document_type: str, project: str | None, old: int | None, new: int | None, *, json_: bool) -> int:
-    """What changed between two versions, item by item."""
-    async with the_place().reading() as reading:
-        changes = await reading.documents.diff(document_type, project, old, new)
+    """The changes between two versions, item by item."""
+    async with choose_backend().reading() as services:
+        changes = await services.documents.diff(document_type, project, old, new)
     put(as_json(_as_object(changes)) if json_ else "\n".join(diff_as_text(changes)))
     return ExitCode.COMPLETED
 
@@ -146,11 +145,11 @@ def _as_object(changes: DocumentChanges) -> dict[str, Any]:
 
 
 def diff_as_text(changes: DocumentChanges) -> Iterator[str]:
-    """The same in lines: + added, - removed, ~ changed."""
+    """The changes as lines: + added, - removed, ~ changed."""
     diff_ = changes.diff
     title = f"{changes.new.type} of {changes.new.project!r}, version {changes.old.version} to {changes.new.version}"
     if diff_.is_empty:
-        yield f"{title}: no difference"
+        yield f"{title}: no changes"
         return
     yield (
         f"{title}: {len(diff_.added)} added, {len(diff_.removed)} removed, {count(len(diff_.changed), 'item')} changed"
@@ -163,13 +162,13 @@ def diff_as_text(changes: DocumentChanges) -> Iterator[str]:
         yield f"~ {change.id}  {_gist(change.new)}"
         yield from _field_lines(change.fields, "    ")
     if diff_.fields:
-        yield "~ outside of items"
+        yield "~ other fields"
         yield from _field_lines(diff_.fields, "    ")
 
 
 def _gist(item: Item) -> str:
-    """What the item is about: its name, or what it says."""
-    named = (item.value.get(name) for name in _NAMING)
+    """The name of the item, or its text."""
+    named = (item.value.get(name) for name in _NAME_FIELDS)
     texts = [text for text in named if isinstance(text, str) and text] or item_text(item.value)
     return texts[0] if texts else ""
 
@@ -181,11 +180,11 @@ def _field_lines(changes: tuple[FieldChange, ...], indent: str) -> Iterator[str]
         yield from (f"{indent}  - {part}" for part in old if part not in new)
         yield from (f"{indent}  + {part}" for part in new if part not in old)
         if sorted(old) == sorted(new):
-            yield f"{indent}  in another order"
+            yield f"{indent}  order changed"
 
 
 def _parts(value: object) -> list[str]:
-    """A value in lines: each entry of a list is one."""
+    """A value as lines, one per entry of a list."""
     if value is None:
         return []
     return [_value(part) for part in value] if isinstance(value, list | tuple) else [_value(value)]
@@ -197,31 +196,36 @@ def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+async def _print(wanted: str | None, project: str | None, version: int | None, form: str | None, *, json_: bool) -> int:
+    if json_ and form == "md":
+        raise Invalid(
+            "--json cannot print Markdown to stdout.",
+            code="out_missing",
+            hint="Remove --json or --format md, or add --out.",
+        )
+    if wanted is None:
+        raise Invalid(
+            "Only a single document can be written to stdout.",
+            code="out_missing",
+            hint="Specify a document, or add --out.",
+        )
+    async with choose_backend().reading() as services:
+        found = await services.documents.export(wanted, project, version)
+    as_json_text = form == "json" or (json_ and form is None)
+    put((found.json_text if as_json_text else found.markdown).rstrip("\n"))
+    return ExitCode.COMPLETED
+
+
 async def export(
     wanted: str | None, project: str | None, version: int | None, form: str | None, out: Path | None, *, json_: bool
 ) -> int:
-    """Documents as files, or one on stdout."""
-    if out is not None:
-        prepare_folder(out)
-    elif json_ and form == "md":
-        raise Invalid(
-            "Markdown on stdout is no JSON.",
-            code="out_missing",
-            hint="Leave out --json or --format, or give --out.",
-        )
-    elif wanted is None:
-        raise Invalid(
-            "Without --out only one document can be printed.", code="out_missing", hint="Name it, or give --out."
-        )
-    async with the_place().reading() as reading:
-        if out is None:
-            assert wanted is not None  # checked above
-            found = await reading.documents.export(wanted, project, version)
-            as_data = form == "json" or (json_ and form is None)
-            put((found.json_text if as_data else found.markdown).rstrip("\n"))
-            return ExitCode.COMPLETED
+    """Write documents to files, or a single one to stdout."""
+    if out is None:
+        return await _print(wanted, project, version, form, json_=json_)
+    prepare_folder(out)
+    async with choose_backend().reading() as services:
         exports = [
-            await reading.documents.export(one, project, version) for one in await _chosen(reading, wanted, project)
+            await services.documents.export(one, project, version) for one in await _chosen(services, wanted, project)
         ]
     _write(exports, out, form, json_=json_)
     return ExitCode.COMPLETED
@@ -235,22 +239,22 @@ def _write(exports: list[DocumentExport], out: Path, form: str | None, *, json_:
     put(as_json(written) if json_ else "\n".join(str(entry["path"]) for entry in written))
 
 
-async def _chosen(reading: Reading, wanted: str | None, project: str | None) -> list[str]:
-    """The document asked for, or every document that counts in the project."""
+async def _chosen(services: ReadServices, wanted: str | None, project: str | None) -> list[str]:
+    """The document asked for, or all active documents of the project."""
     if wanted is not None:
         return [wanted]
-    active: list[DocumentView] = list(await reading.documents.list(project, status=DocumentStatus.ACTIVE))
+    active: list[DocumentView] = list(await services.documents.list(project, status=DocumentStatus.ACTIVE))
     projects = sorted({one.project for one in active})
     if len(projects) > 1:
         raise Invalid(
-            f"There are documents of {count(len(projects), 'project')}: {', '.join(projects)}.",
+            f"There are documents in {count(len(projects), 'project')}: {', '.join(projects)}.",
             code="project_needed",
-            hint="Name one with --project.",
+            hint="Choose one with --project.",
         )
     if not active:
         raise NotFound(
-            "There is no document to export.",
+            "No documents to export.",
             code="document_not_found",
-            hint="`combine list` shows how far executions are.",
+            hint="See the status of executions with `combine list`.",
         )
     return [str(one.id) for one in active]

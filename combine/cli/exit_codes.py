@@ -1,4 +1,4 @@
-"""What each outcome is called by the shell. The only place that names an exit code."""
+"""The exit code of every outcome. No other module names one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     PROVIDER = 6
 
 
-_WAITING = {
+_OF_STATUS = {
     ExecutionStatus.COMPLETED: ExitCode.COMPLETED,
     ExecutionStatus.WAITING_FOR_ANSWERS: ExitCode.WAITING_FOR_PERSON,
     ExecutionStatus.WAITING_FOR_ACCEPTANCE: ExitCode.WAITING_FOR_PERSON,
@@ -33,7 +33,7 @@ _WAITING = {
 
 
 def of_error(error: BaseException) -> ExitCode:
-    """The exit code of a command that ended with ``error``."""
+    """The exit code of a command that failed with ``error``."""
     if isinstance(error, Invalid | NotFound | Conflict | NotPermitted | NotSignedIn):
         return ExitCode.WRONG_USE
     return ExitCode.PROVIDER if isinstance(error, LLMError) else ExitCode.OTHER
@@ -43,12 +43,12 @@ def of_status(status: ExecutionStatus, reason_code: str | None) -> ExitCode:
     """The exit code of a command that leaves an execution in ``status``."""
     if status is ExecutionStatus.FAILED and (reason_code or "").startswith(PROVIDER_PREFIX):
         return ExitCode.PROVIDER
-    return _WAITING.get(status, ExitCode.OTHER)
+    return _OF_STATUS.get(status, ExitCode.OTHER)
 
 
 def message_of(error: CombineError) -> str:
-    """Cause and next step, as a person reads them."""
+    """The cause and the next step, for a person."""
     message = error.message
-    for status in ExecutionStatus:  # their names are for programs
+    for status in ExecutionStatus:  # shown as words, not as the names that programs use
         message = message.replace(f" is {status}", f" is {status.replace('_', ' ')}")
     return f"Error: {message}" + (f"\n{error.hint}" if error.hint else "")

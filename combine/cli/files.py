@@ -1,4 +1,4 @@
-"""Documents as files: written whole or not at all."""
+"""Writes files completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,15 +10,29 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from combine.cli.ports import Documents
-from combine.errors import CombineError
+from combine.errors import CombineError, Invalid
 from combine.services.views import ExecutionDetail
 
-if TYPE_CHECKING:  # costs more to import than a command at a server takes
+if TYPE_CHECKING:  # takes longer to import than a command against a server takes to run
     from combine.services.documents import DocumentExport
 
 
+def prepare_folder(folder: Path) -> None:
+    """Create the directory for the documents and check that it is writable. Raises Invalid."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Invalid(
+            f"Cannot write documents to {folder}: {error.strerror}.",
+            code="out_unwritable",
+            hint="Choose a writable directory with --out.",
+        ) from None
+
+
 async def write_documents(documents: Documents, detail: ExecutionDetail, folder: Path) -> dict[UUID, Path]:
-    """``<type>.json`` and ``<type>.md`` of each document of an execution; where each content went, by document id."""
+    """Write ``<type>.json`` and ``<type>.md`` of each document. Returns the path of the JSON file by document id."""
     paths = {}
     for document in detail.current_documents:
         export = await documents.export(str(document.id))
@@ -27,13 +41,13 @@ async def write_documents(documents: Documents, detail: ExecutionDetail, folder:
 
 
 def write_export(export: DocumentExport, folder: Path, formats: tuple[str, ...]) -> list[Path]:
-    """The asked forms (``json``, ``md``) of one document in ``folder``, replacing files of that name."""
+    """Write a document to ``folder`` in the given formats (``json``, ``md``), replacing existing files."""
     texts = {"json": export.json_text, "md": export.markdown}
     return [write_bytes(folder / f"{export.document.type}.{form}", texts[form].encode()) for form in formats]
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
-    """One file, replacing what has its name. Raises Invalid if it cannot be written."""
+    """Write a file, replacing an existing one. Raises CombineError."""
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
@@ -43,8 +57,8 @@ def write_bytes(path: Path, data: bytes) -> Path:
             file.write(data)
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)  # noqa: PTH101 - mkstemp makes files that only their owner may read
-        os.replace(name, path)  # noqa: PTH105 - both are plain names here
+        os.chmod(name, 0o666 & ~umask)  # noqa: PTH101 - mkstemp creates files that only the owner can read
+        os.replace(name, path)  # noqa: PTH105 - both are strings here
     except OSError as error:
         raise _unwritable(path, error) from None
     finally:
@@ -55,7 +69,7 @@ def write_bytes(path: Path, data: bytes) -> Path:
 
 def _unwritable(path: Path, error: OSError) -> CombineError:
     return CombineError(
-        f"{path} cannot be written: {error.strerror}.",
+        f"Cannot write {path}: {error.strerror}.",
         code="out_unwritable",
-        hint="The documents are stored; `combine docs export --out DIR` writes them elsewhere.",
+        hint="The documents are stored; write them elsewhere with `combine docs export --out DIR`.",
     )

@@ -1,4 +1,4 @@
-"""uvicorn as a library: our protocol, our signals, our logs."""
+"""uvicorn as a library, with our own protocol, signal handling and logging."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import uvicorn
 
 from combine.api.wire import BoundedProtocol
 
-_KEEP_ALIVE_S: Final = 75  # longer than load balancers keep an idle connection, or they would meet a closed one
+_KEEP_ALIVE_S: Final = 75  # longer than load balancers keep an idle connection, so that they never reuse a closed one
 
 
 class HttpServer(uvicorn.Server):
-    """Serves until ``should_exit`` is set; tells when it is ready."""
+    """Serves until ``should_exit`` is set; ``ready`` is set once it accepts connections."""
 
     def __init__(self, app: Any, *, trusted_proxies: Sequence[str] = (), grace_s: float = 10.0) -> None:
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below stands what clients do wrong
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # lower levels report errors of clients
         self.ready = asyncio.Event()
         super().__init__(
             uvicorn.Config(
@@ -40,11 +40,11 @@ class HttpServer(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen."""
+        """Start listening."""
         await super().startup(sockets)
         self.ready.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Whoever runs the server decides what a signal means."""
+        """Leave signals to the caller."""
         yield

@@ -1,10 +1,9 @@
-"""What a person gives as files: the brief, answers, and the folder for the documents."""
+"""Reads the files given to a command: the brief and the answers."""
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,71 +12,56 @@ import yaml
 from combine.brief.brief import Brief
 from combine.brief.reading import MAX_BRIEF_BYTES, decode_brief, split_brief
 from combine.cli.runtime import say
-from combine.cli.texts import readable
 from combine.errors import Invalid
 from combine.formats import is_storable
 
 STDIN = "-"
 _MAX_ANSWERS_BYTES = 1024 * 1024
-_ANSWERS_FORM = "Write YAML or JSON: {question id or text: answer}, for example `Q-1: 250`."
+_ANSWERS_HINT = "Use YAML or JSON: {question id or text: answer}, for example `Q-1: 250`."
 
 
-def read_brief(place: str) -> Brief:
-    """The brief in a file, or on standard input for ``-``. Raises Invalid."""
-    if place == STDIN:
+def read_brief(path: str) -> Brief:
+    """Read the brief from a file, or from standard input if the path is ``-``. Raises Invalid."""
+    if path == STDIN:
         if sys.stdin.isatty():
-            say("Type or paste the brief; end with Ctrl-D on a line of its own.")
+            say("Enter the brief; finish with Ctrl-D on an empty line.")
         return split_brief(decode_brief(sys.stdin.buffer.read(MAX_BRIEF_BYTES + 1)))
-    return split_brief(decode_brief(_read(Path(place), "brief", MAX_BRIEF_BYTES + 1)))
+    return split_brief(decode_brief(_read(Path(path), "brief", MAX_BRIEF_BYTES + 1)))
 
 
-def project_of(place: str) -> str:
-    """The project that is meant if none is named: the brief's file name without its ending."""
-    return "default" if place == STDIN else readable(Path(place).stem)
+def project_of(path: str) -> str:
+    """The default project of a brief: its file name without the extension; bytes that are not UTF-8 are replaced."""
+    return "default" if path == STDIN else Path(path).stem.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def read_answers(path: Path) -> dict[str, str]:
-    """Question id or text -> answer; numbers, dates, yes and no as they are written, lists joined by ``; ``.
+    """Question id or text -> answer; numbers, dates, yes and no stay as written, lists are joined by ``; ``.
 
-    Raises Invalid that names the place.
+    Raises Invalid that names the file and the position.
     """
     data = _read(path, "answers file", _MAX_ANSWERS_BYTES + 1)
     if len(data) > _MAX_ANSWERS_BYTES:
-        raise _bad(path, "it has more than 1 MB")
+        raise _bad(path, "it is larger than 1 MB")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _bad(path, f"it is not UTF-8 at byte {error.start}") from None
+        raise _bad(path, f"it is not valid UTF-8 at byte {error.start}") from None
     return parse_answers(text, path)
 
 
 def parse_answers(text: str, path: Path) -> dict[str, str]:
-    """The same, of a text; a name that ends in ``.json`` makes it JSON, any other YAML. Pure."""
+    """The same for a text, read as JSON if the path ends in ``.json``, and as YAML otherwise. Pure."""
     pairs = _json_pairs(text, path) if path.suffix.lower() == ".json" else _yaml_pairs(text, path)
     answers: dict[str, str] = {}
     for name, answer in pairs:
         if not name.strip() or not answer.strip():
-            raise _bad(path, f"{name!r} has no answer" if name.strip() else "an answer has no question")
+            raise _bad(path, f"the answer to {name!r} is empty" if name.strip() else "a question is empty")
         if not is_storable(name + answer):
-            raise _bad(path, f"the answer to {name!r} holds characters that are no text")
+            raise _bad(path, f"the answer to {name!r} contains control characters")
         if name in answers:
-            raise _bad(path, f"{name!r} stands there twice")
+            raise _bad(path, f"{name!r} is answered twice")
         answers[name] = answer
     return answers
-
-
-def prepare_folder(folder: Path) -> None:
-    """Make the folder for the documents and see that files can be made in it. Raises Invalid."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise Invalid(
-            f"The documents cannot be written to {folder}: {error.strerror}.",
-            code="out_unwritable",
-            hint="Give --out a folder that you may write to.",
-        ) from None
 
 
 def _read(path: Path, what: str, limit: int) -> bytes:
@@ -85,34 +69,34 @@ def _read(path: Path, what: str, limit: int) -> bytes:
         with path.open("rb") as file:
             return file.read(limit)
     except (OSError, ValueError) as error:
-        reason = f"The {what} {path} cannot be read: {getattr(error, 'strerror', None) or error}."
+        reason = f"Cannot read the {what} {path}: {getattr(error, 'strerror', None) or error}."
         if isinstance(error, FileNotFoundError):
-            reason = f"There is no {what} {path}."
+            reason = f"The {what} {path} does not exist."
         elif isinstance(error, IsADirectoryError):
-            reason = f"The {what} {path} is a folder, not a file."
-        raise Invalid(reason, code="file_unreadable", hint="Give the path of a text file.") from None
+            reason = f"The {what} {path} is a directory, not a file."
+        raise Invalid(reason, code="file_unreadable", hint="Specify the path of a text file.") from None
 
 
 def _yaml_pairs(text: str, path: Path) -> Iterator[tuple[str, str]]:
-    # Only the nodes are read: every value stays as it was written, where YAML would make 12:30 the number 750.
+    # Reads only the nodes, so that every value stays as written; a YAML loader would turn 12:30 into the number 750.
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise _bad(path, f"it is not YAML: {error.problem or error.context}{where}") from None
+        raise _bad(path, f"it is not valid YAML: {error.problem or error.context}{where}") from None
     except yaml.YAMLError as error:
-        raise _bad(path, f"it is not YAML: {' '.join(str(error).split())}") from None
+        raise _bad(path, f"it is not valid YAML: {' '.join(str(error).split())}") from None
     except RecursionError:
         raise _bad(path, "it is nested too deeply") from None
     if not isinstance(node, yaml.MappingNode):
-        raise _bad(path, "it is no mapping of questions to answers")
+        raise _bad(path, "it must be a mapping of questions to answers")
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise _bad(path, f"line {key.start_mark.line + 1} names no question")
+            raise _bad(path, f"line {key.start_mark.line + 1}: a question must be a string")
         parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
         if not all(isinstance(part, yaml.ScalarNode) for part in parts):
-            raise _bad(path, f"the answer to {key.value!r} is neither a text nor a list of texts")
+            raise _bad(path, f"the answer to {key.value!r} must be a string or a list of strings")
         yield str(key.value), "; ".join(_yaml_text(part) for part in parts)
 
 
@@ -124,16 +108,16 @@ def _json_pairs(text: str, path: Path) -> Iterator[tuple[str, str]]:
     try:
         found = json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
-        raise _bad(path, f"it is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+        raise _bad(path, f"it is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
         raise _bad(path, "it is nested too deeply") from None
-    # An object has become a list of pairs, which a list of pairs in the text cannot be told from; both are fine.
+    # An object is now a list of tuples.
     if not isinstance(found, list) or not all(isinstance(pair, tuple) for pair in found):
-        raise _bad(path, "it is no object of questions and answers")
+        raise _bad(path, "it must be an object of questions and answers")
     for name, value in found:
         parts = value if isinstance(value, list) else [value]
         if not all(isinstance(part, str | bool | None) for part in parts):
-            raise _bad(path, f"the answer to {name!r} is neither a text nor a list of texts")
+            raise _bad(path, f"the answer to {name!r} must be a string or a list of strings")
         yield name, "; ".join(_json_text(part) for part in parts)
 
 
@@ -144,4 +128,4 @@ def _json_text(value: object) -> str:
 
 
 def _bad(path: Path, why: str) -> Invalid:
-    return Invalid(f"The answers in {path} cannot be used: {why}.", code="answers_invalid", hint=_ANSWERS_FORM)
+    return Invalid(f"Cannot use the answers in {path}: {why}.", code="answers_invalid", hint=_ANSWERS_HINT)

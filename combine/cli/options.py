@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options shared by several commands."""
 
 from __future__ import annotations
 
@@ -8,19 +8,42 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand
 
 from combine.errors import Invalid
+from combine.formats import is_storable
 from combine.services.amounts import check_budget, check_cost
 
 SERVER: Final[ContextVar[str | None]] = ContextVar("server", default=None)
-"""The server named with --server; empty: none, whatever the settings say."""
+"""The value of --server; an empty string means no server, whatever the settings say."""
+
+
+class FileName(str):
+    """A file name: any text or bytes. Used as ``parser`` of an argument that may name a file."""
+
+    __slots__ = ()
+
+
+class TextCommand(TyperCommand):
+    """A command that rejects arguments with invalid UTF-8 or control characters, except in file names."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises BadParameter that names the option or argument."""
+        param: Any
+        for param in self.params:
+            value = ctx.params.get(param.name)
+            if type(value) is str and not is_storable(value):
+                raise typer.BadParameter(
+                    f"{value!r} is not UTF-8 text without control characters.", ctx=ctx, param=param
+                )
+        return super().invoke(ctx)
 
 
 class Decision(Enum):
-    """What may be decided where a QA limit is reached."""
+    """The choices at a QA limit."""
 
     ACCEPT_ANYWAY = "accept-anyway"
     TRY_AGAIN = "try-again"
@@ -28,7 +51,7 @@ class Decision(Enum):
 
 
 class Grouping(Enum):
-    """What costs may be added up by."""
+    """What costs can be grouped by."""
 
     DAY = "day"
     MODEL = "model"
@@ -39,27 +62,27 @@ class Grouping(Enum):
 
 
 class TokenScope(Enum):
-    """What a token may be used for; each holds those before it."""
+    """What a token allows; each scope includes those before it."""
 
     READ = "read"
     RUN = "run"
     ADMIN = "admin"
 
 
-class Form(Enum):
-    """The forms a document leaves in."""
+class ExportFormat(Enum):
+    """The file formats of an exported document."""
 
     MD = "md"
     JSON = "json"
 
 
 def usd_amount(text: str) -> Decimal:
-    """A budget as a person writes it. Raises BadParameter."""
+    """Parse a budget. Raises BadParameter."""
     return _amount(text, check_budget)
 
 
 def usd_cost(text: str) -> Decimal:
-    """What a call has cost, as a person writes it. Raises BadParameter."""
+    """Parse the cost of a call. Raises BadParameter."""
     return _amount(text, check_cost)
 
 
@@ -67,48 +90,52 @@ def _amount(text: str, check: Callable[[Decimal], None]) -> Decimal:
     try:
         amount = Decimal(text.strip().removeprefix("$"))
     except InvalidOperation:
-        raise typer.BadParameter(f"{text!r} is no amount; write for example 2.50.") from None
+        raise typer.BadParameter(f"{text!r} is not a valid amount; use for example 2.50.") from None
     try:
         check(amount)
     except Invalid as error:
-        raise typer.BadParameter(f"{text!r} is none. {error.message}") from None
-    return Decimal(format(abs(amount).normalize(), "f"))  # neither -0, 1E+2 nor more zeros than the database keeps
+        raise typer.BadParameter(f"{text!r} is not a valid amount. {error.message}") from None
+    return Decimal(
+        format(abs(amount).normalize(), "f")
+    )  # neither -0 nor 1E+2, and no more zeros than the database keeps
 
 
 def day(text: str) -> datetime:
-    """The beginning of a day, in UTC. Raises BadParameter."""
+    """Parse a date as the start of that day in UTC. Raises BadParameter."""
     try:
         return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write for example 2026-02-28.") from None
+        raise typer.BadParameter(f"{text!r} is not a valid date; use YYYY-MM-DD.") from None
 
 
-Execution = Annotated[str, typer.Argument(metavar="ID", help="The execution's id, or its beginning.")]
+Execution = Annotated[str, typer.Argument(metavar="ID", help="Execution id or prefix.")]
 Answers = Annotated[
     Path | None,
-    typer.Option("--answers", metavar="FILE", help="YAML or JSON: {question id or text: answer}.", show_default=False),
+    typer.Option(
+        "--answers", metavar="FILE", help="YAML or JSON file: {question id or text: answer}.", show_default=False
+    ),
 ]
 NoQuestions = Annotated[
-    bool, typer.Option("--no-questions", help="Decide for me: each question becomes a declared assumption.")
+    bool, typer.Option("--no-questions", help="Use the default for every question and record it as an assumption.")
 ]
 Budget = Annotated[
     Decimal | None,
     typer.Option(
-        "--budget", metavar="USD", parser=usd_amount, help="What the execution may cost in all.", show_default=False
+        "--budget", metavar="USD", parser=usd_amount, help="Maximum total cost of the execution.", show_default=False
     ),
 ]
 AllowUnpriced = Annotated[
-    bool, typer.Option("--allow-unpriced", help="Run models of unknown price, which no cap can count.")
+    bool, typer.Option("--allow-unpriced", help="Allow models of unknown price, which do not count toward any cap.")
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Write <type>.md and <type>.json there.", show_default=False),
+    typer.Option("--out", metavar="DIR", help="Write <type>.md and <type>.json files to DIR.", show_default=False),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Project = Annotated[
-    str | None, typer.Option("--project", metavar="NAME", help="Only this project.", show_default=False)
+    str | None, typer.Option("--project", metavar="NAME", help="Filter by project.", show_default=False)
 ]
 Step = Annotated[
     str | None,
-    typer.Option("--step", metavar="STEP", help="Which step, where several wait.", show_default=False),
+    typer.Option("--step", metavar="STEP", help="Step to act on; required if several are waiting.", show_default=False),
 ]

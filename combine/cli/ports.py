@@ -1,15 +1,15 @@
-"""What the commands need: the same whether a database is opened here or a server does the work. Types only."""
+"""What the commands need, whether they open a database themselves or use a server. Types only."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
-if TYPE_CHECKING:  # the modules of most of these cost more to import than a command at a server takes
+if TYPE_CHECKING:  # most of these modules take longer to import than a command against a server takes to run
     from combine.auth.permissions import Scope
     from combine.brief.brief import Brief
     from combine.documents.statuses import DecisionAction, DocumentStatus, ExecutionStatus
@@ -25,29 +25,32 @@ if TYPE_CHECKING:  # the modules of most of these cost more to import than a com
     from combine.services.replay import RecordingFile
     from combine.services.views import DocumentView, EventView, ExecutionDetail, ExecutionView, ExecutorView
 
-PLACES_OWN_MODEL: Final = ""
-"""No model is named: the place's default, which the estimate tells."""
+SERVER_DEFAULT_MODEL: Final = ""
+"""No model was named: the default of the server applies, and the estimate returns its name."""
+
+Report = Callable[[str], None]
+"""Shows a line to the user while a command runs."""
 
 
 class Inspection(Protocol):
-    """Looks at executions."""
+    """Reads executions."""
 
     async def list(
         self, project: str | None = None, status: ExecutionStatus | None = None, limit: int = 50
     ) -> tuple[ExecutionView, ...]:
-        """The newest first."""
+        """Executions, newest first."""
         ...
 
     async def detail(self, execution: str) -> ExecutionDetail:
-        """One, by the beginning of its id."""
+        """One execution, by the prefix of its id."""
         ...
 
     async def executors(self) -> Sequence[ExecutorView] | None:
-        """The processes that work; None: that cannot be seen from here."""
+        """The processes that run executions; None if they cannot be seen from here."""
         ...
 
     def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
-        """Events in order, none missing and none twice, until the execution rests."""
+        """Each event exactly once and in order, until the execution finishes or waits."""
         ...
 
 
@@ -57,17 +60,17 @@ class Documents(Protocol):
     async def list(
         self, project: str | None = None, document_type: str | None = None, status: DocumentStatus | None = None
     ) -> tuple[DocumentView, ...]:
-        """Versions, the newest first."""
+        """Versions of documents, newest first."""
         ...
 
     async def get(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentDetail:
-        """One version, by the beginning of its id or by its type."""
+        """One version, by its type or the prefix of its id."""
         ...
 
     async def diff(
         self, wanted: str, project: str | None = None, old: int | None = None, new: int | None = None
     ) -> DocumentChanges:
-        """What changed between two versions."""
+        """The changes between two versions."""
         ...
 
     async def export(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentExport:
@@ -79,118 +82,118 @@ class Costs(Protocol):
     """Reads the ledger."""
 
     async def report(self, by: GroupBy, project: str | None = None, since: datetime | None = None) -> CostReport:
-        """Calls added up."""
+        """The calls and their costs, grouped."""
         ...
 
 
 class Estimates(Protocol):
-    """Says what an execution may cost."""
+    """Estimates the cost of an execution."""
 
     async def estimate(self, brief: Brief, workflow_id: str, model: str) -> EstimateView:
-        """A range; ``model`` may be PLACES_OWN_MODEL where ``Place.check_models`` has said so."""
+        """A range. ``model`` may be SERVER_DEFAULT_MODEL if ``Backend.check_models`` returned it."""
         ...
 
 
 class Projects(Protocol):
-    """Lists and caps projects."""
+    """Lists projects and sets their caps."""
 
     async def list(self) -> tuple[ProjectView, ...]:
-        """All by name."""
+        """All projects, by name."""
         ...
 
     async def set_budget(self, project: str, budget_usd: Decimal | None) -> ProjectView:
-        """Cap one, or take its cap away."""
+        """Set the cap of a project, or remove it with None."""
         ...
 
 
 class Replays(Protocol):
-    """Takes executions away, and rebuilds their documents."""
+    """Records executions and replays them."""
 
     async def file(self, execution: str, *, compress: bool) -> RecordingFile:
-        """One as a file."""
+        """An execution as a file."""
         ...
 
     async def replay(self, execution: str) -> ReplayReport:
-        """Rebuild its documents from the stored replies and compare."""
+        """Rebuild the documents from the stored replies and compare them."""
         ...
 
 
 class Settling(Protocol):
-    """Takes a person's word for what a call has cost."""
+    """Records what calls have actually cost."""
 
     async def settle(self, execution: str, call: str, usd: Decimal) -> UUID:
-        """Of a call whose outcome is unknown; the execution's id."""
+        """Set the cost of a call whose outcome is unknown. Returns the id of the execution."""
         ...
 
 
 class Executions(Protocol):
-    """What people do to executions; each returns the id of the one that goes on."""
+    """Starts executions and acts on them; each method returns the id of the execution that continues."""
 
     async def start(self, command: StartExecution) -> UUID:
-        """Begin one; a project of that name is made if there is none."""
+        """Start an execution; the project is created if it does not exist."""
         ...
 
     async def answer(self, execution: str, given: Mapping[str, str], *, decide_rest: bool = False) -> UUID:
-        """Settle open questions."""
+        """Answer open questions."""
         ...
 
     async def accept(self, execution: str, step_id: str | None = None) -> UUID:
-        """Accept the document that waits."""
+        """Accept a document that is waiting for acceptance."""
         ...
 
     async def reject(self, execution: str, reason: str, step_id: str | None = None) -> UUID:
-        """Send it back."""
+        """Reject a document that is waiting for acceptance."""
         ...
 
     async def decide(self, execution: str, action: DecisionAction, guidance: str | None = None) -> UUID:
-        """Say what happens at a QA limit."""
+        """Decide how to continue at a QA limit."""
         ...
 
     async def cancel(self, execution: str) -> UUID:
-        """End it for good."""
+        """Cancel an execution permanently."""
         ...
 
     async def resume(self, execution: str, budget_usd: Decimal | None = None, *, allow_unpriced: bool = False) -> UUID:
-        """Go on after a stop."""
+        """Continue an execution that has stopped."""
         ...
 
     async def fork(self, execution: str, command: ForkExecution) -> UUID:
-        """Begin one that takes over what stands before a step."""
+        """Start a new execution that reuses what does not depend on a step."""
         ...
 
 
 class Tokens(Protocol):
-    """Personal access tokens. ``user``: whose; only where the database is opened."""
+    """Personal access tokens. ``user``: the owner; only when the command opens the database itself."""
 
     async def create(
         self, name: str, scope: Scope, *, expires_in_days: int = 90, user: str | None = None
     ) -> NewTokenView:
-        """A new one, with its secret."""
+        """Create a token; the result contains its secret."""
         ...
 
     async def list(self, *, limit: int = 50, user: str | None = None) -> tuple[TokenView, ...]:
-        """The newest first."""
+        """Tokens, newest first."""
         ...
 
     async def revoke(self, token_id: UUID) -> TokenView:
-        """Make one worthless."""
+        """Revoke a token."""
         ...
 
 
 class Workflows(Protocol):
-    """Reads the catalog."""
+    """Reads the workflow catalog."""
 
     async def list(self) -> tuple[WorkflowDetail, ...]:
-        """All by id."""
+        """All workflows, by id."""
         ...
 
     async def get(self, workflow_id: str) -> WorkflowDetail:
-        """One."""
+        """One workflow."""
         ...
 
 
-class Reading(Protocol):
-    """For the commands that only look."""
+class ReadServices(Protocol):
+    """Services for commands that do not continue an execution."""
 
     @property
     def inspection(self) -> Inspection:
@@ -209,7 +212,7 @@ class Reading(Protocol):
 
     @property
     def estimates(self) -> Estimates:
-        """Costs said beforehand."""
+        """Cost estimates."""
         ...
 
     @property
@@ -219,7 +222,7 @@ class Reading(Protocol):
 
     @property
     def replays(self) -> Replays:
-        """Recordings."""
+        """Recordings and replays."""
         ...
 
     @property
@@ -228,24 +231,24 @@ class Reading(Protocol):
         ...
 
 
-class Working(Reading, Protocol):
-    """For the commands that make an execution go on."""
+class WorkServices(ReadServices, Protocol):
+    """Services for commands that start or continue an execution."""
 
     @property
     def executions(self) -> Executions:
-        """What people do to them."""
+        """Starting executions and acting on them."""
         ...
 
 
-class Place(Protocol):
-    """Where commands do their work: in this process, or at a server."""
+class Backend(Protocol):
+    """What runs the commands: services in this process, or a server."""
 
-    def reading(self) -> AbstractAsyncContextManager[Reading]:
-        """To look only."""
+    def reading(self) -> AbstractAsyncContextManager[ReadServices]:
+        """Services to read with."""
         ...
 
-    def working(self, *, start: bool = True) -> AbstractAsyncContextManager[Working]:
-        """To make executions go on. ``start=False``: only to end one."""
+    def working(self, *, start: bool = True) -> AbstractAsyncContextManager[WorkServices]:
+        """Services to start or continue executions with. ``start=False``: only to cancel one."""
         ...
 
     def tokens(self) -> AbstractAsyncContextManager[Tokens]:
@@ -253,28 +256,28 @@ class Place(Protocol):
         ...
 
     def workflows(self) -> AbstractAsyncContextManager[Workflows]:
-        """The catalog; needs no database here."""
+        """The workflow catalog; the local one needs no database."""
         ...
 
     def check_models(self, model: str | None, workflow_id: str) -> str:
-        """See, before anything is begun, that the models can be used, as far as that can be known here.
+        """Check before the start that the models can be used, as far as this is known here, and report warnings.
 
-        Returns the one that was named, the default, or PLACES_OWN_MODEL. Warnings are told. Raises Invalid, LLMError.
+        Returns the model given, the default, or SERVER_DEFAULT_MODEL. Raises Invalid, LLMError.
         """
         ...
 
     def check_model(self, model: str) -> None:
-        """The same for one model."""
+        """The same for a single model."""
         ...
 
     def model_for(self, model: str | None) -> str:
-        """The one that was named, the default, or PLACES_OWN_MODEL. Warnings are told. Raises Invalid."""
+        """The model given, the default, or SERVER_DEFAULT_MODEL. Reports warnings. Raises Invalid."""
         ...
 
     def stopping(self) -> str | None:
-        """What to say when the person stops a command that an execution goes on with; None: nothing yet."""
+        """The message when a command that is running an execution is interrupted; None: no message yet."""
         ...
 
     def stopped(self, execution: str | None) -> str:
-        """What to say when it has stopped; None: before the execution was known."""
+        """The message after it has stopped. ``execution``: None if it had not been started or found yet."""
         ...

@@ -1,4 +1,4 @@
-"""What happens in an execution, as lines and as a live display. Everything goes to stderr."""
+"""The events of an execution, as lines and as a live display on stderr."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from combine.cli.formatting import count, duration, usd
 from combine.cli.runtime import say
-from combine.cli.wording import count, duration, usd
 from combine.services.views import EventView
 
-_DOING = {"draft": "drafting", "remediation": "mending", "revision": "revising", "review": "reviewing"}
+_DOING = {"draft": "drafting", "remediation": "fixing", "revision": "revising", "review": "reviewing"}
 
 
 @dataclass(slots=True)
 class StepProgress:
-    """One step that is being worked on."""
+    """A step that is running."""
 
     step_id: str
     output: str
@@ -34,12 +34,12 @@ class StepProgress:
     input_tokens: int = 0
     output_tokens: int = 0
     estimated: int = 0
-    """Output tokens of the reply that is streaming in."""
+    """Output tokens so far of the reply that is being received."""
     cost_usd: Decimal | None = Decimal(0)
     waiting: str | None = None
 
     def price(self, data: Mapping[str, Any]) -> None:
-        """Count a finished call."""
+        """Add a finished call."""
         self.input_tokens += sum(data.get(f"{kind}_tokens", 0) for kind in ("input", "cache_read", "cache_write"))
         self.output_tokens += data.get("output_tokens", 0)
         self.estimated = 0
@@ -50,12 +50,12 @@ class StepProgress:
         """Seconds, tokens and cost so far."""
         tokens = f"{self.input_tokens:,} tokens in, {self.output_tokens:,} out"
         if self.estimated:
-            tokens += f" (about {self.estimated:,} coming)"
+            tokens += f" (about {self.estimated:,} more so far)"
         return f"{duration((now - self.began).total_seconds())}, {tokens}, {usd(self.cost_usd)}"
 
 
 class ProgressState:
-    """Folds events into what is going on. Pure; ``outputs`` is step -> document type, ``model`` the execution's."""
+    """Folds events into the current state. Pure. ``outputs``: step -> document type; ``model``: of the execution."""
 
     def __init__(self, outputs: Mapping[str, str], model: str) -> None:
         self._outputs = outputs
@@ -78,19 +78,19 @@ class ProgressState:
         self.running: dict[str, StepProgress] = {}
 
     def apply(self, event: EventView) -> str | None:
-        """Take one event in; the line to be shown for it, if any."""
+        """Apply an event. Returns the line to show for it, if any."""
         line = self._handlers.get(event.kind, self._other)(event)
         return line if event.step_id is None or line is None else f"{event.step_id}: {line}"
 
     def _unpriced_allowed(self, event: EventView) -> str:
         models = ", ".join(event.data.get("models", ()))
-        return f"No cap counts the calls of {models}: the price is not known, so nothing is reserved for them"
+        return f"Calls of {models} do not count toward any cap, because their price is unknown"
 
     def _execution_running(self, event: EventView) -> str | None:
         self.running.clear()
         if unknown := event.data.get("outcome_unknown"):
             were = "was" if unknown == 1 else "were"
-            return f"{count(unknown, 'call')} {were} in flight when the last process ended; the outcome is unknown"
+            return f"{count(unknown, 'call')} {were} in flight when the last process ended; outcome unknown"
         return None
 
     def _call_started(self, event: EventView) -> str:
@@ -110,9 +110,9 @@ class ProgressState:
             return None
         step.estimated = int(event.data.get("output_tokens_estimated") or 0)
         wait = event.data.get("waiting_s")
-        told = step.waiting is not None
-        step.waiting = None if wait is None else f"trying again in {duration(wait)}: {event.data.get('reason') or ''}"
-        return None if told else step.waiting
+        already_shown = step.waiting is not None
+        step.waiting = None if wait is None else f"retrying in {duration(wait)}: {event.data.get('reason') or ''}"
+        return None if already_shown else step.waiting
 
     def _call_finished(self, event: EventView) -> str | None:
         if step := self.running.get(event.step_id or ""):
@@ -121,11 +121,11 @@ class ProgressState:
 
     def _call_failed(self, event: EventView) -> str:
         self._call_finished(event)
-        return f"the call failed: {event.data.get('error') or 'no reason given'}"
+        return f"call failed: {event.data.get('error') or 'no reason given'}"
 
     def _call_settled(self, event: EventView) -> str:
-        said, was = (None if (text := event.data.get(name)) is None else Decimal(text) for name in ("usd", "was_usd"))
-        return f"a call of unknown outcome counts as {usd(said)} now, as a person says; before it was {usd(was)}"
+        new, old = (None if (text := event.data.get(name)) is None else Decimal(text) for name in ("usd", "was_usd"))
+        return f"a call with an unknown outcome was settled at {usd(new)} (before: {usd(old)})"
 
     def _findings_found(self, event: EventView) -> str:
         codes = ", ".join(event.data.get("codes", ()))
@@ -135,7 +135,7 @@ class ProgressState:
         asked, waiting = len(event.data.get("questions", ())), event.data.get("open", 0)
         if waiting:
             self.running.pop(event.step_id or "", None)
-        return count(asked, "question") + (f", {waiting} to be answered" if waiting else ", settled in advance")
+        return count(asked, "question") + (f", {waiting} to answer" if waiting else ", already answered")
 
     def _document_saved(self, event: EventView) -> str:
         step = self.running.pop(event.step_id or "", None)
@@ -144,15 +144,17 @@ class ProgressState:
 
     def _revision_started(self, event: EventView) -> str:
         steps = ", ".join(step for step in event.data.get("steps", ()) if step != event.step_id)
-        return f"sends back {steps} with {count(event.data.get('findings', 0), 'finding')}"
+        return f"sent back {steps} with {count(event.data.get('findings', 0), 'finding')}"
 
     def _fallback_used(self, event: EventView) -> str:
         data = event.data
-        return f"{data.get('model')} does not answer, asking {data.get('fallback_model')}: {data.get('reason') or ''}"
+        return f"{data.get('model')} failed, falling back to {data.get('fallback_model')}: {data.get('reason') or ''}"
 
     def _provider_tried_again(self, event: EventView) -> str:
         name = event.data.get("provider") or "the provider"
-        return f"trying whether {name} works again" if event.data.get("probe") else f"{name} works again"
+        return (
+            f"checking whether {name} is available again" if event.data.get("probe") else f"{name} is available again"
+        )
 
     def _other(self, event: EventView) -> str | None:
         if event.kind.startswith(("step_", "budget_")):
@@ -162,7 +164,7 @@ class ProgressState:
 
 
 class Display(Protocol):
-    """Shows events as they come."""
+    """Shows events as they arrive."""
 
     def __enter__(self) -> Self: ...
 
@@ -171,12 +173,12 @@ class Display(Protocol):
     ) -> None: ...
 
     def show(self, event: EventView) -> None:
-        """Take one event in."""
+        """Show an event."""
         ...
 
 
 class PlainDisplay:
-    """One line for each thing that happens; for pipes and logs."""
+    """One line per event, for pipes and logs."""
 
     def __init__(self, outputs: Mapping[str, str], model: str) -> None:
         self._state = ProgressState(outputs, model)
@@ -190,14 +192,14 @@ class PlainDisplay:
         return
 
     def show(self, event: EventView) -> None:
-        """Print its line, if it has one."""
+        """Print the line of the event, if it has one."""
         line = self._state.apply(event)
         if line is not None:
             say(line)
 
 
 class LiveDisplay:
-    """The same lines above, and below them what is going on now, with a running clock."""
+    """The same lines, and below them the running steps with a clock."""
 
     def __init__(self, outputs: Mapping[str, str], model: str) -> None:
         self._state = ProgressState(outputs, model)
@@ -217,7 +219,7 @@ class LiveDisplay:
         self._live.__exit__(kind, error, trace)
 
     def show(self, event: EventView) -> None:
-        """Print its line, unless the live part says the same."""
+        """Print the line of the event, unless the live part shows the same."""
         line = self._state.apply(event)
         if line is not None and event.kind != "call_started":
             self._console.print(Text(line), soft_wrap=True)
@@ -226,7 +228,7 @@ class LiveDisplay:
         table = Table.grid(padding=(0, 1))
         for step in list(self._state.running.values()):
             what = f"{step.step_id}: {step.doing} {step.output}"
-            if step.doing == "mending":
+            if step.doing == "fixing":
                 what += f", attempt {step.attempt}"
             table.add_row(
                 Spinner("line"), Text(what), Text(step.waiting or step.figures(datetime.now(UTC)), style="dim")

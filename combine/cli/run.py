@@ -1,45 +1,32 @@
-"""``combine run`` and what people do to an execution that waits."""
+"""``combine run``, and the commands that continue an execution: ``answer``, ``accept``, ``reject`` and ``resume``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+from combine.cli.backend import choose_backend
 from combine.cli.conversation import as_question
-from combine.cli.estimating import in_words
-from combine.cli.inputs import STDIN, prepare_folder, project_of, read_answers, read_brief
-from combine.cli.places import the_place
-from combine.cli.ports import PLACES_OWN_MODEL, Working
-from combine.cli.runtime import is_terminal, say
-from combine.cli.wording import OFFLINE_BANNER
-from combine.cli.work import Manner, carry_on, or_follow
+from combine.cli.costs import estimate_text
+from combine.cli.formatting import OFFLINE_BANNER, count, short
+from combine.cli.inputs import STDIN, project_of, read_answers, read_brief
+from combine.cli.ports import SERVER_DEFAULT_MODEL, WorkServices
+from combine.cli.runtime import say
+from combine.cli.work import Presentation, carry_on, or_follow
 from combine.documents.statuses import DecisionAction
 from combine.errors import Invalid
 from combine.execution.clarification import unknown_names
 from combine.services.executions import StartExecution
+from combine.services.forks import ForkExecution
 from combine.services.names import project_name
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """What the commands that work have in common."""
-
-    out: Path | None
-    json: bool
-
-    def manner(self, *, stdin_taken: bool = False, given: Mapping[str, str] | None = None) -> Manner:
-        """How to talk to the person. Raises Invalid if the folder cannot be written to."""
-        if self.out is not None:
-            prepare_folder(self.out)
-        return Manner(self.json, self.out, not stdin_taken and is_terminal(), given or {})
-
-
-@dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What ``combine run`` was given."""
+    """The arguments of ``combine run``."""
 
     brief: str
     workflow: str
@@ -51,34 +38,34 @@ class RunOptions:
     allow_unpriced: bool
 
 
-async def run(given: RunOptions, output: Output) -> int:
-    """A brief to its documents; whatever is wrong with the input is said before the database is opened."""
-    place = the_place()
-    brief = read_brief(given.brief)
-    project = project_name(project_of(given.brief) if given.project is None else given.project)
-    answers = read_answers(given.answers) if given.answers else {}
-    manner = output.manner(stdin_taken=given.brief == STDIN, given=answers)
-    model = place.check_models(given.model, given.workflow)
+async def run(options: RunOptions, presentation: Presentation) -> int:
+    """Run a brief. Invalid input is reported before the database is opened."""
+    backend = choose_backend()
+    brief = read_brief(options.brief)
+    project = project_name(project_of(options.brief) if options.project is None else options.project)
+    answers = read_answers(options.answers) if options.answers else {}
+    presentation = presentation.prepared(stdin_taken=options.brief == STDIN, given=answers)
+    model = backend.check_models(options.model, options.workflow)
     _say_if_offline(model)
     start = StartExecution(
         brief=brief,
-        workflow_id=given.workflow,
+        workflow_id=options.workflow,
         project=project,
         model=model,
-        ask=not given.no_questions,
+        ask=not options.no_questions,
         answers=answers,
-        budget_usd=given.budget,
-        allow_unpriced=given.allow_unpriced,
+        budget_usd=options.budget,
+        allow_unpriced=options.allow_unpriced,
     )
 
-    async def begin(working: Working) -> UUID:
-        found = await working.estimates.estimate(brief, given.workflow, model)
-        if model == PLACES_OWN_MODEL:
-            _say_if_offline(found.model)
-        say(in_words(found))
-        return await working.executions.start(replace(start, model=found.model))
+    async def begin(services: WorkServices) -> UUID:
+        estimate = await services.estimates.estimate(brief, options.workflow, model)
+        if model == SERVER_DEFAULT_MODEL:
+            _say_if_offline(estimate.model)
+        say(estimate_text(estimate))
+        return await services.executions.start(replace(start, model=estimate.model))
 
-    return await carry_on(place, begin, manner)
+    return await carry_on(backend, begin, presentation)
 
 
 def _say_if_offline(model: str) -> None:
@@ -86,45 +73,43 @@ def _say_if_offline(model: str) -> None:
         say(OFFLINE_BANNER)
 
 
-async def answer(execution: str, answers: Path | None, output: Output, *, no_questions: bool) -> int:
-    """Settle open questions from a file, by "decide for me", or at the terminal."""
-    place = the_place()
+async def answer(execution: str, answers: Path | None, presentation: Presentation, *, no_questions: bool) -> int:
+    """Answer open questions from a file, with their defaults, or at the terminal."""
+    backend = choose_backend()
     given = read_answers(answers) if answers else {}
-    manner = output.manner()
+    presentation = presentation.prepared()
 
-    async def begin(working: Working) -> UUID:
-        detail = await working.inspection.detail(execution)
+    async def begin(services: WorkServices) -> UUID:
+        detail = await services.inspection.detail(execution)
         if given:
             not_open = unknown_names([as_question(view) for view in detail.open_questions], given)
-            if len(not_open) < len(given):  # else the service says what is open
+            if len(not_open) < len(given):  # else the service answers with the questions that are open
                 for name in not_open:
-                    say(f"Not open at present, so not used: {name!r}.")
+                    say(f"Ignored the answer to {name!r}: no such open question.")
                     del given[name]
-        if given or no_questions or not detail.open_questions:  # the last is refused, with what to do instead
-            return await working.executions.answer(execution, given, decide_rest=no_questions)
+        if given or no_questions or not detail.open_questions:  # in the last case the service suggests what to do
+            return await services.executions.answer(execution, given, decide_rest=no_questions)
         return detail.execution.id
 
-    return await carry_on(place, begin, manner, execution=execution)
+    return await carry_on(backend, begin, presentation, execution=execution)
 
 
-async def accept(execution: str, step: str | None, output: Output) -> int:
-    """Accept the document that waits."""
-    place = the_place()
+async def accept(execution: str, step: str | None, presentation: Presentation) -> int:
+    """Accept a document that is waiting for acceptance."""
     return await carry_on(
-        place,
-        lambda working: working.executions.accept(execution, step),
-        output.manner(),
+        choose_backend(),
+        lambda services: services.executions.accept(execution, step),
+        presentation.prepared(),
         execution=execution,
     )
 
 
-async def reject(execution: str, reason: str, step: str | None, output: Output) -> int:
-    """Send the document that waits back."""
-    place = the_place()
+async def reject(execution: str, reason: str, step: str | None, presentation: Presentation) -> int:
+    """Reject a document that is waiting for acceptance."""
     return await carry_on(
-        place,
-        lambda working: working.executions.reject(execution, reason, step),
-        output.manner(),
+        choose_backend(),
+        lambda services: services.executions.reject(execution, reason, step),
+        presentation.prepared(),
         execution=execution,
     )
 
@@ -134,23 +119,60 @@ async def resume(
     decision: DecisionAction | None,
     guidance: str | None,
     budget: Decimal | None,
-    output: Output,
+    presentation: Presentation,
     *,
     allow_unpriced: bool,
 ) -> int:
-    """Go on after a stop, or by a decision."""
-    place = the_place()
+    """Continue after a stop, or with a decision at a QA limit."""
+    backend = choose_backend()
     if guidance is not None and decision is not DecisionAction.TRY_AGAIN:
-        raise Invalid("--guidance belongs to --decision try-again.", code="guidance_unexpected")
+        raise Invalid("--guidance requires --decision try-again.", code="guidance_unexpected")
     if decision is not None and (budget is not None or allow_unpriced):
         name = "--allow-unpriced" if budget is None else "--budget"
-        raise Invalid(f"{name} and --decision are two different ways to go on.", code="budget_unexpected")
+        raise Invalid(f"{name} and --decision cannot be used together.", code="budget_unexpected")
 
-    async def begin(working: Working) -> UUID:
+    async def begin(services: WorkServices) -> UUID:
         if decision is not None:
-            return await working.executions.decide(execution, decision, guidance)
+            return await services.executions.decide(execution, decision, guidance)
         return await or_follow(
-            execution, working, working.executions.resume(execution, budget, allow_unpriced=allow_unpriced)
+            execution, services, services.executions.resume(execution, budget, allow_unpriced=allow_unpriced)
         )
 
-    return await carry_on(place, begin, output.manner(), execution=execution)
+    return await carry_on(backend, begin, presentation.prepared(), execution=execution)
+
+
+async def fork(
+    execution: str,
+    from_step: str | None,
+    model: str | None,
+    budget: Decimal | None,
+    presentation: Presentation,
+    *,
+    excluded: Sequence[str],
+    allow_unpriced: bool,
+) -> int:
+    """``combine resume --from``: start a new execution that reuses what does not depend on a step.
+
+    ``excluded``: options that were given and cannot be combined with --from.
+    """
+    if from_step is None:
+        raise Invalid(
+            "--model requires --from: an execution cannot change its model.",
+            code="model_without_fork",
+            hint=f"To use another model from a step on: combine resume {execution} --from STEP --model ...",
+        )
+    if excluded:
+        raise Invalid(f"--from and {excluded[0]} cannot be used together.", code="fork_unexpected")
+    backend = choose_backend()
+    command = ForkExecution(from_step, model, budget, allow_unpriced)
+
+    async def begin(services: WorkServices) -> UUID:
+        if model is not None:
+            backend.check_model(model)  # report a missing key before anything is started
+        fork_id = await services.executions.fork(execution, command)
+        detail = await services.inspection.detail(str(fork_id))
+        reused = count(len(detail.current_documents), "document")
+        say(f"Started execution {short(fork_id)}, forked at {from_step}; reusing {reused}.")
+        return fork_id
+
+    return await carry_on(backend, begin, presentation.prepared())

@@ -1,4 +1,4 @@
-"""Runs what a command does: settings, logs, signals, and the way out."""
+"""Runs a command: settings, logging, output, signals and the exit code."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from combine.observability.logging import configure_logging
 from combine.settings import Settings, read_settings, told_unknown, unknown_variables
 
 DEBUG: Final = ContextVar("debug", default=False)
-"""Whether the person asked for tracebacks."""
+"""Whether --debug was given."""
 
-_GOES_ON: Final = frozenset({ExitCode.WAITING_FOR_PERSON, ExitCode.BUDGET, ExitCode.QA_LIMIT, ExitCode.PROVIDER})
-"""With these a command has said which one comes next."""
+_HAS_NEXT_STEP: Final = frozenset({ExitCode.WAITING_FOR_PERSON, ExitCode.BUDGET, ExitCode.QA_LIMIT, ExitCode.PROVIDER})
+"""With these exit codes a command has suggested the next one."""
 
 Work = Coroutine[Any, Any, int]
 
 
 def say(text: str = "") -> None:
-    """To the person, beside the result: on stderr."""
+    """Print a message for the user to stderr."""
     typer.echo(text, err=True)
 
 
 def put(text: str) -> None:
-    """The result: on stdout."""
+    """Print the result to stdout."""
     typer.echo(text)
 
 
 def prepare(*, log_level: str | None = None, warn: bool = True) -> Settings:
-    """The settings, with logs set up by them. Raises Invalid with every fault of the settings.
+    """Read the settings and set up logging. Raises Invalid that lists every error in the settings.
 
-    ``warn``: say which variables look like settings and are none.
+    ``warn``: warn about environment variables that look like settings but are unknown.
     """
     settings = read_settings()
     if warn and (unknown := unknown_variables(os.environ)):
@@ -57,15 +57,15 @@ def prepare(*, log_level: str | None = None, warn: bool = True) -> Settings:
 
 
 def is_terminal() -> bool:
-    """Whether a person sits there who can be asked."""
+    """Whether the user can be prompted."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def execute(work: Work) -> NoReturn:
-    """Run ``work`` to its exit code. The first Ctrl-C or SIGTERM cancels it, the second ends the process at once."""
+    """Run ``work`` and exit with its code. The first Ctrl-C or SIGTERM cancels it, the second ends the process."""
     code = asyncio.run(_guarded(work))
-    if (server := SERVER.get()) and code in _GOES_ON:
-        say(f"What goes on there needs --server {server} too, or COMBINE_SERVER.")
+    if (server := SERVER.get()) and code in _HAS_NEXT_STEP:
+        say(f"Use --server {server} (or COMBINE_SERVER) for that command too.")
     raise typer.Exit(code)
 
 
@@ -84,9 +84,7 @@ async def _guarded(work: Work) -> int:
 def _stopper(task: asyncio.Task[int]) -> Callable[[], None]:
     def stop() -> None:
         if task.cancelling():
-            say(
-                "Stopped at once. A call in flight here is shown as outcome unknown; nothing that was finished is lost."
-            )
+            say("Stopped. Finished work is saved; a call in flight is recorded with an unknown outcome.")
             os._exit(ExitCode.OTHER)
         task.cancel()
 

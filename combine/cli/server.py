@@ -1,4 +1,4 @@
-"""The server of ``combine serve`` and the worker beside it, from the opened database to the end."""
+"""The HTTP server of ``combine serve`` and its worker process, once the database is up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from combine.settings import Settings
 
 
 async def run_server(settings: Settings, sockets: list[socket], *, worker: bool) -> None:
-    """Until cancelled, or until the server ends by itself."""
+    """Run until cancelled, or until the server stops."""
     async with open_serving(settings, say) as serving:
         await _serve(settings, serving, sockets, worker=worker)
 
@@ -26,32 +26,32 @@ async def _serve(settings: Settings, serving: Serving, sockets: list[socket], *,
     server = HttpServer(
         create_app(settings, serving=serving), trusted_proxies=settings.trusted_proxies, grace_s=grace_s
     )
-    serving_it = asyncio.create_task(server.serve(sockets), name="http-server")
-    tasks = [serving_it]
+    http = asyncio.create_task(server.serve(sockets), name="http-server")
+    tasks = [http]
     try:
-        await _until(server.ready, serving_it)
-        _keep_what_is_there()
-        _tell(settings, serving, worker=worker)
+        await _until(server.ready, http)
+        _freeze_garbage_collector()
+        _announce(settings, serving, worker=worker)
         if worker:
             child = WorkerChild(
-                grace_s=settings.drain_grace.total_seconds(), debug=DEBUG.get(), before_again=serving.database_wanted
+                grace_s=settings.drain_grace.total_seconds(), debug=DEBUG.get(), before_restart=serving.database_wanted
             )
             tasks.append(asyncio.create_task(child.run(), name="worker-child"))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        say("Stopping; requests and calls in flight may end.")
+        say("Stopping; finishing requests and calls in flight.")
         serving.feed.cut_all()
         server.should_exit = True
         for task in tasks[1:]:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-    for fault in ended:
-        if isinstance(fault, Exception):
-            raise fault
+    for result in ended:
+        if isinstance(result, Exception):
+            raise result
 
 
 async def _until(ready: asyncio.Event, task: asyncio.Task[None]) -> None:
-    """Until the server is ready, or has ended before it was."""
+    """Wait until the server is ready or has failed to start."""
     waiting = asyncio.create_task(ready.wait())
     await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
@@ -59,15 +59,15 @@ async def _until(ready: asyncio.Event, task: asyncio.Task[None]) -> None:
         await waiting
 
 
-def _keep_what_is_there() -> None:
-    """Take everything made so far out of garbage collection: looking through it would stop all requests for 100 ms."""
+def _freeze_garbage_collector() -> None:
+    """Exclude all objects created so far from garbage collection, which would pause all requests for 100 ms."""
     gc.collect()
     gc.freeze()
 
 
-def _tell(settings: Settings, serving: Serving, *, worker: bool) -> None:
+def _announce(settings: Settings, serving: Serving, *, worker: bool) -> None:
     url = public_url_of(settings)
-    beside = "a worker starts beside it" if worker else "no worker beside it"
-    say(f"Ready at {url} ({beside}). Ctrl-C or SIGTERM ends it.")
+    say(f"Ready at {url} ({'starting a worker' if worker else 'no worker'}). Press Ctrl-C to stop.")
     if serving.one_time_links is not None:
-        say(f"Sign in, once, within ten minutes: {url}/login/local?key={serving.one_time_links.issue()}")
+        link = f"{url}/login/local?key={serving.one_time_links.issue()}"
+        say(f"Sign in with this link (valid once, for ten minutes): {link}")

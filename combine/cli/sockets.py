@@ -1,4 +1,4 @@
-"""Where a server listens."""
+"""Binds the sockets of the server."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from typing import Final
 
 from combine.errors import Invalid
 
-_NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+_UNAVAILABLE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of ``host``, all with the same port; none listens yet. Raises Invalid."""
+    """One bound socket per address of ``host``, all with the same port; none is listening yet. Raises Invalid."""
     sockets: list[socket.socket] = []
     try:
         for family, address in _addresses(host, port):
             taken = sockets[0].getsockname()[1] if sockets else port
-            with suppress(_NotHere):
+            with suppress(_AddressUnavailable):
                 sockets.append(_bind(family, (address, taken)))
     except BaseException:
         for one in sockets:
             one.close()
         raise
     if not sockets:
-        raise _unusable(host, "this machine has no such address")
+        raise _unusable(host, "this machine does not have this address")
     return sockets
 
 
 def is_loopback(sockets: Sequence[socket.socket]) -> bool:
-    """Whether nobody but this machine can reach them."""
+    """Whether only this machine can reach them."""
     return all(ip_address(one.getsockname()[0]).is_loopback for one in sockets)
 
 
-class _NotHere(Exception):
-    """The machine has no such address; another one of the same name will do."""
+class _AddressUnavailable(Exception):
+    """The address is not one of this machine; another address of the same host may be."""
 
 
 def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
@@ -49,7 +49,7 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
 
 
 def _bind(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
-    # Named, since asyncio sends small answers at once (TCP_NODELAY) only where it sees that this is TCP.
+    # With the protocol, because asyncio sets TCP_NODELAY only if the socket says that it is TCP.
     one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -58,25 +58,25 @@ def _bind(family: socket.AddressFamily, address: tuple[str, int]) -> socket.sock
         one.bind(address)
     except OSError as error:
         one.close()
-        if error.errno in _NOT_HERE:
-            raise _NotHere from None
+        if error.errno in _UNAVAILABLE:
+            raise _AddressUnavailable from None
         if error.errno == errno.EADDRINUSE:
             raise Invalid(
-                f"Port {address[1]} at {address[0]} is in use.",
+                f"Port {address[1]} on {address[0]} is already in use.",
                 code="port_in_use",
-                hint="Another `combine serve` may be running. Choose another port with --port or COMBINE_PORT.",
+                hint="Another `combine serve` may be running. Use another port with --port or COMBINE_PORT.",
             ) from None
         raise Invalid(
-            f"Port {address[1]} at {address[0]} cannot be used: {error.strerror}.",
+            f"Cannot use port {address[1]} on {address[0]}: {error.strerror}.",
             code="port_unusable",
-            hint="Ports below 1024 are for root alone on most machines; choose another with --port.",
+            hint="Ports below 1024 are reserved for root on most machines; use another one with --port.",
         ) from None
     return one
 
 
 def _unusable(host: str, reason: str) -> Invalid:
     return Invalid(
-        f"Nothing can listen at {host!r}: {reason}.",
+        f"Cannot listen on {host!r}: {reason}.",
         code="host_unusable",
-        hint="Give an address of this machine with --host or COMBINE_HOST; 127.0.0.1 is for this machine alone.",
+        hint="Set an address of this machine with --host or COMBINE_HOST; 127.0.0.1 accepts local connections only.",
     )

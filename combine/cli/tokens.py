@@ -1,4 +1,4 @@
-"""``combine tokens``: what lets a program, this one too, work at a server in somebody's name."""
+"""``combine tokens``: tokens that let programs, including this one, use a server on behalf of a user."""
 
 from __future__ import annotations
 
@@ -8,43 +8,42 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from combine.auth.permissions import Scope
+from combine.cli.backend import choose_backend
 from combine.cli.exit_codes import ExitCode
-from combine.cli.looking import as_json
-from combine.cli.places import the_place
+from combine.cli.formatting import as_json, short, table
 from combine.cli.ports import Tokens
 from combine.cli.runtime import put, say
-from combine.cli.tables import table
-from combine.cli.wording import short
 from combine.errors import Conflict, Invalid, NotFound
 from combine.services.people_views import TokenView
 
-_MOST = 1000
-_SHORTEST = 4
+_MAX_LISTED = 1000
+_MIN_DIGITS = 4
 
 
 async def create(name: str, scope: Scope, days: int, user: str | None, *, json: bool) -> int:
-    """Make one; its secret alone goes to stdout, so that it can be caught in a variable."""
-    async with the_place().tokens() as tokens:
-        made = await tokens.create(name, scope, expires_in_days=days, user=user)
+    """Create a token; only its secret goes to stdout, so that a script can capture it."""
+    async with choose_backend().tokens() as tokens:
+        created = await tokens.create(name, scope, expires_in_days=days, user=user)
     if json:
-        put(as_json(asdict(made)))
+        put(as_json(asdict(created)))
         return ExitCode.COMPLETED
-    token = made.token
-    say(f"Token {token.name!r}: scope {token.scope}, good until {_day(token.expires_at)}. It is shown only now:")
-    put(made.secret)
-    say(f"Use it with: export COMBINE_TOKEN=...  Make it worthless with: combine tokens revoke {short(token.id)}")
+    token = created.token
+    say(f"Created token {token.name!r} with scope {token.scope}, valid until {_day(token.expires_at)}. Save it now:")
+    put(created.secret)
+    say("It will not be shown again. To use it: export COMBINE_TOKEN=...")
+    say(f"To revoke it: combine tokens revoke {short(token.id)}")
     return ExitCode.COMPLETED
 
 
 async def list_tokens(user: str | None, *, json: bool) -> int:
-    """Somebody's tokens, the newest first, without their secrets."""
-    async with the_place().tokens() as tokens:
-        found = await tokens.list(limit=_MOST, user=user)
+    """The tokens of a user, newest first, without their secrets."""
+    async with choose_backend().tokens() as tokens:
+        found = await tokens.list(limit=_MAX_LISTED, user=user)
     if json:
         put(as_json([asdict(one) for one in found]))
         return ExitCode.COMPLETED
     if not found:
-        put("No tokens. Make one: combine tokens create NAME --scope run")
+        put("No tokens. Create one with: combine tokens create NAME --scope run")
         return ExitCode.COMPLETED
     now = datetime.now(UTC)
     rows = [
@@ -59,42 +58,42 @@ async def list_tokens(user: str | None, *, json: bool) -> int:
         )
         for one in found
     ]
-    for line in table(("ID", "NAME", "SCOPE", "ENDS WITH", "STATE", "GOOD UNTIL", "LAST USED (UTC)"), rows):
+    for line in table(("ID", "NAME", "SCOPE", "ENDS WITH", "STATE", "EXPIRES", "LAST USED (UTC)"), rows):
         put(line)
     return ExitCode.COMPLETED
 
 
 async def revoke(token: str, user: str | None, *, json: bool) -> int:
-    """Make one worthless, by the beginning of its id."""
-    async with the_place().tokens() as tokens:
-        done = await tokens.revoke(await _meant(tokens, token, user))
+    """Revoke a token by the prefix of its id."""
+    async with choose_backend().tokens() as tokens:
+        revoked = await tokens.revoke(await _token_id(tokens, token, user))
     if json:
-        put(as_json(asdict(done)))
+        put(as_json(asdict(revoked)))
     else:
-        put(f"Token {done.name!r} ({short(done.id)}) is worthless now.")
+        put(f"Revoked token {revoked.name!r} ({short(revoked.id)}).")
     return ExitCode.COMPLETED
 
 
-async def _meant(tokens: Tokens, text: str, user: str | None) -> UUID:
-    """The id that begins so. Raises Invalid, NotFound, Conflict."""
+async def _token_id(tokens: Tokens, text: str, user: str | None) -> UUID:
+    """The id with this prefix. Raises Invalid, NotFound, Conflict."""
     digits = text.strip().lower().replace("-", "")
-    if len(digits) == 32:  # noqa: PLR2004 - a whole id
+    if len(digits) == 32:  # noqa: PLR2004 - a complete id
         try:
             return UUID(digits)
         except ValueError:
             raise _not_found(text) from None
-    if len(digits) < _SHORTEST:
-        raise Invalid(f"{text!r} is too short: give at least {_SHORTEST} digits of the id.", code="id_short")
-    fitting = [one for one in await tokens.list(limit=_MOST, user=user) if one.id.hex.startswith(digits)]
-    if not fitting:
+    if len(digits) < _MIN_DIGITS:
+        raise Invalid(f"{text!r} is too short; use at least {_MIN_DIGITS} digits of the id.", code="id_short")
+    matching = [one for one in await tokens.list(limit=_MAX_LISTED, user=user) if one.id.hex.startswith(digits)]
+    if not matching:
         raise _not_found(text)
-    if len(fitting) > 1:
+    if len(matching) > 1:
         raise Conflict(
-            f"Several tokens begin with {text}: {', '.join(_names(fitting))}.",
+            f"{text} matches several tokens: {', '.join(_names(matching))}.",
             code="token_id_ambiguous",
-            hint="Give more digits of the id.",
+            hint="Use more digits of the id.",
         )
-    return fitting[0].id
+    return matching[0].id
 
 
 def _names(found: list[TokenView]) -> Iterator[str]:
@@ -108,7 +107,7 @@ def _not_found(text: str) -> NotFound:
 def _state(token: TokenView, now: datetime) -> str:
     if token.revoked_at is not None:
         return "revoked"
-    return "good" if token.expires_at > now else "expired"
+    return "valid" if token.expires_at > now else "expired"
 
 
 def _day(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""``combine worker``: takes executions from the queue that all workers share."""
+"""``combine worker``: runs executions from the queue shared by all workers."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ import asyncio
 import sys
 
 from combine.bootstrap import open_working
+from combine.cli.backend import prepare_local
 from combine.cli.exit_codes import ExitCode
-from combine.cli.places import prepare_here
+from combine.cli.formatting import duration
 from combine.cli.runtime import say
-from combine.cli.wording import duration
 from combine.storage.core.urls import display_url
 
 
 async def work(*, stop_with_stdin: bool = False) -> int:
-    """Until Ctrl-C or SIGTERM; then calls in flight may end, and the rest goes back to the queue.
+    """Run until Ctrl-C or SIGTERM, then let calls in flight finish and return the rest to the queue.
 
-    ``stop_with_stdin``: also when standard input, a pipe, ends: whoever holds its other end has died.
+    ``stop_with_stdin``: stop also when standard input, a pipe, is closed because the process at its other end has died.
     """
-    settings = prepare_here("worker", log_level="info", warn=not stop_with_stdin)
+    settings = prepare_local("worker", log_level="info", warn=not stop_with_stdin)
     try:
-        async with open_working(settings, say, kind="worker", shared=True) as working:
+        async with open_working(settings, say, kind="worker", shared=True) as opened:
             say(
-                f"Worker ready: up to {settings.worker_concurrency} executions at a time from "
-                f"{display_url(working.database.url)}. Ctrl-C or SIGTERM ends it."
+                f"Worker ready: runs up to {settings.worker_concurrency} executions at a time from "
+                f"{display_url(opened.database.url)}. Press Ctrl-C to stop."
             )
             try:
                 await (_stdin_ended() if stop_with_stdin else asyncio.Event().wait())
             finally:
-                say(f"Stopping; calls in flight have {duration(settings.drain_grace.total_seconds())} to end.")
+                grace = duration(settings.drain_grace.total_seconds())
+                say(f"Stopping; waiting up to {grace} for calls in flight.")
     except asyncio.CancelledError:
         pass
-    say("Stopped. What was not finished went back to the queue.")
+    say("Stopped. Unfinished executions were returned to the queue.")
     return ExitCode.COMPLETED
 
 

@@ -1,4 +1,4 @@
-"""The worker beside a server: a child process that is started again when it ends, and that ends with its parent."""
+"""The worker process of a server: restarted when it exits, and stopped when the server exits."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import Final
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 15.0
 _STEADY_S: Final = 60.0
-"""One that has lived so long begins with a short pause again."""
+"""A worker that ran this long is restarted after the short pause again."""
 _BEYOND_GRACE_S: Final = 10.0
 
 _log = logging.getLogger(__name__)
 
 
 class WorkerChild:
-    """``combine worker`` in a session of its own, so that Ctrl-C reaches it through the parent alone.
+    """``combine worker`` in its own session, so that Ctrl-C reaches it only through the parent.
 
-    Its standard input is a pipe that nothing is written to: it ends when the parent dies, however that dies, and then
-    the worker drains.
+    Its standard input is a pipe that nothing is written to. The pipe closes when the parent dies, however it dies, and
+    the worker then drains.
     """
 
     def __init__(
@@ -33,39 +33,39 @@ class WorkerChild:
         debug: bool = False,
         command: Sequence[str] = (),
         first_pause_s: float = FIRST_PAUSE_S,
-        before_again: Callable[[], Awaitable[None]] | None = None,
+        before_restart: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """``grace_s``: how long the worker lets calls in flight end. ``command``: another program, for tests.
+        """``grace_s``: how long the worker waits for calls in flight. ``command``: another program, for tests.
 
-        ``before_again``: what is waited for before a worker that has ended is started again.
+        ``before_restart``: awaited before a worker that has exited is started again.
         """
         self._command = command or _command(debug=debug)
         self._grace_s = grace_s
         self._first_pause_s = first_pause_s
-        self._before_again = before_again
+        self._before_restart = before_restart
         self.process: asyncio.subprocess.Process | None = None
         self.starts = 0
 
     async def run(self) -> None:
-        """For ever. When cancelled, the worker is asked to stop, and has its grace time to do so."""
+        """Run until cancelled; then ask the worker to stop and wait for its grace period."""
         pause = self._first_pause_s
         while True:
             began = monotonic()
             try:
-                code = await self._one()
-            except OSError as error:  # no memory, too many processes: the server goes on, and tries again
-                _log.warning("The worker cannot be started (%s); that is tried again in %g s", error, pause)
+                code = await self._run_once()
+            except OSError as error:  # out of memory, too many processes: keep serving and retry
+                _log.warning("Could not start the worker (%s); retrying in %g s", error, pause)
             else:
                 if monotonic() - began > _STEADY_S:
                     pause = self._first_pause_s
-                _log.warning("The worker has ended (exit code %d) and is started again in %g s", code, pause)
+                _log.warning("The worker exited with code %d; restarting it in %g s", code, pause)
             await asyncio.sleep(pause)
-            if self._before_again is not None:
-                await self._before_again()
+            if self._before_restart is not None:
+                await self._before_restart()
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    async def _one(self) -> int:
-        """One worker from its start to its end; the exit code."""
+    async def _run_once(self) -> int:
+        """Run one worker process. Returns its exit code."""
         self.process = await asyncio.create_subprocess_exec(
             *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
         )
@@ -83,7 +83,7 @@ class WorkerChild:
         try:
             await asyncio.wait_for(process.wait(), self._grace_s + _BEYOND_GRACE_S)
         except TimeoutError:
-            _log.warning("The worker did not stop in time and is killed; another one will take over what it had")
+            _log.warning("The worker did not stop in time and was killed; another worker takes over its executions")
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()

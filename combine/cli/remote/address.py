@@ -1,4 +1,4 @@
-"""Which server, and whose token. Pure."""
+"""The address of the server and the token for it. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from combine.errors import Invalid, NotSignedIn
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An origin."""
+    """The origin of a server: scheme, host and port."""
 
     url: str
     """Without a trailing slash."""
 
     @property
     def https(self) -> bool:
-        """Whether what is said to it is encrypted."""
+        """Whether the connection is encrypted."""
         return self.url.startswith("https:")
 
     def __str__(self) -> str:
@@ -28,7 +28,7 @@ class Address:
 
 
 def address(text: str) -> Address:
-    """The server that a person means. Raises Invalid, also for one that a token would reach in the clear."""
+    """Parse the address of a server. Raises Invalid, also if the token would be sent unencrypted."""
     try:
         url = urlsplit(text.strip())
         host, _ = url.hostname, url.port
@@ -40,28 +40,28 @@ def address(text: str) -> Address:
         raise _invalid(text)
     if url.scheme == "http" and not _is_this_machine(host):
         raise Invalid(
-            f"The token would go to {host} unencrypted.",
+            f"The token would be sent to {host} unencrypted.",
             code="server_insecure",
-            hint=f"Write https://{url.netloc}; plain http is for this machine only.",
+            hint=f"Use https://{url.netloc}; plain http is allowed only for this machine.",
         )
     return Address(f"{url.scheme}://{url.netloc.lower()}")
 
 
 def bearer(token: SecretStr | None, server: Address) -> str:
-    """The token as it is sent. Raises NotSignedIn if there is none, Invalid if it cannot be one."""
+    """The token as it is sent. Raises NotSignedIn if there is none, Invalid if it is malformed."""
     text = "" if token is None else token.get_secret_value().strip()
     if not text:
         raise NotSignedIn(
-            f"There is no token for {server}.",
+            f"No token is set for {server}.",
             code="token_missing",
-            hint="Set COMBINE_TOKEN. `combine tokens create NAME --scope run` makes one on the server's machine; "
-            f"so does POST {server}/api/v1/tokens for somebody who is signed in.",
+            hint="Set COMBINE_TOKEN. Create a token with `combine tokens create NAME --scope run` on the server's "
+            f"machine, or, if you are signed in, with POST {server}/api/v1/tokens.",
         )
     if not text.isascii() or not text.isprintable() or " " in text:
         raise Invalid(
-            "COMBINE_TOKEN holds no token.",
+            "COMBINE_TOKEN is not a valid token.",
             code="token_malformed",
-            hint="It is one word: cmb_ and 49 letters and digits.",
+            hint="A token is a single word: cmb_ followed by 49 letters and digits.",
         )
     return text
 
@@ -76,9 +76,9 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _invalid(text: str) -> Invalid:
-    shown = text if "@" not in text else "What is given"  # a password may stand before the @
+    shown = "The server address" if "@" in text else repr(text)  # there may be a password before the @
     return Invalid(
-        f"{shown!r} is no address of a server." if shown is text else f"{shown} is no address of a server.",
+        f"{shown} is not a valid server URL.",
         code="server_invalid",
-        hint="Write --server (or COMBINE_SERVER) as https://combine.example.org: no user, no path.",
+        hint="Use the form https://combine.example.org for --server or COMBINE_SERVER, without user or path.",
     )

@@ -1,4 +1,4 @@
-"""The events of one execution at a server, over broken connections and restarts of the server."""
+"""Follows the events of an execution on a server across lost connections and server restarts."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from uuid import UUID
 
 import httpx2
 
+from combine.cli.formatting import duration, short
+from combine.cli.ports import Report
 from combine.cli.remote.client import API, Client
-from combine.cli.wording import duration, short
+from combine.cli.result import UNDER_WAY
 from combine.documents.statuses import ExecutionStatus
 from combine.errors import Unavailable
 from combine.services.views import EventView, ExecutionDetail
 
-_UNDER_WAY: Final = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 _END: Final = "end"
 
-Report = Callable[[str], None]
 Look = Callable[[], Awaitable[ExecutionDetail]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds."""
+    """Timing, in seconds."""
 
     first_pause: float = 0.5
-    """Before a broken connection is made anew; each further one is twice as long."""
-    longest_pause: float = 15.0
+    """Before reconnecting; doubled with each further attempt."""
+    max_pause: float = 15.0
     patience: float = 600.0
-    """How long a server may be away before the following is given up."""
+    """How long a server may be unavailable before following gives up."""
     silence: float = 40.0
-    """Without a word from a server, which says every 15 s that it lives, the connection is taken for dead."""
+    """After this long without data the connection counts as dead; the server sends a heartbeat every 15 s."""
     queued: float = 10.0
-    """How long an execution may wait for a worker before the person is told."""
+    """How long an execution may be queued before the user is warned."""
 
 
 class Following:
-    """Yields each event once and in order, until the execution rests as ``combine watch`` understands it.
+    """Yields each event once and in order, until the execution finishes or waits.
 
-    A stream of the server ends only when the execution has ended; that it waits for a person is seen by looking at
-    the execution: when a stream begins or ends, and at every event that says so.
+    The stream of the server ends only when the execution has finished. Whether it waits is seen by looking at the
+    execution: when a stream starts or ends, and at every event that may mean it.
     """
 
     def __init__(self, client: Client, execution_id: UUID, look: Look, say: Report, pace: Pace | None = None) -> None:
@@ -54,36 +54,36 @@ class Following:
         self._say = say
         self._pace = pace or Pace()
         self._last = 0
-        """The number of the last event that was handed on."""
+        """The number of the last event that was yielded."""
         self._rest_at: int | None = None
-        """The number of its last event when it was last seen at rest; None: it was at work."""
+        """The number of its last event when it was last seen finished or waiting; None: it was running."""
         self._taken = False
-        """Whether something works on it, or the person knows that nothing may."""
+        """Whether a worker has taken it, or the user has been warned that none may be running."""
 
     async def events(self, after_seq: int) -> AsyncIterator[EventView]:
-        """Events after that number. Raises Unavailable if the server stays away, and whatever it refuses with."""
+        """Events after that number. Raises Unavailable if the server stays unavailable, and the errors it returns."""
         self._last = after_seq
-        pause, away = self._pace.first_pause, _Away(self._say, self._pace.patience)
+        pause, outage = self._pace.first_pause, _Outage(self._say, self._pace.patience)
         while True:
-            begun_at = self._last
+            start = self._last
             try:
                 async for event in self._until_rest_or_cut():
-                    away.over()
+                    outage.end()
                     yield event
                 if await self._rests():
                     return
-                away.over()
+                outage.end()
             except Unavailable as error:
-                away.because(error)
-            if self._last > begun_at:
+                outage.add(error)
+            if self._last > start:
                 pause = self._pace.first_pause
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not all in the same moment
-            pause = min(2 * pause, self._pace.longest_pause)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads the reconnects of many clients
+            pause = min(2 * pause, self._pace.max_pause)
 
     async def _rests(self) -> bool:
-        """Whether the execution rests and all of its events have been handed on."""
+        """Whether the execution has finished or waits, and all of its events have been yielded."""
         detail = await self._look()
-        self._rest_at = None if detail.execution.status in _UNDER_WAY else detail.seq
+        self._rest_at = None if detail.execution.status in UNDER_WAY else detail.seq
         if detail.execution.status is not ExecutionStatus.QUEUED:
             self._taken = True
         return self._is_last(self._last)
@@ -92,7 +92,7 @@ class Following:
         return self._rest_at is not None and seq >= self._rest_at
 
     async def _until_rest_or_cut(self) -> AsyncIterator[EventView]:
-        """What one connection brings. Ends also when the server ends the stream. Raises Unavailable if it breaks."""
+        """The events of one connection. Ends also when the server ends the stream. Raises Unavailable if it is lost."""
         if await self._rests():
             return
         async with _Stream(self._client, self._id, self._last, self._pace.silence) as stream:
@@ -103,7 +103,7 @@ class Following:
                 except TimeoutError:
                     if await self._rests():
                         return
-                    self._say_that_nothing_works()
+                    self._warn_if_queued()
                     continue
                 if event is None:
                     return
@@ -112,46 +112,48 @@ class Following:
                 if (_may_rest(event) or self._is_last(event.seq)) and await self._rests():
                     return
 
-    def _say_that_nothing_works(self) -> None:
+    def _warn_if_queued(self) -> None:
         if not self._taken:
             self._taken = True
             self._say(
-                f"Execution {short(self._id)} is queued at {self._client.server}, and nothing has taken it for "
-                f"{duration(self._pace.queued)}. Does a worker run there? (combine worker)"
+                f"Execution {short(self._id)} has been queued on {self._client.server} for "
+                f"{duration(self._pace.queued)}. Is a worker running there? (combine worker)"
             )
 
 
-class _Away:
-    """For how long the server has been away, and what the person knows of it."""
+class _Outage:
+    """Tracks how long the server has been unavailable, and informs the user."""
 
     def __init__(self, say: Report, patience_s: float) -> None:
         self._say = say
         self._patience_s = patience_s
         self._since: float | None = None
 
-    def because(self, failure: Unavailable) -> None:
-        """It is away. Raises ``failure`` if it has been for too long."""
+    def add(self, failure: Unavailable) -> None:
+        """A connection failed. Raises ``failure`` if the server has been unavailable for too long."""
         now = asyncio.get_running_loop().time()
         if self._since is None:
             self._since = now
-            self._say(f"{failure.message} Trying again for {duration(self._patience_s)}; the execution goes on there.")
+            self._say(
+                f"{failure.message} Retrying for up to {duration(self._patience_s)}; the execution continues there."
+            )
         elif now - self._since > self._patience_s:
             raise failure
 
-    def over(self) -> None:
-        """It is there."""
+    def end(self) -> None:
+        """The server is available."""
         if self._since is not None:
             self._since = None
-            self._say("The server answers again.")
+            self._say("The server is available again.")
 
 
 def _may_rest(event: EventView) -> bool:
-    """Whether the execution may have come to rest with this event."""
+    """Whether the execution may have finished or started to wait with this event."""
     return event.kind.startswith("execution_") and event.kind not in {"execution_queued", "execution_running"}
 
 
 class _Stream:
-    """One connection. A task reads it, so that whoever waits for the next event may stop waiting and lose none."""
+    """One connection, read by a task, so that waiting for the next event can time out without losing one."""
 
     def __init__(self, client: Client, execution_id: UUID, after_seq: int, silence_s: float) -> None:
         self._client = client
@@ -172,7 +174,7 @@ class _Stream:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def next(self) -> EventView | None:
-        """The next event; None: the stream is over. Raises what broke it."""
+        """The next event; None at the end of the stream. Raises the error that interrupted it."""
         while not self._found:
             if self._task.done():
                 self._task.result()
@@ -194,4 +196,4 @@ class _Stream:
                         self._found.append(self._client.read(EventView, message.data.encode(), self._path))
                         self._news.set()
         except httpx2.HTTPError as error:
-            raise self._client.broken(error) from None
+            raise self._client.connection_error(error) from None

@@ -1,4 +1,4 @@
-"""Looking at executions of a server."""
+"""Reads executions on a server."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from combine.cli.ports import Report
 from combine.cli.remote.client import API, Client
-from combine.cli.remote.following import Following, Report
+from combine.cli.remote.following import Following
 from combine.documents.statuses import ExecutionStatus
 from combine.errors import NotFound
 from combine.services.views import EventView, ExecutionDetail, ExecutionView
@@ -16,27 +17,22 @@ from combine.storage.core.id_prefix import uuid_range
 
 @dataclass(frozen=True, slots=True)
 class RemoteInspection:
-    """See the port."""
-
     client: Client
     say: Report
 
     async def list(
         self, project: str | None = None, status: ExecutionStatus | None = None, limit: int = 50
     ) -> tuple[ExecutionView, ...]:
-        """See the port."""
         asked = {"project": project, "status": status}
-        return await self.client.page(ExecutionView, f"{API}/executions", asked, most=limit)
+        return await self.client.get_list(ExecutionView, f"{API}/executions", asked, limit=limit)
 
     async def detail(self, execution: str) -> ExecutionDetail:
-        """See the port."""
         return await self.client.get(ExecutionDetail, execution_path(execution))
 
     async def executors(self) -> None:
-        """A server does not tell which processes work for it; ``follow`` says so if none takes the execution."""
+        """A server does not list its workers; ``follow`` warns if none of them starts the execution."""
 
     def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
-        """See the port."""
 
         async def look() -> ExecutionDetail:
             return await self.detail(str(execution_id))
@@ -45,7 +41,7 @@ class RemoteInspection:
 
 
 def execution_path(execution: str) -> str:
-    """Where an execution is found by the beginning of its id. Raises what a look in the database would."""
+    """The path of an execution, by the prefix of its id. Raises the same errors as a lookup in the database."""
     found = uuid_range(execution)
     if found is None:
         raise NotFound(

@@ -1,4 +1,4 @@
-"""Executions of a server, taken away and replayed here."""
+"""Recordings of executions on a server; they are replayed here."""
 
 from __future__ import annotations
 
@@ -15,19 +15,16 @@ from combine.workflows.catalog import load_catalog
 
 @dataclass(frozen=True, slots=True)
 class RemoteReplays:
-    """See the port."""
-
     client: Client
     workflows_dir: Path | None
 
     async def file(self, execution: str, *, compress: bool) -> RecordingFile:
-        """See the port."""
         data = (await self.client.send("GET", f"{execution_path(execution)}/recording")).content
         recording = read_recording_file(data, f"the recording of {execution}")
         return RecordingFile(recording, write_recording(recording, compress=True) if compress else data)
 
     async def replay(self, execution: str) -> ReplayReport:
-        """See the port. Rebuilt by this program, with the prompts and schemas of this machine."""
+        """Replayed in this process, with the prompts and schemas of this machine."""
         return await replay_recording(
             (await self.file(execution, compress=False)).recording, load_catalog(self.workflows_dir)
         )

@@ -1,4 +1,4 @@
-"""One's tokens at a server."""
+"""The tokens of the current user on a server."""
 
 from __future__ import annotations
 
@@ -13,32 +13,30 @@ from combine.services.people_views import NewTokenView, TokenView
 
 @dataclass(frozen=True, slots=True)
 class RemoteTokens:
-    """See the port. They are those of whoever the token in use belongs to."""
+    """The current user is the owner of the token in use."""
 
     client: Client
 
     async def create(
         self, name: str, scope: Scope, *, expires_in_days: int = 90, user: str | None = None
     ) -> NewTokenView:
-        """See the port. Never sent twice: a lost answer would leave a token behind that nobody holds."""
-        _only_ones_own(user)
+        """Never retried: after a lost response, a retry would leave behind an unused token."""
+        _only_own_tokens(user)
         body = {"name": name, "scope": scope.value, "expires_in_days": expires_in_days}
         return await self.client.post(NewTokenView, f"{API}/tokens", body)
 
     async def list(self, *, limit: int = 50, user: str | None = None) -> tuple[TokenView, ...]:
-        """See the port."""
-        _only_ones_own(user)
-        return await self.client.page(TokenView, f"{API}/tokens", most=limit)
+        _only_own_tokens(user)
+        return await self.client.get_list(TokenView, f"{API}/tokens", limit=limit)
 
     async def revoke(self, token_id: UUID) -> TokenView:
-        """See the port."""
         return await self.client.delete(TokenView, f"{API}/tokens/{token_id}")
 
 
-def _only_ones_own(user: str | None) -> None:
+def _only_own_tokens(user: str | None) -> None:
     if user is not None:
         raise NotPermitted(
-            "At a server there are only your own tokens.",
+            "On a server you can manage only your own tokens.",
             code="operator_needed",
-            hint="--user is for the command line on the server's machine, without --server.",
+            hint="To use --user, run the command on the server's machine without --server.",
         )

@@ -15,7 +15,7 @@ from scripted_bakery import TYPES
 from serve_process import ServeProcess
 
 import combine.seed
-from combine.cli.app import _anywhere
+from combine.cli.app import global_options_first
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
@@ -50,7 +50,9 @@ class Both:
         return self.cli.here(*arguments)
 
     def there(self, *arguments, **environment):
-        return self.cli.here(*_anywhere([*arguments, "--server", self.url]), **self.at_server(), **environment)
+        return self.cli.here(
+            *global_options_first([*arguments, "--server", self.url]), **self.at_server(), **environment
+        )
 
     def at_server(self):
         return {"COMBINE_TOKEN": self.token, "COMBINE_DATABASE_URL": "postgresql://nobody:x@127.0.0.1:1/none"}

@@ -25,7 +25,7 @@ from combine.documents.statuses import ExecutionStatus
 from combine.errors import NotFound, Unavailable
 from combine.services.tokens import TokenService
 
-QUICK = Pace(first_pause=0.01, longest_pause=0.05, patience=0.3, queued=0.05)
+QUICK = Pace(first_pause=0.01, max_pause=0.05, patience=0.3, queued=0.05)
 
 
 @pytest.fixture

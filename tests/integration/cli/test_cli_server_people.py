@@ -17,7 +17,7 @@ from serve_process import ServeProcess
 from town import Town
 
 from combine.auth.permissions import Scope
-from combine.cli.app import _anywhere
+from combine.cli.app import global_options_first
 from combine.services.tokens import TokenService
 from combine.storage.core.database import Database
 
@@ -37,7 +37,7 @@ class People:
         given = {"COMBINE_SERVER": self.server.url, "COMBINE_DATABASE_URL": "", **environment}
         if who is not None:
             given["COMBINE_TOKEN"] = self.tokens.get(who, who)
-        return self.cli.here(*_anywhere(list(arguments)), **given)
+        return self.cli.here(*global_options_first(list(arguments)), **given)
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +213,7 @@ def test_no_database_driver_is_loaded_to_look_at_a_server(people):
         text=True,
         check=True,
     )
-    assert "combine.cli.remote.place" in loaded.stderr
+    assert "combine.cli.remote.backend" in loaded.stderr
     assert not {name for name in ("sqlalchemy", "psycopg", "dbos", "anthropic", "fastapi") if name in loaded.stderr}
 
 

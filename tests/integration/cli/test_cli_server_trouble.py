@@ -15,7 +15,7 @@ import pytest
 from own_authority import own_authority
 from reserved_port import reserved_port
 
-from combine.cli.app import _anywhere
+from combine.cli.app import global_options_first
 
 TOKEN = "cmb_canary"
 CUT = None
@@ -102,7 +102,7 @@ def at(cli, stub, monkeypatch):
         stub.answers[:] = answers
         del stub.requests[:]
         given = {"COMBINE_SERVER": stub.url, "COMBINE_TOKEN": TOKEN, "COMBINE_DATABASE_URL": "", **environment}
-        result = cli.here(*_anywhere(list(arguments)), **given)
+        result = cli.here(*global_options_first(list(arguments)), **given)
         assert TOKEN not in result.out + result.err
         assert "Traceback" not in result.err
         return result

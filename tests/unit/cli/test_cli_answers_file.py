@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from combine.cli.inputs import parse_answers, prepare_folder, project_of, read_answers
+from combine.cli.files import prepare_folder
+from combine.cli.inputs import parse_answers, project_of, read_answers
 from combine.errors import Invalid
 
 YAML, JSON = Path("a.yaml"), Path("a.json")
@@ -44,42 +45,45 @@ def test_json_values(text, answer):
 
 
 @pytest.mark.parametrize(
-    ("text", "path", "words"),
+    ("text", "path", "where"),
     [
-        ("", YAML, "no mapping"),
-        ("- a\n- b", YAML, "no mapping"),
-        ("just words", YAML, "no mapping"),
+        ("", YAML, "mapping"),
+        ("- a\n- b", YAML, "mapping"),
+        ("just words", YAML, "mapping"),
         ("Q-1: [unclosed", YAML, "line 1"),
-        ("Q-1: a\nQ-1: b", YAML, "twice"),
-        ("Q-1:", YAML, "no answer"),
-        ("Q-1: ~", YAML, "no answer"),
-        ("Q-1: {a: b}", YAML, "neither a text nor a list"),
-        ("Q-1: [[a]]", YAML, "neither a text nor a list"),
-        ("? [a]\n: b", YAML, "names no question"),
-        ("&a Q-1: *b", YAML, "not YAML"),
-        ("Q-1: a\x00b", YAML, "not YAML"),
-        ('Q-1: "a\\0b"', YAML, "no text"),
-        ("[" * 5000, YAML, "not YAML|deeply"),
-        ("[1, 2]", JSON, "no object"),
+        ("Q-1: a\nQ-1: b", YAML, "'Q-1'.*twice"),
+        ("Q-1:", YAML, "'Q-1'.*empty"),
+        ("Q-1: ~", YAML, "'Q-1'.*empty"),
+        ("Q-1: {a: b}", YAML, "'Q-1'.*list"),
+        ("Q-1: [[a]]", YAML, "'Q-1'.*list"),
+        ("? [a]\n: b", YAML, "line 1"),
+        ("&a Q-1: *b", YAML, "YAML"),
+        ("Q-1: a\x00b", YAML, "YAML"),
+        ('Q-1: "a\\0b"', YAML, "'Q-1'.*characters"),
+        ("[" * 5000, YAML, "YAML|deeply"),
+        ("[1, 2]", JSON, "object"),
         ("{", JSON, "line 1, column 2"),
-        ('{"Q-1": null}', JSON, "no answer"),
-        ('{"Q-1": "\\ud800"}', JSON, "no text"),
-        ('{"Q-1": {"a": "b"}}', JSON, "neither a text nor a list"),
-        ('{"": "b"}', JSON, "no question"),
+        ('{"Q-1": null}', JSON, "'Q-1'.*empty"),
+        ('{"Q-1": "\\ud800"}', JSON, "'Q-1'.*characters"),
+        ('{"Q-1": {"a": "b"}}', JSON, "'Q-1'.*list"),
+        ('{"": "b"}', JSON, "question"),
     ],
 )
-def test_what_cannot_be_used_is_named(text, path, words):
-    with pytest.raises(Invalid, match=words):
+def test_what_cannot_be_used_is_located(text, path, where):
+    with pytest.raises(Invalid, match=where) as refused:
         parse_answers(text, path)
+    assert refused.value.code == "answers_invalid"
+    assert str(path) in refused.value.message
+    assert "Q-1: 250" in refused.value.hint
 
 
 def test_an_answers_file_that_is_not_text(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_bytes("Q-1: Zürich".encode("latin-1"))
-    with pytest.raises(Invalid, match="not UTF-8 at byte 6"):
+    with pytest.raises(Invalid, match="byte 6"):
         read_answers(path)
     path.write_bytes(b"#" * (1024 * 1024 + 1))
-    with pytest.raises(Invalid, match="more than 1 MB"):
+    with pytest.raises(Invalid, match="1 MB"):
         read_answers(path)
     path.write_bytes(b"\xef\xbb\xbfQ-1: a")
     assert read_answers(path) == {"Q-1": "a"}
@@ -97,5 +101,7 @@ def test_the_folder_is_made(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(Invalid, match="cannot be written"):
+    with pytest.raises(Invalid) as refused:
         prepare_folder(tmp_path / "file" / "folder")
+    assert refused.value.code == "out_unwritable"
+    assert "--out" in refused.value.hint

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import SecretStr
 
-from combine.cli.app import _anywhere
-from combine.cli.places import prepare_here
+from combine.cli.app import global_options_first
+from combine.cli.backend import prepare_local
 from combine.cli.remote.address import address, bearer
 from combine.errors import Invalid, NotSignedIn
 
@@ -76,7 +76,7 @@ def test_a_password_in_an_address_is_not_repeated():
 def test_a_command_of_this_machine_does_not_repeat_it_either(monkeypatch):
     monkeypatch.setenv("COMBINE_SERVER", "https://user:geheim@example.org")
     with pytest.raises(Invalid) as refused:
-        prepare_here("db status")
+        prepare_local("db status")
     assert "geheim" not in refused.value.message
 
 
@@ -114,4 +114,4 @@ def test_what_cannot_stand_in_a_header_is_no_token(given):
     ],
 )
 def test_options_that_stand_anywhere(given, parsed):
-    assert _anywhere(given) == parsed
+    assert global_options_first(given) == parsed

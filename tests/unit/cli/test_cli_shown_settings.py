@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from combine.cli.shown_settings import masked, settings_page
+from combine.cli.doctor import settings_report, shown_settings
 from combine.settings import Settings, read_settings
 
 PROVIDERS = {"google": {"client_id": "the-id", "client_secret": "a-secret"}}
@@ -23,12 +23,12 @@ def shown(monkeypatch):
         "COMBINE_TOKEN": "cmb_a-secret",
     }.items():
         monkeypatch.setenv(name, value)
-    return masked(read_settings())
+    return shown_settings(read_settings())
 
 
 def test_every_setting_is_there_and_no_secret(shown):
     assert shown.keys() == Settings.model_fields.keys()
-    text = json.dumps(shown) + "\n".join(settings_page(shown, {}))
+    text = json.dumps(shown) + "\n".join(settings_report(shown, {}))
     assert "a-secret" not in text
 
 

@@ -1,6 +1,6 @@
 from combine.cli.docs import for_terminal
-from combine.cli.drawing import draw
-from combine.cli.tables import table
+from combine.cli.formatting import table
+from combine.cli.workflows import draw
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definitions import StepDefinition, WorkflowDefinition
 
@@ -29,8 +29,8 @@ def test_parallel_steps_stand_side_by_side():
     lines = list(draw(workflow))
     (row,) = [line for line in lines if "left (PM)" in line]
     assert "right (PM)" in row
-    (remarks,) = [line for line in lines if "waits for acceptance" in line]
-    assert "may ask, offline" in remarks
+    (remarks,) = [line for line in lines if "requires acceptance" in line]
+    assert "may ask questions, offline" in remarks
     assert sum("▼" in line for line in lines) == 2
 
 

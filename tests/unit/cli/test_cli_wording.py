@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from combine.cli.wording import age, count, duration, quoted, usd, words
+from combine.cli.formatting import age, count, duration, status_words, usd
 
 
 @pytest.mark.parametrize(
@@ -54,5 +54,4 @@ def test_counts_and_words():
         "2,000 calls",
         "0 replies",
     )
-    assert words("waiting_for_answers") == "waiting for answers"
-    assert quoted("it's") == "'it'\"'\"'s'"
+    assert status_words("waiting_for_answers") == "waiting for answers"

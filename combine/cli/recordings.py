@@ -7,12 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from combine.cli.backend import choose_backend
 from combine.cli.exit_codes import ExitCode
 from combine.cli.files import write_bytes
-from combine.cli.looking import as_json
-from combine.cli.places import the_place
+from combine.cli.formatting import as_json, count, short
 from combine.cli.runtime import prepare, put
-from combine.cli.wording import count, short
 from combine.errors import CombineError, Invalid
 from combine.execution.recording import Recording, read_recording_file
 from combine.execution.replay import PromptDifference, ReplayedDocument, ReplayReport
@@ -20,19 +19,17 @@ from combine.services.replay import replay_recording
 from combine.workflows.catalog import load_catalog
 
 _GZIP = b"\x1f\x8b"
-_ENDINGS = (".json", ".gz")
+_EXTENSIONS = (".json", ".gz")
 
 
 async def record(execution: str, out: Path, *, json: bool) -> int:
-    """One execution as one file."""
-    async with the_place().reading() as reading:
-        file = await reading.replays.file(execution, compress=out.suffix == ".gz")
+    """Save an execution to a file."""
+    async with choose_backend().reading() as services:
+        file = await services.replays.file(execution, compress=out.suffix == ".gz")
     try:
         write_bytes(out, file.data)
-    except CombineError as error:  # nothing is lost and nothing is done: the place was wrong
-        raise Invalid(
-            error.message, code=error.code, hint="Give --out a file in a folder that you may write to."
-        ) from None
+    except CombineError as error:  # here it is the argument that was wrong
+        raise Invalid(error.message, code=error.code, hint="Choose a writable file with --out.") from None
     facts = _facts(file.recording, out, len(file.data))
     put(as_json(facts) if json else _recorded(facts))
     return ExitCode.COMPLETED
@@ -51,43 +48,44 @@ def _facts(recording: Recording, out: Path, size: int) -> dict[str, Any]:
 
 
 def _recorded(facts: dict[str, Any]) -> str:
-    made = f"{count(facts['documents'], 'document')}, {count(facts['calls'], 'call')}, {facts['bytes']:,} bytes"
-    return f"Recorded {short(facts['execution_id'])} in {facts['file']}: {made}\nNext: combine replay {facts['file']}"
+    content = f"{count(facts['documents'], 'document')}, {count(facts['calls'], 'call')}, {facts['bytes']:,} bytes"
+    saved = f"Saved execution {short(facts['execution_id'])} to {facts['file']}: {content}"
+    return f"{saved}\nNext: combine replay {facts['file']}"
 
 
-async def replay(what: str, *, json: bool) -> int:
-    """Rebuild the documents of an execution, or of a recording in a file, and compare."""
-    if _names_a_file(what):
-        recording = read_recording_file(_read(Path(what)), what)
+async def replay(source: str, *, json: bool) -> int:
+    """Rebuild the documents of an execution or of a recording file, and compare them."""
+    if _is_file(source):
+        recording = read_recording_file(_read(Path(source)), source)
         report = await replay_recording(recording, load_catalog(prepare().workflows_dir))
     else:
-        async with the_place().reading() as reading:
-            report = await reading.replays.replay(what)
-    put(as_json(asdict(report)) if json else "\n".join(_page(report)))
+        async with choose_backend().reading() as services:
+            report = await services.replays.replay(source)
+    put(as_json(asdict(report)) if json else "\n".join(_report_lines(report)))
     return ExitCode.COMPLETED if report.identical else ExitCode.OTHER
 
 
-def _names_a_file(what: str) -> bool:
-    return what.endswith(_ENDINGS) or Path(what).is_file()
+def _is_file(source: str) -> bool:
+    return source.endswith(_EXTENSIONS) or Path(source).is_file()
 
 
 def _read(path: Path) -> bytes:
-    hint = "`combine record ID --out FILE` writes one."
+    hint = "Create a recording with `combine record ID --out FILE`."
     try:
         data = path.read_bytes()
     except OSError as error:
-        reason = f"{path} cannot be read: {error.strerror or error}."
+        reason = f"Cannot read {path}: {error.strerror or error}."
         raise Invalid(reason, code="file_unreadable", hint=hint) from None
     try:
         if not data.startswith(_GZIP):
             data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        reason = f"{path} is no recording: it is neither text in UTF-8 nor compressed."
+        reason = f"{path} is not a recording: it is neither UTF-8 text nor compressed with gzip."
         raise Invalid(reason, code="recording_invalid", hint=hint) from None
     return data
 
 
-def _page(report: ReplayReport) -> Iterator[str]:
+def _report_lines(report: ReplayReport) -> Iterator[str]:
     same = sum(one.identical for one in report.documents)
     verdict = "Identical" if report.identical else "Different"
     yield (
@@ -95,16 +93,16 @@ def _page(report: ReplayReport) -> Iterator[str]:
         f"from {count(report.replies, 'stored reply', 'stored replies')} (execution {short(report.execution_id)})"
     )
     for one in report.documents:
-        yield from _document(one)
-    for place in report.other_questions:
-        yield f"  Other questions came out in step {place}."
+        yield from _document_lines(one)
+    for step in report.other_questions:
+        yield f"  Different questions in step {step}."
     rendered = report.prompts - len(report.other_prompts)
-    yield f"Prompts   {rendered} of {report.prompts} render to the same bytes"
+    yield f"Prompts   {rendered} of {report.prompts} rendered identically"
     for other in report.other_prompts:
-        yield from _prompt(other)
+        yield from _prompt_lines(other)
 
 
-def _document(one: ReplayedDocument) -> Iterator[str]:
+def _document_lines(one: ReplayedDocument) -> Iterator[str]:
     mark = "same" if one.identical else "DIFFERENT"
     yield f"  {one.type} {one.version}  {mark}  {one.stored_sha256[:12]}"
     for difference in one.differences:
@@ -113,7 +111,7 @@ def _document(one: ReplayedDocument) -> Iterator[str]:
         yield f"      why: {reason}"
 
 
-def _prompt(one: PromptDifference) -> Iterator[str]:
-    yield f"  {one.step_id}, revision {one.revision}, attempt {one.attempt}: other {', '.join(one.parts) or 'text'}"
+def _prompt_lines(one: PromptDifference) -> Iterator[str]:
+    yield f"  {one.step_id}, revision {one.revision}, attempt {one.attempt}: {', '.join(one.parts) or 'text'} differs"
     for reason in one.reasons:
         yield f"      why: {reason}"

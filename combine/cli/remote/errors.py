@@ -1,4 +1,4 @@
-"""What a server's no means: its body and status as an error of our tree. Pure."""
+"""The error that an unsuccessful response of a server stands for. Pure."""
 
 from __future__ import annotations
 
@@ -32,30 +32,32 @@ _FAMILIES: Final[dict[int, type[CombineError]]] = {
     504: Unavailable,
 }
 _NOT_OURS: Final = frozenset({"route_not_found", "method_not_allowed"})
-_OTHER_VERSION: Final = "Versions of client and server may be too far apart; `combine doctor` names both."
-_NEW_TOKEN: Final = "Then set COMBINE_TOKEN."  # noqa: S105 - a sentence
+_OTHER_VERSION: Final = "The versions of client and server may be incompatible; compare them with `combine doctor`."
+_NEW_TOKEN: Final = "Then set COMBINE_TOKEN."  # noqa: S105 - not a secret
 
 
-def refusal(server: str, status: int, body: bytes, retry_after: float | None, location: str | None) -> CombineError:
-    """The error that a response stands for. ``location``: where it sends the client, if it does."""
+def error_of(server: str, status: int, body: bytes, retry_after: float | None, location: str | None) -> CombineError:
+    """The error of a response. ``location``: the target of a redirect."""
     if 300 <= status < 400:  # noqa: PLR2004 - redirects
-        return unlike(server, f"it sends to {location or 'another address'}", hint=f"Give that address: {location}")
+        return incompatible(
+            server, f"it redirects to {location or 'another address'}", hint=f"Use this address: {location}"
+        )
     content = _content(body)
     if content is None:
         family = _FAMILIES.get(status, CombineError)
         if issubclass(family, Unavailable):
             return Unavailable(
-                f"The server at {server} does not answer (status {status}).",
+                f"The server at {server} is not available (status {status}).",
                 code="server_unavailable",
-                hint="Try again in a moment; if it stays so, ask whoever runs it.",
+                hint="Try again later; if the problem persists, contact the operator of the server.",
             )
-        return unlike(server, f"it answers with the status {status} and no reason")
-    return _told(server, status, content, retry_after)
+        return incompatible(server, f"it returned status {status} without an error message")
+    return _from_content(server, status, content, retry_after)
 
 
-def unlike(server: str, how: str, *, hint: str = _OTHER_VERSION) -> CombineError:
-    """What answers is no server of ours, or one of another version."""
-    return CombineError(f"{server} does not answer as The Combine does: {how}.", code="server_unlike", hint=hint)
+def incompatible(server: str, why: str, *, hint: str = _OTHER_VERSION) -> CombineError:
+    """The server is not The Combine, or has an incompatible version."""
+    return CombineError(f"Unexpected response from {server}: {why}.", code="server_unlike", hint=hint)
 
 
 def _content(body: bytes) -> dict[str, Any] | None:
@@ -63,31 +65,31 @@ def _content(body: bytes) -> dict[str, Any] | None:
         content = json.loads(body)["error"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    wanted = (("code", str), ("message", str), ("details", dict))
-    if isinstance(content, dict) and all(isinstance(content.get(name), kind) for name, kind in wanted):
+    fields = (("code", str), ("message", str), ("details", dict))
+    if isinstance(content, dict) and all(isinstance(content.get(name), kind) for name, kind in fields):
         return content
     return None
 
 
-def _told(server: str, status: int, content: dict[str, Any], retry_after: float | None) -> CombineError:
+def _from_content(server: str, status: int, content: dict[str, Any], retry_after: float | None) -> CombineError:
     code, message, details = content["code"], content["message"], content["details"]
     hint = details.get("hint") if isinstance(details.get("hint"), str) else None
     if code in _NOT_OURS:
-        return unlike(server, f"{message[:1].lower()}{message[1:].rstrip('.')}")
+        return incompatible(server, f"{message[:1].lower()}{message[1:].rstrip('.')}")
     if code == "host_not_allowed":
         return Invalid(
-            message, code=code, hint="Give the address that people use, or add the name to its allowed hosts."
+            message, code=code, hint="Use the public address of the server, or add this name to COMBINE_ALLOWED_HOSTS."
         )
     family = _FAMILIES.get(status)
     if family is None:
         return CombineError(
             f"The server at {server} failed: {message}",
             code=code,
-            hint=f"Whoever runs it finds the reason in its log under {content.get('request_id')}.",
+            hint=f"The log of the server has the cause under request {content.get('request_id')}.",
             details=details,
         )
     if code == "request_invalid":
-        message = _faults(details) or message
+        message = _field_errors(details) or message
     if retry_after is not None and hint is None:
         hint = f"Try again in {retry_after:g} s."
     if family is NotSignedIn:
@@ -95,14 +97,14 @@ def _told(server: str, status: int, content: dict[str, Any], retry_after: float 
     return family(message, code=code, hint=hint, details=details)
 
 
-def _faults(details: dict[str, Any]) -> str:
-    """Faults of a request in words: where, and what."""
+def _field_errors(details: dict[str, Any]) -> str:
+    """The invalid fields of a request, each with its error."""
     faults = details.get("faults")
     if not isinstance(faults, list):
         return ""
-    told = [
+    fields = [
         f"{str(fault.get('location', '')).partition('.')[2]}: {str(fault.get('message')).removeprefix('Value error, ')}"
         for fault in faults
         if isinstance(fault, dict)
     ]
-    return f"The server cannot use this: {'; '.join(told)}." if told else ""
+    return f"The server rejected the request: {'; '.join(fields)}." if fields else ""
