@@ -126,7 +126,7 @@ def test_without_a_worker(database_url, tmp_path):
     with serving(database_url, tmp_path, "--no-worker") as serve:
         url = serve.url()
         assert httpx2.get(f"{url}/health/ready", trust_env=False).status_code in {200, 503}
-        assert "no worker beside it" in serve.said
+        assert "(no worker)" in serve.said
         assert serve.workers() == []
 
 
@@ -137,7 +137,7 @@ def test_a_worker_that_ends_is_started_again(database_url, tmp_path):
         [worker] = serve.workers()
         os.kill(worker, signal.SIGKILL)
         wait_for(lambda: serve.said.count("Worker ready") == 2, serve)
-        assert "exit code -9" in serve.said
+        assert "code -9" in serve.said
         told = "Warning: COMBINE_OIDC_PROVIDER is no setting (perhaps COMBINE_OIDC_PROVIDERS)."
         assert serve.said.count(told) == 1  # the worker has the same environment, and does not repeat it
         assert serve.workers() != [worker]
@@ -169,17 +169,19 @@ def test_a_port_in_use_is_said(database_url, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, said = refused(database_url, tmp_path, "--port", str(port))
-    assert (code, said.splitlines()[0]) == (2, f"Error: Port {port} at 127.0.0.1 is in use.")
+    assert code == 2
+    assert str(port) in said.splitlines()[0]
+    assert "--port" in said
 
 
 @pytest.mark.parametrize(
     ("host", "environment", "words"),
     [
-        ("0.0.0.0", {}, "nobody could sign in"),
+        ("0.0.0.0", {}, "COMBINE_OIDC_PROVIDERS"),
         (
             "0.0.0.0",
             {"COMBINE_OIDC_PROVIDERS": '{"google": {"client_id": "x"}}', "COMBINE_OIDC_ALLOWED_DOMAINS": "example.org"},
-            "under which name",
+            "COMBINE_PUBLIC_URL",
         ),
     ],
 )

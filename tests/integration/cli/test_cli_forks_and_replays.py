@@ -19,7 +19,7 @@ def test_a_fork_runs_a_step_and_what_follows_anew(cli, done, tmp_path):
     cli.script()
     forked = cli("resume", done, "--from", "architecture", "--json", "--out", str(tmp_path / "out"))
     assert (forked.code, forked.json["status"], forked.json["calls"]) == (0, "completed", 2), forked.err
-    assert "forked at architecture: 2 documents taken over" in forked.err
+    assert "forked at architecture; reusing 2 documents" in forked.err
     name = forked.json["execution_id"]
     assert name != done
     assert [(one["type"], one["version"]) for one in forked.json["documents"]] == [
@@ -37,8 +37,8 @@ def test_a_fork_runs_a_step_and_what_follows_anew(cli, done, tmp_path):
     ("arguments", "words"),
     [
         (["--from", "polish"], "discovery, requirements, architecture, review"),
-        (["--model", "offline"], "--model belongs to --from"),
-        (["--from", "review", "--decision", "cancel"], "two different ways"),
+        (["--model", "offline"], "--from STEP"),
+        (["--from", "review", "--decision", "cancel"], "--decision"),
         (["--from", "review", "--model", "anthropic:claude-sonnet-5-5"], "ANTHROPIC_API_KEY"),
     ],
 )
@@ -109,4 +109,4 @@ def test_a_file_that_is_no_recording_is_refused_by_name(cli, text, words):
 
 
 def test_a_file_that_is_not_there(cli):
-    assert "cannot be read" in cli.here("replay", "nowhere.json").err
+    assert "nowhere.json" in cli.here("replay", "nowhere.json").err

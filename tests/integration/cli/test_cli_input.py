@@ -1,4 +1,4 @@
-"""Odd input: a clear sentence, the right exit code, never a traceback."""
+"""Invalid input: the right exit code, the place and the next step, never a traceback."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 BRIEFS = {
-    "missing.txt": (None, "There is no brief"),
-    "folder": (..., "is a folder"),
+    "missing.txt": (None, "missing.txt"),
+    "folder": (..., "directory"),
     "empty.txt": (b" \n", "holds no words"),
     "binary.txt": (b"\x89PNG\r\n\x1a\n\0\0", "PNG image"),
     "utf16.txt": ("Ein Laden.".encode("utf-16"), "UTF-16"),
@@ -37,48 +37,48 @@ def test_brief(cli, name):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("run", "{brief}", "--answers", "{folder}/none.yaml"), 2, "There is no answers file"),
-        (("run", "{brief}", "--answers", "{folder}/bad.yaml"), 2, "not YAML"),
-        (("run", "{brief}", "--workflow", "nothing"), 2, "Known: strategy-document"),
-        (("run", "{brief}", "--model", "acme:x"), 2, "'acme' is not a provider"),
-        (("run", "{brief}", "--out", "{folder}/bad.yaml/x"), 2, "cannot be written to"),
-        (("run", "{brief}", "--budget", "-1"), 2, "an amount above 0 up to 9999999 USD"),
-        (("run", "{brief}", "--budget", "0.0000001"), 2, "no more than 6 decimal places"),
-        (("projects", "budget", "shop", "0.0000001"), 2, "no more than 6 decimal places"),
-        (("projects", "budget", "shop", "99999999"), 2, "up to 9999999 USD"),
-        (("projects", "budget", "shop", "nan"), 2, "an amount above 0 up to 9999999 USD"),
-        (("projects", "budget", "shop", "1e-999999999"), 2, "no more than 6 decimal places"),
-        (("projects", "budget", "shop", "2.5000000000"), 2, "There is no project 'shop'"),
-        (("run", "{brief}", "--budget", "0"), 2, "an amount above 0 up to 9999999 USD"),
+        (("run", "{brief}", "--answers", "{folder}/none.yaml"), 2, "/none.yaml"),
+        (("run", "{brief}", "--answers", "{folder}/bad.yaml"), 2, "bad.yaml"),
+        (("run", "{brief}", "--workflow", "nothing"), 2, "strategy-document"),
+        (("run", "{brief}", "--model", "acme:x"), 2, "'acme'"),
+        (("run", "{brief}", "--out", "{folder}/bad.yaml/x"), 2, "bad.yaml/x"),
+        (("run", "{brief}", "--budget", "-1"), 2, "'--budget': '-1'"),
+        (("run", "{brief}", "--budget", "0.0000001"), 2, "'--budget': '0.0000001'"),
+        (("projects", "budget", "shop", "0.0000001"), 2, "'0.0000001'"),
+        (("projects", "budget", "shop", "99999999"), 2, "'99999999'"),
+        (("projects", "budget", "shop", "nan"), 2, "'nan'"),
+        (("projects", "budget", "shop", "1e-999999999"), 2, "'1e-999999999'"),
+        (("projects", "budget", "shop", "2.5000000000"), 2, "combine projects list"),
+        (("run", "{brief}", "--budget", "0"), 2, "'--budget': '0'"),
         (("run",), 2, "BRIEF"),
         (("rum",), 2, "rum"),
-        (("show", "0000"), 2, "There is no execution 0000"),
-        (("show", "00"), 2, "too short"),
-        (("watch", "not-an-id"), 2, "There is no execution not-an-id"),
-        (("docs", "show", "poem"), 2, "There is no document 'poem'"),
-        (("docs", "list", "--type", "poem"), 2, "There is no document type 'poem'.\nKnown: architecture-doc,"),
-        (("docs", "list", "--type", "poem", "--json"), 2, "There is no document type 'poem'."),
-        (("docs", "list", "--type", "requirements-doc"), 0, "No such documents."),
+        (("show", "0000"), 2, "combine list"),
+        (("show", "00"), 2, "00"),
+        (("watch", "not-an-id"), 2, "not-an-id"),
+        (("docs", "show", "poem"), 2, "'poem'"),
+        (("docs", "list", "--type", "poem"), 2, "architecture-doc"),
+        (("docs", "list", "--type", "poem", "--json"), 2, "'poem'"),
+        (("docs", "list", "--type", "requirements-doc"), 0, "No matching documents"),
         (("docs", "list", "--type", "brief", "--json"), 0, "[]"),
-        (("replay", "{folder}/bin.md"), 2, "bin.md is no recording: it is neither text in UTF-8 nor compressed."),
-        (("docs", "diff", "requirements-doc"), 2, "There is no document 'requirements-doc'"),
-        (("docs", "export"), 2, "give --out"),
-        (("docs", "show", "poem", "--version", "2147483648"), 2, "it must be at most 2147483647."),
-        (("docs", "show", "poem", "--version", "2147483647"), 2, "There is no document 'poem'"),
-        (("docs", "diff", "poem", "--from", "2147483648"), 2, "it must be at most 2147483647."),
-        (("docs", "diff", "poem", "--to", "9223372036854775808"), 2, "it must be at most 2147483647."),
-        (("docs", "export", "poem", "--version", "2147483648"), 2, "it must be at most 2147483647."),
-        (("docs", "export", "poem", "--format", "html"), 2, "'--format': 'html' is not one of 'md', 'json'."),
-        (("list", "--status", "lost"), 2, "'--status': 'lost' is not one of 'queued',"),
-        (("list", "--limit", "ten"), 2, "'--limit': a whole number is wanted."),
-        (("list", "--limit", "0"), 2, "'--limit': it must be at least 1."),
-        (("costs", "--by", "moon"), 2, "'--by': 'moon' is not one of 'day', 'model',"),
-        (("costs", "--since", "yesterday"), 2, "'--since': 'yesterday' is no day; write for example 2026-02-28."),
-        (("costs", "--since", "2026-02-30"), 2, "'2026-02-30' is no day"),
-        (("costs", "--project", "none"), 2, "There is no project 'none'"),
-        (("workflows", "show", "nothing"), 2, "There is no workflow 'nothing'"),
-        (("workflows", "validate", "{folder}/bad.yaml"), 2, "This is not JSON"),
-        (("db", "stop"), 2, "a server of yours"),
+        (("replay", "{folder}/bin.md"), 2, "combine record ID --out FILE"),
+        (("docs", "diff", "requirements-doc"), 2, "'requirements-doc'"),
+        (("docs", "export"), 2, "--out"),
+        (("docs", "show", "poem", "--version", "2147483648"), 2, "'--version'"),
+        (("docs", "show", "poem", "--version", "2147483647"), 2, "'poem'"),
+        (("docs", "diff", "poem", "--from", "2147483648"), 2, "'--from'"),
+        (("docs", "diff", "poem", "--to", "9223372036854775808"), 2, "'--to'"),
+        (("docs", "export", "poem", "--version", "2147483648"), 2, "'--version'"),
+        (("docs", "export", "poem", "--format", "html"), 2, "'--format'"),
+        (("list", "--status", "lost"), 2, "'--status'"),
+        (("list", "--limit", "ten"), 2, "'--limit'"),
+        (("list", "--limit", "0"), 2, "'--limit'"),
+        (("costs", "--by", "moon"), 2, "'--by'"),
+        (("costs", "--since", "yesterday"), 2, "'--since': 'yesterday'"),
+        (("costs", "--since", "2026-02-30"), 2, "YYYY-MM-DD"),
+        (("costs", "--project", "none"), 2, "'none'"),
+        (("workflows", "show", "nothing"), 2, "strategy-document"),
+        (("workflows", "validate", "{folder}/bad.yaml"), 2, "[not_json]"),
+        (("db", "stop"), 2, "COMBINE_DATABASE_URL"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -148,14 +148,15 @@ def test_a_recording_that_cannot_be_written(cli):
     begun = cli("run", cli.brief, "--model", "offline", "--no-questions", "--json")
     refused = cli.here("record", begun.json["execution_id"], "--out", "/nonexist/x.json")
     assert refused.code == 2
-    assert refused.err.endswith("\nGive --out a file in a folder that you may write to.\n")
+    assert "/nonexist/x.json" in refused.err
+    assert "--out" in refused.err
 
 
 def test_the_brief_may_come_from_standard_input(cli):
     text = "Our bakery takes about 120 cake orders a week by phone and loses some of them.\n"
     done = cli("run", "-", "--model", "offline", "--no-questions", "--json", given=text)
     assert (done.code, done.json["project"], done.json["cost_usd"]) == (0, "default", 0), done.err
-    assert "Drafted offline, no language model" in done.err
+    assert "Drafted offline" in done.err
 
 
 def test_a_database_that_is_away(cli):
@@ -236,7 +237,7 @@ def test_a_folder_without_a_workflow_and_a_link_that_leads_nowhere_are_faults(cl
     assert f"{folder / 'workflows'} holds no file *.json;" in cli.here("workflows", "validate", str(folder)).out
     (folder / "workflows" / "lost.json").symlink_to("elsewhere.json")
     lost = cli.here("workflows", "validate", str(folder))
-    assert (lost.code, lost.err) == (2, "1 fault.\n")
+    assert lost.code == 2
     assert "lost.json: $: This is a link to elsewhere.json, which is not there;" in lost.out
     assert cli.here("workflows", "list", COMBINE_WORKFLOWS_DIR=str(folder)).code == 2
 
@@ -244,9 +245,9 @@ def test_a_folder_without_a_workflow_and_a_link_that_leads_nowhere_are_faults(cl
 @pytest.mark.parametrize(
     ("ending", "code", "words"),
     [
-        (">&-", 1, "Error: The output cannot be written"),
+        (">&-", 1, "standard output is closed"),
         ("2>&- >&-", 1, ""),
-        ("> /dev/full", 1, "Error: The output cannot be written"),
+        ("> /dev/full", 1, "No space left on device"),
     ],
 )
 def test_a_standard_output_that_takes_nothing(cli, ending, code, words):
@@ -265,5 +266,6 @@ def test_documents_that_cannot_be_written_in_the_end_are_still_told(cli):
     (cli.folder / "out" / "requirements-doc.md").mkdir(parents=True)
     done = cli("run", cli.brief, "--model", "offline", "--no-questions", "--out", "out", "--json")
     assert done.code == 1
-    assert "requirements-doc.md cannot be written" in done.err
+    assert "requirements-doc.md" in done.err
+    assert "combine docs export --out DIR" in done.err
     assert done.json["status"] == "completed"

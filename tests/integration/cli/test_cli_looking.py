@@ -90,7 +90,7 @@ def test_show_says_the_same_as_run(module_cli, made):
 
 def test_show_for_a_person(module_cli, made):
     page = module_cli.here("show", made.first.json["execution_id"][:8]).out
-    for words in ("completed", "Steps", "Questions", "left to us: ASM-002", "Findings", "Calls", "Next: combine docs"):
+    for words in ("completed", "Steps", "Questions", "ASM-002", "Findings", "Calls", "Next: combine docs"):
         assert words in page
 
 
@@ -98,7 +98,7 @@ def test_list(module_cli, made):
     found = module_cli.here("list", "--project", "cakes", "--status", "completed", "--json").json
     assert [one["status"] for one in found] == ["completed", "completed"]
     assert found[1]["id"] == made.first.json["execution_id"]
-    assert module_cli.here("list", "--status", "failed").out == "No executions. Begin one: combine run BRIEF\n"
+    assert "combine run BRIEF" in module_cli.here("list", "--status", "failed").out
 
 
 def test_watch_of_what_is_over_tells_all_events(module_cli, made):
@@ -121,7 +121,7 @@ def test_docs_list_and_show(module_cli, made):
 
 
 def test_docs_diff_of_equal_versions(module_cli, made):
-    assert "no difference" in module_cli.here("docs", "diff", "requirements-doc").out
+    assert "no changes" in module_cli.here("docs", "diff", "requirements-doc").out
     found = module_cli.here("docs", "diff", "requirements-doc", "--from", "1", "--to", "2", "--json").json
     assert (found["old_version"], found["new_version"], found["changed"]) == (1, 2, [])
 

@@ -258,7 +258,7 @@ def compared(here, there, code):
 
 def progress(text: str) -> list[str]:
     """What was said beside the result, without what is said at a server alone, and what earlier executions change."""
-    lines = (line for line in normal(text).splitlines() if "goes on there needs" not in line)
+    lines = (line for line in normal(text).splitlines() if "for that command too" not in line)
     return [ESTIMATE.sub("Estimate: ...", line) for line in lines]
 
 

@@ -80,7 +80,7 @@ def test_a_wrong_token(people, token):
 
 @pytest.mark.parametrize("token", ["a b", "cmb_ü", "line\nline"])
 def test_what_cannot_be_a_token_is_not_sent(people, token):
-    refused(people(token, "list"), "holds no token")
+    refused(people(token, "list"), "COMBINE_TOKEN")
 
 
 def test_an_expired_and_a_revoked_token(people, module_database_url):
@@ -95,10 +95,10 @@ def test_an_expired_and_a_revoked_token(people, module_database_url):
     refused(people(made["secret"], "list"), "expired", "Make a new one. Then set COMBINE_TOKEN.")
     other = people("sten", "tokens", "create", "lost", "--scope", "read").out.strip()
     listed = people("sten", "tokens", "list")
-    assert re.search(r"lost .* good", listed.out)
+    assert re.search(r"lost .* valid", listed.out)
     assert re.search(r"short-lived .* expired", listed.out)
     [lost] = [one for one in people("sten", "tokens", "list", "--json").json if one["name"] == "lost"]
-    assert "is worthless now" in people("sten", "tokens", "revoke", lost["id"][:8]).out
+    assert lost["id"][:8] in people("sten", "tokens", "revoke", lost["id"][:8]).out
     refused(people(other, "list"), "revoked")
     assert re.search(r"lost .* revoked", people("sten", "tokens", "list").out)
     assert people("sten", "tokens", "revoke", lost["id"]).code == 0, "twice is once"
@@ -115,8 +115,8 @@ def test_a_secret_alone_goes_to_stdout_and_lists_hold_none(people):
 
 
 def test_tokens_of_others_are_for_the_command_line_on_the_database(people):
-    refused(people("ada", "tokens", "create", "x", "--user", "vera@example.org"), "your own")
-    refused(people("ada", "tokens", "list", "--user", "vera@example.org"), "your own")
+    refused(people("ada", "tokens", "create", "x", "--user", "vera@example.org"), "--user")
+    refused(people("ada", "tokens", "list", "--user", "vera@example.org"), "--user")
     here = people.cli.here
     made = here("tokens", "create", "by the operator", "--scope", "read", "--user", "vera@example.org").out.strip()
     assert people(made, "projects", "list").code == 0
@@ -179,7 +179,7 @@ def start(people, who, project):
 def test_the_doctor_says_who_one_is(people):
     well = people("ada", "doctor")
     assert well.code == 0, well.err
-    assert "ada <ada@example.org>, member of the installation; the token has the scope admin" in well.out
+    assert "ada <ada@example.org>, member of the installation; token scope: admin" in well.out
     assert "(set, not shown)" in well.out
     found = people("ada read", "doctor", "--json").json
     assert (found["server"]["ok"], found["you"]["scope"]) == (True, "read")
@@ -202,7 +202,7 @@ def test_the_secret_is_in_nothing_that_is_said(people):
 
 @pytest.mark.parametrize("command", ["serve", "worker", "db status", "db upgrade", "db stop"])
 def test_what_is_done_on_the_machine_is_not_done_at_a_server(people, command):
-    refused(people("ada", *command.split()), f"combine {command}", "on this machine")
+    refused(people("ada", *command.split()), f"combine {command}", "COMBINE_SERVER")
 
 
 def test_no_database_driver_is_loaded_to_look_at_a_server(people):
