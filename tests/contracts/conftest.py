@@ -1,4 +1,4 @@
-"""One play of all outcomes, by real processes, that the contract tests look at; see ``played.py``."""
+"""Runs every outcome once, with real processes, for all contract tests; see ``played.py``."""
 
 from __future__ import annotations
 

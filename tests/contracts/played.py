@@ -27,7 +27,7 @@ _ANSWERS = "Q-1: Offer the next free day.\n"
 
 @dataclass
 class Played:
-    """The results of the commands by name, and who can look at what they left."""
+    """The results by ``command: case``, and command lines on the databases they were run on."""
 
     cli: Cli
     """On the database of the scripted execution."""
@@ -51,7 +51,7 @@ class Played:
 
 
 def play(folder: Path, bytecode: Path, url: str, other_url: str) -> Played:
-    """All of it; independent executions side by side."""
+    """Run everything; the two databases in parallel."""
     played = Played(_cli(folder / "one", bytecode, url), _cli(folder / "many", bytecode, other_url))
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(_scripted_execution, played), pool.submit(_others, played)]:

@@ -13,8 +13,11 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 FOLDER = Path(__file__).parent / "shapes"
 _LITERAL = frozenset(
@@ -102,12 +105,17 @@ def steady(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def pinned(name: str, found: Any) -> None:
-    """Compare with the file of that name, to the letter."""
+    """Fail unless the file of that name has exactly this."""
     file = FOLDER / f"{name}.json"
     text = _written(found) + "\n"
     if os.environ.get("REWRITE_SHAPES"):
         file.write_text(text, encoding="utf-8")
-    assert text.splitlines() == on_record(name).splitlines(), f"{file} says otherwise; see {__file__}"
+    before = on_record(name)
+    if text != before:
+        changes = unified_diff(
+            before.splitlines(), text.splitlines(), f"{file.name} on record", "found", lineterm="", n=4
+        )
+        pytest.fail("\n".join([*changes, f"If that is intended, see {__file__}"]), pytrace=False)
 
 
 def _written(value: Any, indent: str = "", used: int = 0) -> str:

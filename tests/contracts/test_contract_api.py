@@ -18,7 +18,7 @@ from shapes import pinned, shape
 from combine.main import create_app
 from combine.settings import Settings
 
-pytestmark = pytest.mark.timeout(300)  # the play that some of these tests share
+pytestmark = pytest.mark.timeout(300)  # includes the shared fixture `played`
 HEADERS = ("content-disposition", "content-type", "etag", "location", "retry-after", "www-authenticate", "x-request-id")
 TEXTS = ("description", "summary", "title", "examples", "example")
 """Of the document: wording, which is not pinned."""

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from combine.cli.app import build_app
 
-pytestmark = pytest.mark.timeout(300)  # the play that all these tests share
+pytestmark = pytest.mark.timeout(300)  # includes the shared fixture `played`
 
 
 def commands(group: Any = None, words: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str]]]:

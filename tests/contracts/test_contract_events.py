@@ -7,7 +7,7 @@ import json
 import pytest
 from shapes import pinned, shape, steady
 
-pytestmark = pytest.mark.timeout(300)  # the play that all these tests share
+pytestmark = pytest.mark.timeout(300)  # includes the shared fixture `played`
 
 
 def test_the_events_of_the_scripted_execution(played):

@@ -16,7 +16,7 @@ from combine.execution.recording import read_recording_file, write_recording
 STORED = sorted((Path(__file__).parents[1] / "data" / "recordings").glob("*.json.gz"))
 """Written by version 0.1.0 of the program; never to be written again."""
 
-pytestmark = pytest.mark.timeout(300)  # the play that all these tests share
+pytestmark = pytest.mark.timeout(300)  # includes the shared fixture `played`
 
 
 def test_the_form_of_a_recording(played, tmp_path):
