@@ -31,7 +31,7 @@ PRINTS_JSON = [name for name, options in commands() if "--json" in options]
 def test_what_a_command_prints(played, command):
     found = {
         name.removeprefix(f"{command}: "): {"exit code": result.code, "stdout": printed(command, result)}
-        for name, result in played.results.items()
+        for name, result in sorted(played.results.items())
         if name.startswith(f"{command}: ")
     }
     assert found, f"played.py does not call combine {command} --json"
