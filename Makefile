@@ -1,5 +1,5 @@
-# Everything a person or CI does here. `make` lists the targets.
-# Needs Python 3.11+, git and make. Environment: .venv, made on first use.
+# Commands for developers and CI. `make` lists the targets.
+# Requires Python 3.11+, git and make. The environment .venv is created on first use.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -14,25 +14,25 @@ PINNED := $(PIP_INSTALL) --require-hashes -r
 PYTEST_ARGS ?=
 # Passed on to the load test: make load LOAD_ARGS=--help
 LOAD_ARGS ?=
-# make lock UPGRADE=--upgrade takes the newest allowed versions; without it only what changed is resolved.
+# make lock UPGRADE=--upgrade takes the newest allowed versions; without it, only changed dependencies are resolved.
 UPGRADE ?=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(STAMPS)/package ## run an example without a key and show where the documents are
+demo: $(STAMPS)/package ## run an example without an API key and show where the documents are
 	@sh scripts/demo.sh
 
-test: check ## everything CI runs: make check and all tests
+test: check ## run everything CI runs: make check and all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 chaos: $(STAMPS)/dev ## kill processes and the database hundreds of times (about 15 minutes; CHAOS_SEED=1 repeats a run)
 	$(BIN)/python -m pytest -m chaos -s tests/durability $(PYTEST_ARGS)
 
-fuzz: $(STAMPS)/dev ## send the HTTP API what fits its document and what does not (about 10 minutes; SCHEMATHESIS_SEED=1 sends other things)
+fuzz: $(STAMPS)/dev ## send valid and invalid requests to the HTTP API (about 10 minutes; SCHEMATHESIS_SEED=1 sends others)
 	SCHEMATHESIS_EXAMPLES=$${SCHEMATHESIS_EXAMPLES:-150} $(BIN)/python -m pytest tests/integration/api/test_schemathesis.py $(PYTEST_ARGS)
 
-check: $(STAMPS)/dev ## lint, format, types, import contracts, pins, repository rules
+check: $(STAMPS)/dev ## check lint, format, types, import contracts, pins, repository rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -40,20 +40,20 @@ check: $(STAMPS)/dev ## lint, format, types, import contracts, pins, repository 
 	$(BIN)/python scripts/check_requirements.py
 	$(BIN)/python scripts/check_repository.py
 
-format: $(STAMPS)/dev ## rewrite the code in the house format
+format: $(STAMPS)/dev ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(STAMPS)/bench ## print the figures of start, memory, overhead and throughput
+bench: $(STAMPS)/bench ## run the benchmarks: start, memory, overhead, throughput
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit; done
 
-load: $(STAMPS)/dev ## put a running server under load (COMBINE_TOKEN=cmb_... LOAD_ARGS="--url URL --rate 50")
+load: $(STAMPS)/dev ## run a load test against a running server (COMBINE_TOKEN=cmb_... LOAD_ARGS="--url URL --rate 50")
 	@$(BIN)/python scripts/load_test.py $(LOAD_ARGS)
 
-dev: $(STAMPS)/dev ## make the environment for work on the code
+dev: $(STAMPS)/dev ## create the development environment
 	@echo "Ready. Activate it with:  . $(BIN)/activate"
 
-build: $(STAMPS)/build ## make the wheel and the source archive in dist/
+build: $(STAMPS)/build ## build the wheel and the source archive in dist/
 	$(BIN)/hatchling build
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -67,7 +67,7 @@ lock: $(STAMPS)/lock ## compile requirements/*.txt from pyproject.toml (UPGRADE=
 	$(COMPILE) --group lock -o requirements/lock.txt
 	$(BIN)/python scripts/check_requirements.py
 
-clean: ## remove everything these targets made, the demo's data and documents too
+clean: ## remove everything these targets created, including the demo's data and documents
 	@for folder in "$$PWD/.demo" /var/lib/combine-demo; do \
 		if [ -w "$$folder" ] && [ -x $(BIN)/combine ]; then \
 			COMBINE_DATA_DIR="$$folder" $(BIN)/combine db stop && rm -rf "$$folder" || true; \
@@ -75,7 +75,7 @@ clean: ## remove everything these targets made, the demo's data and documents to
 	done
 	rm -rf $(VENV) combine-demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# The environment in layers, each stamped: a second call costs nothing.
+# The environment in layers, each with a stamp file: a second call takes no time.
 
 $(STAMPS)/venv: scripts/create_venv.sh
 	@PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)

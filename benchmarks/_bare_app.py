@@ -1,7 +1,7 @@
-"""What the HTTP API is judged by: FastAPI with two routes, on the same server with the same settings.
+"""What the HTTP API is compared with: FastAPI with two routes, on the same server with the same settings.
 
-``/constant`` answers that many bytes; ``/row`` reads one row with SQLAlchemy first, in a transaction, from a pool of
-the same size. ``_bare_app.py DATABASE_URL BYTES`` prints its URL and serves until SIGTERM.
+``/constant`` returns BYTES bytes; ``/row`` first reads one row with SQLAlchemy, in a transaction, from a pool of the
+same size. ``_bare_app.py DATABASE_URL BYTES`` prints its URL and serves until SIGTERM.
 """
 
 from __future__ import annotations

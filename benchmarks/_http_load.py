@@ -1,10 +1,10 @@
-"""Load over HTTP from a process of its own, lean enough not to be what is measured. Prints one JSON object.
+"""HTTP load from a separate process, with little overhead of its own. Prints one JSON object.
 
-``rate``: GET at a constant rate, whatever the answers do (open loop). What an answer took counts from the moment it was
-due, so that a server that stalls pays for all who would have come meanwhile (no coordinated omission).
-``streams``: so many event streams held open; of each event the moment it came, read only after the end.
+``rate``: GET requests at a constant rate, whatever the responses do (open loop). Response times are measured from the
+moment a request was due, so that a server that stalls cannot hide it (no coordinated omission).
+``streams``: holds event streams open and records when each event arrived; the events are parsed only after the end.
 
-Sockets and a parser in C (httptools); no HTTP client. The token is in COMBINE_TOKEN.
+Uses sockets and a parser in C (httptools), not an HTTP client. The token is in COMBINE_TOKEN.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from urllib.parse import urlsplit
 
 import httptools
 
-AT_ONCE = 20  # streams that are being opened
+AT_ONCE = 20  # streams that are being opened at once
 
 
 class Connection(asyncio.Protocol):
-    """One connection, kept open; one request at a time."""
+    """One keep-alive connection with one request at a time."""
 
     def __init__(self, load: Any) -> None:
         self.load = load
@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
 
 
 class Rate:
-    """The paths in turn at a constant rate over at most so many connections."""
+    """Requests the paths in turn, at a constant rate, over a limited number of connections."""
 
     def __init__(self, given: argparse.Namespace) -> None:
         self.period, self.count, self.connections = 1 / given.rate, round(given.rate * given.seconds), given.connections
@@ -131,7 +131,7 @@ class Rate:
 
 
 class Streams:
-    """Event streams, held until told to stop by the end of standard input."""
+    """Event streams, held open until standard input ends."""
 
     def __init__(self, streams: int, paths: list[str]) -> None:
         self.requests = list(islice(cycle([request(path) for path in paths]), streams))
@@ -153,7 +153,7 @@ class Streams:
         return {"open": len(self.numbers), "ended": self.ended, "refused": self.refused, **self.judged()}
 
     async def open(self, number: int, at_once: asyncio.Semaphore, host: str, port: int) -> None:
-        """One stream, tried again while the server has too much to do."""
+        """Open one stream; retries while the server is busy."""
         loop = asyncio.get_running_loop()
         while True:
             async with at_once:
@@ -182,7 +182,7 @@ class Streams:
         self.ended += connection in self.numbers and not self.closing
 
     def judged(self) -> dict[str, Any]:
-        """Gaps, repeats and latencies of what came, by the time that each event says it was stored."""
+        """Gaps, repeats and latencies of the events, from the time at which each was stored."""
         last: dict[int, int] = {}
         gaps = repeats = 0
         took = []
@@ -199,7 +199,7 @@ class Streams:
 
 
 def request(path: str, *, gzip: bool = False) -> bytes:
-    """Without a cookie and without a body."""
+    """A request without a cookie and without a body."""
     lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {os.environ.get('COMBINE_TOKEN', '')}"]
     return "\r\n".join([*lines, "Accept: */*", *(["Accept-Encoding: gzip"] if gzip else []), "", ""]).encode()
 
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--gzip", action="store_true", help="ask for compressed answers")
+    parser.add_argument("--gzip", action="store_true", help="request compressed responses")
     parser.add_argument("--streams", type=int, default=500)
     given = parser.parse_args()
     where = urlsplit(given.url)

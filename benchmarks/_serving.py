@@ -1,4 +1,4 @@
-"""A `combine serve` of a benchmark's own: fresh database, offline, with a token; and what the kernel says of it."""
+"""A `combine serve` for a benchmark: new database, offline, with a token; and its CPU and memory from the kernel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LINK = re.compile(r"Sign in.*?(http://\S+)/login/local\?key=(\S+)")
 
 
 class Process:
-    """A process and the children that it has now, as the kernel accounts for them."""
+    """CPU and memory of a process and its current children, from the kernel."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -39,7 +39,7 @@ class Process:
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def stop(self) -> None:
-        """SIGTERM, and wait."""
+        """Send SIGTERM and wait for the end."""
         self.process.terminate()
         try:
             self.process.wait(60)
@@ -49,18 +49,18 @@ class Process:
 
 
 def cpu_s(pid: int) -> float:
-    """User and system time so far."""
+    """User and system time so far, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def memory_mb(pid: int) -> float:
-    """Resident."""
+    """Resident memory of the process and its children."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 2**20
 
 
 def together_mb(pids: Sequence[int]) -> float:
-    """Resident memory of them all, in which a page of a file counts once, however many have it mapped."""
+    """Resident memory of all of them; a page of a file counts once, however many processes have it mapped."""
     own, of_files = 0, dict[tuple[str, str], int]()
     for pid in pids:
         for where, sizes in _mappings(pid):
@@ -70,7 +70,7 @@ def together_mb(pids: Sequence[int]) -> float:
 
 
 def _mappings(pid: int) -> Iterator[tuple[tuple[str, str], dict[str, int]]]:
-    """Of each mapping the file with its offset, and its sizes in KB."""
+    """For each mapping: the file with its offset, and the sizes in KB."""
     where, sizes = ("", ""), dict[str, int]()
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
         if _MAPPING.match(line):
@@ -85,7 +85,7 @@ def _mappings(pid: int) -> Iterator[tuple[tuple[str, str], dict[str, int]]]:
 
 
 class Busy:
-    """CPU in percent of a core from here on: of the server, of its database, and of whatever else runs besides us."""
+    """CPU in percent of a core from now on: of the server, its database, and everything else but the benchmark."""
 
     def __init__(self, pid: int, home: Path) -> None:
         self._pid = pid
@@ -93,7 +93,7 @@ class Busy:
         self._before = self._now()
 
     def until_now(self, load_s: float) -> tuple[float, float, float]:
-        """``load_s``: what the load generator has used, which is not besides us."""
+        """``load_s``: CPU seconds of the load generator, which belongs to the benchmark."""
         then, now = self._before, self._now()
         wall, server, database, all_ = (after - before for before, after in zip(then, now, strict=True))
         return 100 * server / wall, 100 * database / wall, max(0.0, 100 * (all_ - server - database - load_s) / wall)
@@ -108,7 +108,7 @@ class Busy:
 
 
 class Server(Process):
-    """`combine serve`, ready."""
+    """A running `combine serve`."""
 
     def __init__(self, home: Path, *options: str, **settings: str) -> None:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("COMBINE_", "ANTHROPIC_"))}
@@ -145,7 +145,7 @@ class Server(Process):
             return False
 
     def sign_in(self) -> None:
-        """Make a token, by the link that was printed."""
+        """Create a token, with the sign-in link that the server printed."""
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         browser.open(f"{self.url}/login/local?key={self._key}").close()
         body = json.dumps({"name": "benchmark", "scope": "admin"}).encode()
@@ -165,14 +165,14 @@ class Server(Process):
             return json.load(answer)
 
     def begin(self, project: str) -> str:
-        """Start an execution of an example brief with questions, in a new project; its id."""
+        """Start an execution of an example brief with questions, in a new project; returns its ID."""
         project_id = self.call("POST", "/projects", {"name": project})["id"]
         brief = (ROOT / "examples" / "food-bank-deliveries.md").read_text(encoding="utf-8")
         body = {"project_id": project_id, "brief": brief}
         return str(self.call("POST", "/executions", body)["execution"]["id"])
 
     def complete(self, count: int) -> list[str]:
-        """So many such executions, all completed; their ids."""
+        """Complete that many such executions; returns their IDs."""
         ids = [self.begin(f"completed {number}") for number in range(count)]
         for one in ids:
             self.reach(one, "waiting_for_answers")
@@ -182,7 +182,7 @@ class Server(Process):
         return ids
 
     def reach(self, execution: str, status: str) -> None:
-        """Wait until it stands so."""
+        """Wait until the execution has this status."""
         deadline = time.monotonic() + 60
         while (found := self.call("GET", f"/executions/{execution}")["execution"])["status"] != status:
             if time.monotonic() > deadline:
@@ -191,7 +191,7 @@ class Server(Process):
 
 
 class Load:
-    """`_http_load.py` in a process of its own."""
+    """`_http_load.py` in a separate process."""
 
     def __init__(self, kind: str, url: str, paths: Sequence[str], *options: object) -> None:
         command = [sys.executable, HERE / "_http_load.py", kind, url, *paths, *map(str, options)]
@@ -199,13 +199,13 @@ class Load:
         self.kind = kind
 
     def wait_until_open(self) -> None:
-        """Until all streams stand."""
+        """Wait until all streams are open."""
         assert self.process.stdout is not None
         if self.process.stdout.readline() != "open\n":
             sys.exit("the streams could not be opened")
 
     def end(self) -> Any:
-        """Let it end; what it has found."""
+        """End it and return its result."""
         out, _ = self.process.communicate()
         if self.process.returncode:
             sys.exit(f"{self.kind}: the load generator failed")
@@ -214,7 +214,7 @@ class Load:
 
 @contextmanager
 def bare_app(database_url: str, size: int) -> Iterator[tuple[Process, str]]:
-    """`_bare_app.py` in a process of its own, and its URL."""
+    """`_bare_app.py` in a separate process, and its URL."""
     command = [sys.executable, HERE / "_bare_app.py", database_url, str(size)]
     process = Process(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
     assert process.process.stdout is not None
@@ -226,5 +226,5 @@ def bare_app(database_url: str, size: int) -> Iterator[tuple[Process, str]]:
 
 
 def quantile(ordered: Sequence[float], part: float) -> float:
-    """The value that ``part`` of them do not exceed."""
+    """The value that the fraction ``part`` of the values does not exceed."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else float("nan")

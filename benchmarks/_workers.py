@@ -1,4 +1,4 @@
-"""What the benchmarks of several processes share: a server, `combine worker`, executions, and what the kernel says."""
+"""Shared by the benchmarks of several processes: a server, `combine worker`, executions, figures of the kernel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @contextmanager
 def own_server() -> Iterator[Path]:
-    """The data folder of a PostgreSQL of this benchmark's own, fsync on."""
+    """The data folder of a PostgreSQL server for this benchmark, with fsync on."""
     from combine.storage.server.embedded import start_embedded, stop_embedded
 
     with tempfile.TemporaryDirectory(prefix="combine-bench-", dir="/tmp") as folder:
@@ -40,7 +40,7 @@ def own_server() -> Iterator[Path]:
 
 
 def fresh_database(home: Path, name: str) -> str:
-    """Its URL, empty but for our tables."""
+    """The URL of a new database with our empty tables."""
     import asyncio
 
     import psycopg
@@ -58,7 +58,7 @@ def fresh_database(home: Path, name: str) -> str:
 
 
 def script(folder: Path, *, delay_s: float = 0.0, ask: bool = False) -> Path:
-    """A file for the scripted provider: the bakery's documents; ``ask``: discovery asks first."""
+    """A script for the scripted provider with the bakery's documents; with ``ask``, discovery asks a question first."""
     replies: dict[str, Any] = {
         type_: [
             {
@@ -81,14 +81,14 @@ def script(folder: Path, *, delay_s: float = 0.0, ask: bool = False) -> Path:
 
 
 def environment(url: str, script_file: Path, **more: str) -> dict[str, str]:
-    """Of a worker on that database."""
+    """Environment variables for a worker on that database."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("COMBINE_", "ANTHROPIC_"))}
     return {**own, "COMBINE_DATABASE_URL": url, "COMBINE_SCRIPTED_FILE": str(script_file), **more}
 
 
 @dataclass
 class Worker:
-    """A `combine worker`, ready."""
+    """A running `combine worker`."""
 
     process: subprocess.Popen[str]
     ready_s: float
@@ -124,7 +124,7 @@ def worker(settings: dict[str, str]) -> Worker:
 
 @asynccontextmanager
 async def office(settings: dict[str, str]) -> AsyncIterator[Any]:
-    """The services in this process, working on nothing."""
+    """The services in this process, which runs no segments."""
     from combine.bootstrap import open_working
     from combine.settings import read_settings
 
@@ -134,7 +134,7 @@ async def office(settings: dict[str, str]) -> AsyncIterator[Any]:
 
 
 async def start(working: Any, name: str) -> Any:
-    """One execution in a project of its own."""
+    """Start one execution in a new project."""
     from combine.brief.reading import split_brief
     from combine.services.executions import StartExecution
 
@@ -143,7 +143,7 @@ async def start(working: Any, name: str) -> Any:
 
 
 async def fetch(working: Any, query: str) -> Any:
-    """The rows of one query."""
+    """Return the rows of one query."""
     import sqlalchemy as sa
 
     async with working.database.read() as session:
@@ -151,7 +151,7 @@ async def fetch(working: Any, query: str) -> Any:
 
 
 async def change(working: Any, *statements: str) -> None:
-    """Statements in one transaction."""
+    """Run statements in one transaction."""
     import sqlalchemy as sa
 
     async def work(session: Any) -> None:
@@ -162,6 +162,6 @@ async def change(working: Any, *statements: str) -> None:
 
 
 def headline(title: str) -> str:
-    """With the date and the machine."""
+    """A heading with the date and the machine."""
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores {platform.machine()}"
     return f"## {title}, {made}, Python {platform.python_version()}\n"

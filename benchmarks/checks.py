@@ -1,4 +1,4 @@
-"""What the pure rules cost: reading, checking, hinting and prompting the four bakery documents, without any call.
+"""CPU time of the pure rules: reading, checks, hints and prompts for the four bakery documents, without any call.
 
 Prints a Markdown table with the date and the machine; CPU time of this process, best of several rounds.
 """
@@ -51,7 +51,7 @@ class Watch:
 
 
 def execute(catalog: Catalog, builder: PromptBuilder, watch: Watch) -> None:
-    """What one execution computes between its calls."""
+    """Everything one execution computes between its calls."""
     documents: dict[str, Any] = {}
 
     def context(type_: str) -> CheckContext:

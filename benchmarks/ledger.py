@@ -1,7 +1,7 @@
-"""What the ledger costs a call: the intent before it, the reply after it. Prints a Markdown table.
+"""The time the ledger adds to a call: the intent before it, the reply after it. Prints a Markdown table.
 
-One statement each, on the embedded PostgreSQL with fsync on; beside them an empty commit on the same connection,
-which is what the disk alone takes.
+One statement each, on the embedded PostgreSQL with fsync on. For comparison: an empty commit on the same connection,
+which is the time for the disk alone.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ async def prepared(url: str) -> tuple[Any, UUID]:
 
 
 def intent(execution_id: UUID, number: int) -> Any:
-    """A call that reserves a cent under three caps; every prompt is another."""
+    """Record a call that reserves a cent under three caps; each prompt is different."""
     from combine.storage.hot.journal import CallIntent
 
     prompt = PROMPT + str(number).encode()
@@ -72,7 +72,7 @@ def intent(execution_id: UUID, number: int) -> Any:
 
 
 def reply(call: Any, number: int) -> Any:
-    """Its reply, cheaper than what was reserved."""
+    """Record its reply, which costs less than what was reserved."""
     from combine.storage.hot.journal import CallReply
 
     body = REPLY + str(number).encode()
@@ -99,14 +99,14 @@ def reply(call: Any, number: int) -> Any:
 
 
 async def timed(work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
-    """Wall and CPU of this process, in milliseconds."""
+    """Wall and CPU time of this process, in milliseconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     await work()
     return 1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu)
 
 
 async def run(url: str) -> dict[str, list[tuple[float, float]]]:
-    """Each figure ``CALLS`` times, one call after the other."""
+    """Measure ``CALLS`` calls, one after the other."""
     import sqlalchemy as sa
 
     from combine.storage.hot.claim import Claim

@@ -1,6 +1,6 @@
-"""What the machinery costs beside the calls, and beside LangGraph with its Postgres checkpointer.
+"""Overhead compared with the time of the calls, and with LangGraph and its Postgres checkpointer.
 
-Every case runs in a process of its own on one embedded PostgreSQL (fsync on). The replies are the same four documents
+Every case runs in a separate process on one embedded PostgreSQL (fsync on). The replies are the same four documents
 in all cases. Prints Markdown tables with the date and the machine.
 """
 
@@ -29,7 +29,7 @@ STEPS = 4
 
 
 def reply_to(request: Any) -> str:
-    """The bakery's document of the type asked for; nothing is asked back."""
+    """The bakery's document of the requested type; no questions."""
     return REPLIES[request.schema_name]
 
 
@@ -38,7 +38,7 @@ REPLIES["requirements-doc"] = bakery.reply(bakery.unasked_requirements())
 
 
 async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, float]:
-    """Start ``executions`` at once, each in a project of its own; wait until all have completed."""
+    """Start ``executions`` at once, each in its own project, and wait until all have completed."""
     from combine import __version__
     from combine.auth.permissions import OPERATOR
     from combine.brief.reading import split_brief
@@ -91,7 +91,7 @@ async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, fl
 
 
 async def must_have_completed(database: Any) -> None:
-    """A figure counts only if every execution has run to its end."""
+    """Fail if an execution has not completed: its time would not count."""
     import sqlalchemy as sa
 
     async with database.read() as session:
@@ -153,7 +153,7 @@ def _figures(executions: int, wall: float, cpu: float) -> dict[str, float]:
 
 
 def measure(case: str, url: str, executions: int, delay_s: float) -> dict[str, float]:
-    """One case in a process of its own."""
+    """Run one case in a separate process."""
     command = [sys.executable, __file__, "--case", case, "--url", url, "-n", str(executions), "--delay", str(delay_s)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -178,7 +178,7 @@ def fresh_database(server_url: str, name: str) -> str:
 
 
 def main() -> None:
-    """Run all cases, or one of them when told so by ``measure``."""
+    """Run all cases, or the one that ``measure`` requests."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case")
     parser.add_argument("--url")

@@ -1,8 +1,8 @@
-"""What the HTTP API costs: start, memory, reads at a constant rate, live events, many open streams. Prints Markdown.
+"""The HTTP API: start, memory, reads at a constant rate, live events, many open streams. Prints Markdown.
 
-`combine serve` on a fresh embedded database in a temporary folder, offline. The load comes from a process of its own,
-open loop: an answer's time counts from the moment its request was due. Beside it, two routes of a bare FastAPI.
-`--soak 600` watches the memory under a moderate mix instead.
+`combine serve` on a new embedded database in a temporary folder, offline. The load comes from a separate process, open
+loop: response times are measured from the moment a request was due. For comparison: two routes of a bare FastAPI.
+`--soak 600` measures the memory under a moderate mix of requests instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CPU_RULE = "---: | ---: | ---: | ---: |"
 
 
 def load_now() -> str:
-    """How busy the machine is, besides."""
+    """The load average of the machine."""
     return " ".join(f"{one:.2f}" for one in os.getloadavg())
 
 
@@ -38,7 +38,7 @@ def met(value: float, mark: float) -> str:
 
 @contextmanager
 def data_folder() -> Iterator[Path]:
-    """Of an embedded server, stopped in the end."""
+    """The data folder of an embedded server, which is stopped at the end."""
     from combine.storage.server.embedded import stop_embedded
 
     with tempfile.TemporaryDirectory(prefix="combine-bench-", dir="/tmp") as folder:
@@ -54,7 +54,7 @@ def started(home: Path) -> None:
     from combine.storage.server.embedded import stop_embedded
 
     resting = ""
-    print("### Start\n\n| | mark s | server ready s | worker ready s | met |\n| --- | ---: | ---: | ---: | --- |")
+    print("### Start\n\n| | target s | server ready s | worker ready s | met |\n| --- | ---: | ---: | ---: | --- |")
     names = ("fresh: the database is created", "again: the database runs", "again: the database is started, too")
     for name in names:
         server = Server(home)
@@ -69,7 +69,7 @@ def started(home: Path) -> None:
 
 
 def idle(server: Server) -> str:
-    """Memory and CPU with nothing to do, as a table."""
+    """Idle memory and CPU, as a table."""
     time.sleep(3)
     pids = {"server": server.pid, "worker": server.children[0]}
     before, begin = {name: cpu_s(pid) for name, pid in pids.items()}, time.perf_counter()
@@ -87,7 +87,7 @@ def idle(server: Server) -> str:
 
 
 def reads(server: Server, seconds: float, turns: int) -> None:
-    """GET of one execution, and the bare peers."""
+    """GET of one execution, and of the two bare routes."""
     from combine.storage.server.embedded import start_embedded
 
     executions = server.complete(10)
@@ -95,7 +95,7 @@ def reads(server: Server, seconds: float, turns: int) -> None:
     size = len(str(server.call("GET", f"/executions/{executions[0]}")))
     home = server.log.parent / "data"
     database_url = start_embedded(home).url
-    print(f"### Reads: {RATE} requests/s for {seconds:g} s, constant rate, answers of about {size // 1000} KB\n")
+    print(f"### Reads: {RATE} requests/s for {seconds:g} s, constant rate, responses of about {size // 1000} KB\n")
     print("| | p50 ms | p95 ms | p99 ms | max ms | not 200 | sent late p99 ms |", CPU_HEAD)
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", CPU_RULE)
     p99 = []
@@ -113,11 +113,11 @@ def reads(server: Server, seconds: float, turns: int) -> None:
                 found = read(name, Busy(pid, home), url, targets, seconds)
                 p99 += [found] if name == OURS else []
     best = min(p99)
-    print(f"\nMark p99 < 25 ms: {met(best, 25)} in the best of {turns} turns, {met(max(p99), 25)} in the worst.\n")
+    print(f"\nTarget p99 < 25 ms: {met(best, 25)} in the best of {turns} turns, {met(max(p99), 25)} in the worst.\n")
 
 
 def read(name: str, busy: Busy, url: str, targets: Sequence[str], seconds: float) -> float:
-    """One row of the table; the p99."""
+    """Print one row of the table; returns the p99."""
     found = Load("rate", url, targets, "--rate", RATE, "--seconds", seconds).end()
     ms, late = sorted(found["ms"]), sorted(found["late_ms"])
     bad = found["asked"] - found["statuses"].get("200", 0)
@@ -127,20 +127,20 @@ def read(name: str, busy: Busy, url: str, targets: Sequence[str], seconds: float
 
 
 def cpu_cells(busy: Busy, found: Any) -> str:
-    """Who has used how much of a core."""
+    """CPU of each process, as cells of the table."""
     server, database, others = busy.until_now(found["cpu_s"])
     return " | ".join(f"{one:.0f}" for one in (server, database, 100 * found["cpu_s"] / found["wall_s"], others))
 
 
 class Events:
-    """Executions at rest, whose events this process writes as a worker would."""
+    """Waiting executions, whose events this process writes as a worker would."""
 
     def __init__(self, database: Any, project: str) -> None:
         self.database, self.project = database, project
         self.ids: list[UUID] = []
 
     async def make(self, count: int) -> list[str]:
-        """New ones; they wait for answers, so that nobody works on them and their streams stay open."""
+        """Create executions that wait for answers, so that nobody works on them and their streams stay open."""
         import sqlalchemy as sa
         from bakery import BRIEF
 
@@ -179,7 +179,7 @@ class Events:
         return [f"/api/v1/executions/{one}/events" for one in self.ids]
 
     async def write(self, rate: float, seconds: float) -> int:
-        """So many events a second, to the executions in turn, at a constant rate."""
+        """Write events to the executions in turn, at a constant rate per second."""
         from combine.storage.events import Events as Stored
 
         loop = asyncio.get_running_loop()
@@ -215,11 +215,11 @@ async def streams(server: Server, events: Events, seconds: float) -> None:
         figures = " | ".join(f"{one:.0f}" for one in (quantile(ms, 0.5), quantile(ms, 0.95), p99, ms[-1]))
         print(f"| {executions} | {rate} | {len(ms)} | {figures} | {found['gaps']} | {found['repeats']} | ", end="")
         print(f"{expected - len(ms)} | {found['ended']} | {met(p99, 250)} | {cpu} |", flush=True)
-    print("\nMark p99 < 250 ms. From the time that the event says of itself, a moment before its commit.\n")
+    print("\nTarget p99 < 250 ms. Measured from the time recorded in the event, a moment before its commit.\n")
 
 
 async def many_streams(server: Server, events: Events, idle_s: float) -> None:
-    """A thousand that wait: memory, CPU, connections of the database. The server has no worker beside it."""
+    """A thousand idle streams: memory, CPU, database connections. The server has no worker."""
     import sqlalchemy as sa
 
     query = sa.text("SELECT application_name, count(*) FROM pg_stat_activity WHERE datname = 'combine' GROUP BY 1")
@@ -252,7 +252,7 @@ async def many_streams(server: Server, events: Events, idle_s: float) -> None:
 
 
 async def soak(server: Server, events: Events, seconds: float) -> None:
-    """Memory each minute under reads, streams, starts and answers; growth after the first three minutes counts."""
+    """Memory per minute under reads, streams, starts and answers; the growth after the first three minutes counts."""
     executions = await asyncio.to_thread(server.complete, 5)
     document = server.call("GET", f"/executions/{executions[0]}")["documents"][0]["id"]
     pids = {"server": server.pid, "worker": server.children[0]}
@@ -271,7 +271,7 @@ async def soak(server: Server, events: Events, seconds: float) -> None:
     print(
         f"### Soak: {seconds:g} s\n\n50 reads/s, 100 streams with 10 events/s, an execution every 3 s that is ", end=""
     )
-    print("asked, followed by a stream of its own, answered and completed. RSS in MB.\n")
+    print("asks questions, is followed by its own stream, answered and completed. RSS in MB.\n")
     print("| minute | server | worker | load |\n| ---: | ---: | ---: | --- |", flush=True)
     writing = asyncio.create_task(events.write(10, seconds))
     people = asyncio.create_task(asyncio.to_thread(work_as_people, server, seconds))
@@ -314,7 +314,7 @@ def work_as_people(server: Server, seconds: float) -> int:
 
 
 async def with_events(server: Server, given: argparse.Namespace, *, worker: bool) -> None:
-    """What needs the database beside the server."""
+    """The parts that need the database as well as the server."""
     from combine.storage.core.database import Database
     from combine.storage.server.embedded import start_embedded
 
@@ -333,13 +333,13 @@ async def with_events(server: Server, given: argparse.Namespace, *, worker: bool
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=15, help="of each row")
-    parser.add_argument("--turns", type=int, default=3, help="of the reads")
-    parser.add_argument("--idle", type=float, default=20, help="seconds that 1,000 streams are left alone")
-    parser.add_argument("--soak", type=float, default=0, help="seconds; only this")
+    parser.add_argument("--seconds", type=float, default=15, help="seconds per row")
+    parser.add_argument("--turns", type=int, default=3, help="number of turns for the reads")
+    parser.add_argument("--idle", type=float, default=20, help="seconds that 1,000 streams stay idle")
+    parser.add_argument("--soak", type=float, default=0, help="seconds; runs only the soak test")
     given = parser.parse_args()
     print(headline("The HTTP API"))
-    print(f"Load average {load_now()} at the beginning, the load generator included later.\n")
+    print(f"Load average {load_now()} at the beginning; later it includes the load generator.\n")
     with data_folder() as home:
         if not given.soak:
             started(home)

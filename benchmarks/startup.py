@@ -23,14 +23,14 @@ COMBINE = Path(sys.executable).parent / "combine"
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One process: wall seconds and its own peak memory."""
+    """Wall seconds and peak memory of one process."""
 
     seconds: float
     peak_mb: float
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> Measure:
-    """Runs `combine` once; its children (the database server) do not count towards its peak memory."""
+    """Run `combine` once; its children (the database server) do not count towards its peak memory."""
     begin = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
@@ -72,7 +72,7 @@ def row(what: str, measure: Measure, seconds_mark: float, memory_mark: float | N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--brief", type=Path, default=ROOT / "examples" / "bicycle-workshop.md")
-    parser.add_argument("--repeat", type=int, default=5, help="runs of each warm measure; the median counts")
+    parser.add_argument("--repeat", type=int, default=5, help="number of runs per measurement; the median counts")
     given = parser.parse_args()
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("COMBINE_", "ANTHROPIC_", "OPENAI_"))
@@ -89,7 +89,7 @@ def main() -> None:
         finally:
             subprocess.run([COMBINE, "db", "stop"], env=environment, check=False, capture_output=True)
     print(f"## Start and memory\n\n{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {machine()}\n")
-    print("| what | wall (median) | mark | peak memory | met |\n| --- | --- | --- | --- | --- |")
+    print("| what | wall (median) | target | peak memory | met |\n| --- | --- | --- | --- | --- |")
     print("\n".join(rows) + "\n")
 
 

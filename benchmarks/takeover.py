@@ -1,4 +1,4 @@
-"""How long after kill -9 of a worker a survivor makes the first call for what it had. Prints a Markdown table."""
+"""Time from kill -9 of a worker until another one makes the first call for its work. Prints a Markdown table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def takeover(settings: dict[str, str], *, elsewhere: bool) -> tuple[float,
             await start(working, f"takeover-{number}")
         while (await fetch(working, STARTED))[0].calls < EXECUTIONS:
             await asyncio.sleep(0.01)
-        if elsewhere:  # then nobody can look for its pid, and only its silence tells
+        if elsewhere:  # then its PID cannot be checked, and only its missing heartbeat shows
             await change(working, "UPDATE executors SET host = 'elsewhere'")
         survivor = worker(settings)
         await asyncio.sleep(3)
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     given = parser.parse_args()
     print(headline("Takeover"))
-    print(f"{EXECUTIONS} executions with a call in flight; seconds from kill -9 to the survivor's calls\n")
+    print(f"{EXECUTIONS} executions with a call in flight; seconds from kill -9 to the calls of the surviving worker\n")
     print("| dead process | first call | all calls |\n| --- | ---: | ---: |")
     with own_server() as home:
         for elsewhere in (False, True):

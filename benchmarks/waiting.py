@@ -1,4 +1,4 @@
-"""What executions that wait for a person cost: one worker beside 10,000 of them. Prints a Markdown table."""
+"""CPU and memory of one worker while 10,000 executions wait for people. Prints a Markdown table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROWS = {
 
 
 async def multiply(working, count: int) -> None:
-    """Copy the one execution that waits, with all it has."""
+    """Copy the one waiting execution with all its rows."""
     statements = [COPIES.format(count=count)]
     for table, own in ROWS.items():
         columns = [
@@ -59,7 +59,7 @@ async def multiply(working, count: int) -> None:
 
 
 async def resumed(working, execution) -> float:
-    """Seconds from the answer to the first call that follows from it."""
+    """Seconds from the answer to the next call of the execution."""
     begin = time.perf_counter()
     await working.executions.answer(str(execution), {"Q-1": "1"})
     query = f"SELECT 1 FROM events WHERE execution_id = '{execution}' AND kind = 'call_started' AND seq > 6"
@@ -95,8 +95,8 @@ async def run(settings: dict[str, str], count: int, idle_s: float) -> None:
     print("| executions waiting | start until ready s | idle CPU % of a core | RSS MB |\n| ---: | ---: | ---: | ---: |")
     print(f"| 1 | {empty_ready:.2f} | {100 * empty_cpu:.1f} | {empty_mb:.0f} |")
     print(f"| {count} | {full.ready_s:.2f} | {100 * cpu:.1f} | {mb:.0f} |\n")
-    print(f"Answer to the next call, {len(times)} executions one after the other: ", end="")
-    print(f"median {1000 * statistics.median(times):.0f} ms, longest {1000 * max(times):.0f} ms.\n")
+    print(f"From an answer to the next call, {len(times)} executions one after the other: ", end="")
+    print(f"median {1000 * statistics.median(times):.0f} ms, maximum {1000 * max(times):.0f} ms.\n")
 
 
 def main() -> None:

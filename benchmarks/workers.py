@@ -1,4 +1,4 @@
-"""Throughput of 1, 2 and 4 workers on one PostgreSQL, and what a step writes there. Prints a Markdown table."""
+"""Throughput of 1, 2 and 4 workers on one PostgreSQL, and what a step writes. Prints a Markdown table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRITTEN = (
 
 
 async def throughput(settings: dict[str, str], workers: int, executions: int) -> tuple[float, float, float]:
-    """Wall seconds, commits and WAL bytes a step."""
+    """Wall seconds, and commits and WAL bytes per step."""
     warm = worker(settings)
     async with office(settings) as working:
         await start(working, "warm-up")
@@ -31,7 +31,7 @@ async def throughput(settings: dict[str, str], workers: int, executions: int) ->
         while (await fetch(working, done))[0].done < executions + 1:
             await asyncio.sleep(0.1)
         wall = time.perf_counter() - begin
-        await asyncio.sleep(1.5)  # the server's counts are a second behind
+        await asyncio.sleep(1.5)  # the server's counters lag by a second
         after = (await fetch(working, WRITTEN))[0]
         for one in crew:
             one.stop()
@@ -45,9 +45,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     given = parser.parse_args()
     print(headline("Workers"))
-    print(
-        f"{given.n} executions of {STEPS} steps at once, started by one process and worked on by others; 64 a worker\n"
-    )
+    print(f"{given.n} executions of {STEPS} steps at once, started by one process and run by others; 64 per worker\n")
     print(
         "| a call takes | workers | wall s | executions/s | steps/s | commits/step | WAL KB/step |\n"
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |"

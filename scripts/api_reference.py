@@ -2,7 +2,7 @@
 
 Who may use a route comes from the table in docs/rights.md.
 
-``python scripts/api_reference.py`` writes the page; ``--check`` exits 1 if the page is out of step.
+``python scripts/api_reference.py`` writes the page; ``--check`` exits 1 if the page is out of date.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def main() -> int:
         return 0
     if made == page:
         return 0
-    print("docs/reference/api.md is out of step: run python scripts/api_reference.py")
+    print("docs/reference/api.md is out of date: run python scripts/api_reference.py")
     return 1
 
 

@@ -1,7 +1,7 @@
-"""Checks the files in git: no secrets, no addresses of package indexes, no paths of one machine, nothing huge,
-no module or function of the package too long to read.
+"""Checks the files in git for secrets, addresses of package indexes, paths of one machine and large files.
 
-``check_repository.py [FOLDER]``; without a folder, this repository.
+Also checks that no module or function of the package is too long. ``check_repository.py [FOLDER]``; without a folder,
+this repository.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_BYTES = 1_000_000
 MAX_MODULE_LINES = 500
 MAX_FUNCTION_LINES = 60
 
-# Lock formats that record where each file was downloaded from; requirements/*.txt hold pins and hashes only.
+# Lock formats that record where each file was downloaded from; requirements/*.txt contain only pins and hashes.
 ADDRESS_LOCKS = frozenset(
     {
         "uv.lock",
@@ -33,7 +33,7 @@ ADDRESS_LOCKS = frozenset(
     }
 )
 
-# Each pattern is written so that it does not match its own text.
+# Each pattern is written so that it does not match itself.
 PATTERNS = {
     "the address of a package index": re.compile(
         r"pypi\.[a-z]|python[h]osted|registry\.(?:npm|yarn)|devpi[.:/]|art[i]factory|simple/?\s*--trusted"
@@ -62,7 +62,7 @@ def tracked(folder: Path) -> list[str]:
 
 
 def faults_of_file(name: str, data: bytes) -> Iterator[str]:
-    """What is wrong with one file."""
+    """The faults of one file."""
     base = name.rsplit("/", 1)[-1]
     if base in ADDRESS_LOCKS or re.fullmatch(r"pylock.*\.toml", base):
         yield f"{name}: this lock format records addresses"
@@ -77,7 +77,7 @@ def faults_of_file(name: str, data: bytes) -> Iterator[str]:
 
 
 def faults_of_size(name: str, source: str) -> Iterator[str]:
-    """Which module or function of the package is too long."""
+    """The modules and functions of the package that are too long."""
     lines = source.count("\n")
     if lines > MAX_MODULE_LINES:
         yield f"{name}: {lines} lines, more than {MAX_MODULE_LINES}"
@@ -89,24 +89,24 @@ def faults_of_size(name: str, source: str) -> Iterator[str]:
 
 
 def faults(folder: Path) -> Iterator[str]:
-    """Everything wrong with the tracked files of this folder."""
+    """All faults of the tracked files in this folder."""
     for name in tracked(folder):
         path = folder / name
         if path.is_file() and not path.is_symlink():
             data = path.read_bytes()
             yield from faults_of_file(name, data)
-            # Migrations are a record, long or not.
+            # Migrations are never changed, so their length does not matter.
             if name.startswith("combine/") and name.endswith(".py") and "/migrations/versions/" not in name:
                 yield from faults_of_size(name, data.decode("utf-8"))
 
 
 def main() -> int:
-    """0 clean, 1 with every fault printed."""
+    """Print every fault; returns 1 if there are any."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
     found = list(faults(folder))
     for fault in found:
         print(fault)
-    print(f"repository: {len(found)} faults" if found else "repository rules hold")
+    print(f"repository: {len(found)} faults" if found else "repository: no faults")
     return 1 if found else 0
 
 

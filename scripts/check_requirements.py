@@ -1,7 +1,7 @@
-"""Checks, without a network, that requirements/*.txt are in step with pyproject.toml.
+"""Checks, without a network, that requirements/*.txt match pyproject.toml.
 
-Every dependency must be pinned within its bounds, every pin hashed, the layers must agree with each
-other, and no file may name an index, an address or a path of the machine it was compiled on.
+Every dependency must be pinned within its bounds, every pin must have a hash, the layers must agree with each other,
+and no file may contain an index, an address or a path of the machine it was compiled on.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^\s;]+)")
-# An option line (an index, another file), an address or an absolute path; only hashes may be options.
+# An option line (an index, another file), an address or an absolute path; only hashes are allowed as options.
 FOREIGN = re.compile(r"://|^\s*-(?!-hash=)|\s@\s|(?<![\w.])/\w+/")
 
-# Which of pyproject's lists each file pins; "" is the list of the package itself.
+# The lists of pyproject.toml that each file pins; "" is the list of the package itself.
 LAYERS = {
     "runtime": ("",),
     "dev": ("", "dev"),
@@ -33,7 +33,7 @@ Pins = dict[str, set[str]]
 
 
 def read_pins(text: str) -> Pins:
-    """Versions by canonical name; a name may have several, for different Pythons."""
+    """Versions by canonical name; a name may have several, for different versions of Python."""
     pins: Pins = {}
     for match in (PIN.match(line) for line in text.splitlines()):
         if match:
@@ -42,7 +42,7 @@ def read_pins(text: str) -> Pins:
 
 
 def unhashed(text: str) -> Iterator[str]:
-    """Names of the pins that no hash follows."""
+    """Names of the pins without a hash."""
     joined = re.sub(r"\\\n\s*", " ", text)
     for line in joined.splitlines():
         match = PIN.match(line)
@@ -51,7 +51,7 @@ def unhashed(text: str) -> Iterator[str]:
 
 
 def faults_of_layer(layer: str, text: str, wanted: Iterable[str]) -> Iterator[str]:
-    """What is wrong with one file, taken by itself."""
+    """The faults of one file on its own."""
     file = f"requirements/{layer}.txt"
     pins = read_pins(text)
     for name in unhashed(text):
@@ -70,7 +70,7 @@ def faults_of_layer(layer: str, text: str, wanted: Iterable[str]) -> Iterator[st
 
 
 def faults(folder: Path) -> Iterator[str]:
-    """Everything wrong between pyproject.toml and requirements/ in this folder."""
+    """All differences between pyproject.toml and requirements/ in this folder."""
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
     lists = {"": project["project"]["dependencies"], **project["dependency-groups"]}
     pins: dict[str, Pins] = {}
@@ -90,11 +90,11 @@ def faults(folder: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """0 in step, 1 with every fault printed."""
+    """Print every fault; returns 1 if there are any."""
     found = list(faults(Path(__file__).resolve().parent.parent))
     for fault in found:
         print(fault)
-    print("requirements: run `make lock`" if found else "requirements are in step with pyproject.toml")
+    print("requirements: run `make lock`" if found else "requirements match pyproject.toml")
     return 1 if found else 0
 
 

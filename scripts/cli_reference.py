@@ -1,6 +1,6 @@
 """Writes docs/reference/cli.md: the help of every command, as the program prints it.
 
-``python scripts/cli_reference.py`` writes the page; ``--check`` exits 1 if the page is out of step.
+``python scripts/cli_reference.py`` writes the page; ``--check`` exits 1 if the page is out of date.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> int:
         return 0
     if PAGE.read_text(encoding="utf-8") == page:
         return 0
-    print("docs/reference/cli.md is out of step: run python scripts/cli_reference.py")
+    print("docs/reference/cli.md is out of date: run python scripts/cli_reference.py")
     return 1
 
 

@@ -1,13 +1,13 @@
 #!/bin/sh
-# One example from brief to four documents: no key, no questions, nothing written outside this folder.
+# Runs one example from a brief to four documents: no API key, no questions.
 set -eu
 cd "$(dirname "$0")/.."
 
-# The demo must come out the same whatever this shell has set.
+# Remove settings of this shell, so that the demo always gives the same result.
 for name in $(env | sed -n 's/^\(COMBINE_[A-Z0-9_]*\)=.*/\1/p') ANTHROPIC_API_KEY OPENAI_API_KEY; do
     unset "$name"
 done
-# Root's server runs as another user, who may not be able to enter this folder.
+# As root, the database server runs as another user, who may not have access to this folder.
 if [ "$(id -u)" -eq 0 ]; then COMBINE_DATA_DIR=/var/lib/combine-demo; else COMBINE_DATA_DIR="$PWD/.demo"; fi
 export COMBINE_DATA_DIR
 
@@ -17,8 +17,8 @@ status=0
 
 if [ "$status" -eq 0 ]; then
     echo
-    echo "The demo keeps its own database in $COMBINE_DATA_DIR. To try these commands on it:"
+    echo "The demo has its own database in $COMBINE_DATA_DIR. To run these commands on it:"
     echo "  . .venv/bin/activate; export COMBINE_DATA_DIR=\"$COMBINE_DATA_DIR\""
-    echo "A second \`make demo\` makes version 2; \`make clean\` stops the database and removes everything."
+    echo "Running \`make demo\` again creates version 2. \`make clean\` stops the database and removes everything."
 fi
 exit "$status"

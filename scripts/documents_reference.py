@@ -1,6 +1,6 @@
 """Writes docs/reference/documents.md: the fields of the documents that ship, from their JSON Schemas.
 
-``python scripts/documents_reference.py`` writes the page; ``--check`` exits 1 if the page is out of step.
+``python scripts/documents_reference.py`` writes the page; ``--check`` exits 1 if the page is out of date.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def main() -> int:
         return 0
     if PAGE.read_text(encoding="utf-8") == page:
         return 0
-    print("docs/reference/documents.md is out of step: run python scripts/documents_reference.py")
+    print("docs/reference/documents.md is out of date: run python scripts/documents_reference.py")
     return 1
 
 

@@ -1,4 +1,4 @@
-"""An event stream as lean as can be, for many in one process: a socket and a parser in C. Works under gevent, too."""
+"""A minimal client for event streams, many of them in one process: a socket and a parser in C. Works with gevent."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from urllib.parse import urlsplit
 import httptools
 
 SILENT_S: Final = 40.0
-"""Without a byte for so long a stream is broken; the server sends a comment every 15 s."""
+"""A stream that is silent for so long is broken; the server sends a comment every 15 s."""
 _CONNECT_S: Final = 10.0
 _OK: Final = (200, 204)
 
 
 class Cut(Exception):
-    """The stream has ended too early, or was refused."""
+    """The stream ended too early, or the request was rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One message."""
+    """One event."""
 
     seq: int
     at: float
     """When it was stored, by the database's clock; seconds since 1970."""
     came: float
-    """When it came, by ours."""
+    """When it arrived, by our clock."""
     ended: bool = False
-    """It is the last one: the execution has ended. Has no number."""
+    """The end of the execution; has no number."""
 
 
 class EventStream:
@@ -53,20 +53,20 @@ class EventStream:
         self._is_over = False
 
     def on_headers_complete(self) -> None:
-        """The parser has read them."""
+        """Called by the parser after the headers."""
         self._has_headers = True
 
     def on_body(self, data: bytes) -> None:
-        """The parser has read a part of the body."""
+        """Called by the parser for each part of the body."""
         *whole, self._rest = (self._rest + data).split(b"\n\n")
         self._whole.extend(whole)
 
     def on_message_complete(self) -> None:
-        """The parser has read all."""
+        """Called by the parser at the end of the response."""
         self._is_over = True
 
     def open(self, after: int = 0) -> int:
-        """Ask; 200, or 204 where nothing is left. Raises Cut, OSError."""
+        """Send the request; returns 200, or 204 if there are no more events. Raises Cut, OSError."""
         tls = self._where.scheme == "https"
         host, port = self._where.hostname or "", self._where.port or (443 if tls else 80)
         self._socket = socket.create_connection((host, port), _CONNECT_S)
@@ -89,7 +89,7 @@ class EventStream:
         return status
 
     def told(self) -> Iterator[Told]:
-        """The messages, as they come. Raises Cut where the connection breaks, OSError where it is silent."""
+        """The events, as they arrive. Raises Cut if the connection breaks, OSError if it is silent."""
         while True:
             while not self._whole:
                 if self._is_over:
@@ -101,7 +101,7 @@ class EventStream:
                     yield told
 
     def close(self) -> None:
-        """Give it up."""
+        """Close the connection."""
         if self._socket is not None:
             self._socket.close()
 
@@ -109,15 +109,15 @@ class EventStream:
         assert self._socket is not None  # it is open
         data = self._socket.recv(65_536)
         if not data:
-            raise Cut("the connection broke off")
+            raise Cut("the connection was interrupted")
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            raise Cut(f"no HTTP: {error}") from None
+            raise Cut(f"invalid HTTP response: {error}") from None
 
 
 def _read(message: bytes, came: float) -> Told | None:
-    """None: a comment, or the advice when to come back."""
+    """Parse one message. None: a comment, or the advice when to reconnect."""
     fields = dict(line.partition(": ")[::2] for line in message.decode().split("\n"))
     if fields.get("event") == "end":
         return Told(0, came, came, ended=True)

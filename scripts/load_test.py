@@ -1,10 +1,10 @@
-"""Puts a running server under load, prints what it took, and says whether that was good enough.
+"""Puts a running server under load, prints response times, and checks them against thresholds.
 
-Readers, people who start executions (offline, no model), people who answer questions, and watchers of live events; the
-engine is locust. Needs a token with the scope run in COMBINE_TOKEN. Makes projects and executions and
-leaves them there: use a server whose data do not matter.
+The users are readers, people who start executions (offline, no model), people who answer questions, and watchers of
+live events; locust runs them. Requires a token with the scope run in COMBINE_TOKEN. Creates projects and executions and
+does not delete them: use a server whose data does not matter.
 
-Exit codes: 0 passed, 1 a mark was missed or something went wrong, 2 wrong use.
+Exit codes: 0 passed, 1 a threshold was missed or something failed, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WRONG_USE: Final = 2
 MOST_S: Final = 3600
 EXECUTION: Final = "/api/v1/executions/{id}"
 BRIEFS: Final = ("bicycle-workshop.md", "food-bank-deliveries.md")
-"""One that leaves nothing open, and one that the offline drafter asks about."""
+"""One without open questions, and one about which the offline drafter asks."""
 SETTLE_S: Final = 20.0
 READ_CONNECTIONS: Final = 64
 USERS_PER_SECOND: Final = 25
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One process of the server; resident, in MB."""
+    """Resident memory of one process of the server, in MB."""
 
     pid: int
     name: str
@@ -66,7 +66,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One thing that must hold."""
+    """One threshold."""
 
     what: str
     measured: float
@@ -82,7 +82,7 @@ class Report:
     version: str
     seconds: float
     load_average: tuple[float, float]
-    """Of this machine, before and after."""
+    """Of this machine, before and after the test."""
     rows: Sequence[Row]
     streams: dict[str, int]
     memory: Sequence[Memory]
@@ -91,66 +91,83 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every mark is met."""
+        """Whether every threshold is met."""
         return all(mark.met for mark in self.marks)
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for. Exits with 2 if it makes no sense."""
+    """Parse the command line. Exits with 2 if it is invalid."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     add = parser.add_argument
-    add("--url", default="http://127.0.0.1:8765", help="of the server (%(default)s)")
-    add("--duration", type=float, default=60, metavar="S", help="seconds from when all have come (%(default)s)")
-    add("--rate", type=float, default=50, help="reads a second, at a constant rate (%(default)s)")
-    add("--watchers", type=int, default=50, help="event streams (%(default)s)")
-    add("--starts", type=float, default=8, help="executions without questions a minute (%(default)s)")
-    add("--answers", type=float, default=12, help="executions with questions a minute (%(default)s)")
+    add("--url", default="http://127.0.0.1:8765", help="URL of the server (%(default)s)")
+    add("--duration", type=float, default=60, metavar="S", help="seconds, after all users have started (%(default)s)")
+    add("--rate", type=float, default=50, help="reads per second, at a constant rate (%(default)s)")
+    add("--watchers", type=int, default=50, help="number of event streams (%(default)s)")
+    add("--starts", type=float, default=8, help="executions without questions per minute (%(default)s)")
+    add("--answers", type=float, default=12, help="executions with questions per minute (%(default)s)")
     add("--hold", type=float, default=10, metavar="S", help="seconds until questions are answered (%(default)s)")
-    add("--mark-read", type=float, default=25, metavar="MS", help=f"p99 of GET {EXECUTION} (%(default)s)")
-    add("--mark-events", type=float, default=250, metavar="MS", help="p99 from commit to client (%(default)s)")
-    add("--mark-growth", type=float, default=10, metavar="MB", help="of memory in the second half (%(default)s)")
-    add("--mark-memory", type=float, metavar="MB", help="before the load, of a server just started; not judged")
-    add("--pid", type=int, help="of the server; found by its port if not given and on this machine")
+    add("--mark-read", type=float, default=25, metavar="MS", help=f"threshold for p99 of GET {EXECUTION} (%(default)s)")
+    add(
+        "--mark-events",
+        type=float,
+        default=250,
+        metavar="MS",
+        help="threshold for p99 of events, commit to client (%(default)s)",
+    )
+    add(
+        "--mark-growth",
+        type=float,
+        default=10,
+        metavar="MB",
+        help="threshold for memory growth in the second half (%(default)s)",
+    )
+    add(
+        "--mark-memory",
+        type=float,
+        metavar="MB",
+        help="threshold for memory before the load, for a server that was just started (none)",
+    )
+    add("--pid", type=int, help="process ID of the server; by default found by its port, if on this machine")
     add("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
     given.url = given.url.rstrip("/")
     if not 1 <= given.duration <= MOST_S:
-        parser.error(f"--duration: 1 to {MOST_S} seconds")
+        parser.error(f"--duration must be from 1 to {MOST_S} seconds")
     if min(given.rate, given.starts, given.answers) <= 0 or given.watchers < 0:
-        parser.error("--rate, --starts and --answers are more than 0, --watchers is not less")
+        parser.error("--rate, --starts and --answers must be greater than 0, --watchers must not be negative")
     if 2 * given.starts + given.answers > USUAL_LIMIT:
         print(
-            "Each start is sent twice; with more than 60 a minute raise COMBINE_RATE_LIMIT_STARTS of the server.",
+            "Each start is sent twice. Above 60 per minute, raise COMBINE_RATE_LIMIT_STARTS on the server.",
             file=sys.stderr,
         )
     return given
 
 
 def stop(message: str) -> NoReturn:
-    """Wrong use."""
+    """Exit with the message, for wrong usage."""
     print(message, file=sys.stderr)
     raise SystemExit(WRONG_USE)
 
 
 class Refused(Exception):
-    """The server does not answer, or says no."""
+    """The server does not respond, or returns an error."""
 
 
 class Api:
-    """What the test needs before it begins and in the end, one thing after the other. Raises Refused."""
+    """The requests that the test makes before it begins and at its end. Raises Refused."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
         self._token = token
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer's JSON."""
-        from urllib.error import HTTPError, URLError  # noqa: PLC0415 - they load ssl, which gevent must meet first
+        """The JSON of the response."""
+        from urllib.error import HTTPError, URLError  # noqa: PLC0415 - they load ssl, and gevent must be loaded before that
         from urllib.request import Request, urlopen  # noqa: PLC0415 - as above
 
-        request = Request(  # noqa: S310 - http or https, as the person wrote it
+        request = Request(  # noqa: S310 - http or https, as given by the user
             self._url + path,
             None if body is None else json.dumps(body).encode(),
             {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
@@ -165,16 +182,16 @@ class Api:
             raise Refused(f"{method} {self._url}{path}: {getattr(error, 'reason', error)}") from None
 
     def start(self, project: str, brief: str, *, ask: bool) -> str:
-        """Start an execution offline; its id."""
+        """Start an offline execution; returns its ID."""
         body = {"project_id": project, "brief": brief, "model": "offline", "ask": ask}
         return str(self("POST", "/api/v1/executions", body)["execution"]["id"])
 
     def reach(self, execution: str, status: str) -> Any:
-        """The execution once it stands so; it has a minute."""
+        """Wait up to a minute until the execution has this status, and return it."""
         deadline = time.monotonic() + 60
         while (found := self("GET", f"/api/v1/executions/{execution}"))["execution"]["status"] != status:
             if time.monotonic() > deadline:
-                raise Refused(f"Execution {execution} is not {status} after a minute; does a worker run?")
+                raise Refused(f"Execution {execution} is not {status} after a minute. Is a worker running?")
             time.sleep(0.2)
         return found
 
@@ -191,12 +208,12 @@ def is_this_machine(url: str) -> bool:
 
 
 def set_up(api: Api, given: argparse.Namespace) -> Stage:
-    """Projects, and executions to read and to watch."""
+    """Create projects, and executions to read and to watch."""
     from load_users import Pace, Stage  # noqa: PLC0415 - loads locust
 
     plain, asking = ((ROOT / "examples" / name).read_text(encoding="utf-8") for name in BRIEFS)
     run = f"load test {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} {os.getpid()}"
-    # A project for each user who starts something: executions beside each other in one number what they assume anew.
+    # One project per user who starts executions: within a project, concurrent ones may use the same numbers twice.
     users = sum(user_counts(given)[name] for name in ("starters", "answerers"))
     projects = [api("POST", "/api/v1/projects", {"name": f"{run} {n}"})["id"] for n in range(users + 4)]
     held = [api.start(project, asking, ask=True) for project in projects[-2:]]
@@ -222,7 +239,7 @@ def set_up(api: Api, given: argparse.Namespace) -> Stage:
 
 
 def user_counts(given: argparse.Namespace) -> dict[str, int]:
-    """How many of each kind it takes, if an answer takes a second and an execution ten."""
+    """How many users of each kind are needed, if a response takes a second and an execution ten."""
     return {
         "readers": min(READ_CONNECTIONS, max(4, int(given.rate))),
         "starters": max(1, round(given.starts * 10 / 60) + 1),
@@ -232,7 +249,7 @@ def user_counts(given: argparse.Namespace) -> dict[str, int]:
 
 
 def run_load(api: Api, stage: Stage, given: argparse.Namespace, watch: MemoryWatch) -> tuple[LoadTest, float]:
-    """The test itself, its end included: the seconds that it took."""
+    """The test itself, including its end; returns the seconds it took."""
     import gevent  # noqa: PLC0415 - comes with locust
     from load_users import LoadTest  # noqa: PLC0415 - loads locust
 
@@ -242,7 +259,7 @@ def run_load(api: Api, stage: Stage, given: argparse.Namespace, watch: MemoryWat
     watching = gevent.spawn(watch.run)
     runner.start(sum(users.values()), spawn_rate=USERS_PER_SECOND)
     runner.spawning_greenlet.join()
-    errors = test.stats.errors  # those of the beginning count, its times do not
+    errors = test.stats.errors  # errors of the beginning count, its response times do not
     test.stats.reset_all()
     test.stats.errors = errors
     stage.latencies_ms.clear()
@@ -260,17 +277,17 @@ def run_load(api: Api, stage: Stage, given: argparse.Namespace, watch: MemoryWat
             gevent.sleep(0.2)
     if left := {name: number for name, number in runner.user_classes_count.items() if number}:
         said = ", ".join(f"{number} {name}" for name, number in left.items())
-        test.stats.log_error("", "the end", f"did not come to an end: {said}")
+        test.stats.log_error("", "the end", f"did not finish: {said}")
     watching.kill()
     runner.quit()
     return test, seconds
 
 
 class MemoryWatch:
-    """Resident memory of the server's processes, as far as they are on this machine."""
+    """Resident memory of the server's processes, if they run on this machine."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        import psutil  # noqa: PLC0415 - comes with locust, and loads what gevent must meet first
+        import psutil  # noqa: PLC0415 - comes with locust, and gevent must be loaded first
 
         self._gone = psutil.NoSuchProcess
         self._processes: list[psutil.Process] = []
@@ -284,13 +301,13 @@ class MemoryWatch:
         self._seen = [self._now()]
 
     def run(self) -> None:
-        """Look every second, for ever."""
+        """Measure every second, forever."""
         while True:
             time.sleep(1)
             self._seen.append(self._now())
 
     def result(self) -> list[Memory]:
-        """A line for each process that lives still."""
+        """A line for each process that is still running."""
         self._seen.append(self._now())
         return [
             Memory(
@@ -318,7 +335,7 @@ def _title(command: Sequence[str]) -> str:
 
 
 def _listening(url: str) -> int | None:
-    """Who listens at the URL's port, if this machine does and we may know."""
+    """The process that listens on the URL's port, if it runs on this machine and is visible."""
     from urllib.parse import urlsplit  # noqa: PLC0415 - as in Api
 
     import psutil  # noqa: PLC0415 - as above
@@ -337,7 +354,7 @@ def _listening(url: str) -> int | None:
 
 
 def rows_of(test: LoadTest, seconds: float) -> Iterator[Row]:
-    """A line for each route, and one for the events."""
+    """A line for each route, and one for events."""
     for entry in sorted(test.stats.entries.values(), key=lambda one: (one.name, one.method)):
         if entry.num_requests:
             p50, p95, p99 = (float(entry.get_response_time_percentile(part)) for part in (0.5, 0.95, 0.99))
@@ -352,7 +369,7 @@ def rows_of(test: LoadTest, seconds: float) -> Iterator[Row]:
 def marks_of(
     given: argparse.Namespace, rows: Sequence[Row], memory: Sequence[Memory], test: LoadTest, errors: dict[str, int]
 ) -> Iterator[Mark]:
-    """What must hold. A figure that could not be taken is missing; those of reads never are."""
+    """The thresholds. One that could not be measured is left out, except that of reads."""
     stage = test.stage
     p99 = {row.route: row.p99_ms for row in rows}
     read = p99.get(f"GET {EXECUTION}", float("inf"))
@@ -362,7 +379,7 @@ def marks_of(
         yield Mark("p99 of events, commit to client, ms", event, given.mark_events, event < given.mark_events)
     if memory:
         grown = sum(one.after - one.halfway for one in memory)
-        yield Mark("memory gained in the second half, MB", grown, given.mark_growth, grown < given.mark_growth)
+        yield Mark("memory growth in the second half, MB", grown, given.mark_growth, grown < given.mark_growth)
     if given.mark_memory is not None:
         before = sum(one.before for one in memory)
         yield Mark("memory before the load, MB", before, given.mark_memory, 0 < before < given.mark_memory)
@@ -373,8 +390,8 @@ def marks_of(
 
 
 def report_of(given: argparse.Namespace) -> Report:
-    """Run it all. Raises Refused before the load begins."""
-    # Before anything loads ssl: it makes sockets those of gevent.
+    """Run the whole test. Raises Refused before the load begins."""
+    # Before anything loads ssl, because it replaces sockets by those of gevent.
     import locust.stats  # noqa: PLC0415 - as it says
 
     locust.stats.STATS_AUTORESIZE = False
@@ -412,10 +429,10 @@ def report_of(given: argparse.Namespace) -> Report:
 
 
 def lines(report: Report) -> Iterator[str]:
-    """For a person."""
+    """The report as text."""
     before, after = report.load_average
     yield f"The Combine {report.version} at {report.url}, {report.seconds:.0f} s."
-    yield f"Load average of this machine {before:.2f} before, {after:.2f} after; this test is a part of it.\n"
+    yield f"Load average of this machine {before:.2f} before, {after:.2f} after, including this test.\n"
     width = max((len(row.route) for row in report.rows), default=5)
     yield f"{'':{width}}  requests    per s   p50 ms   p95 ms   p99 ms   errors"
     for row in report.rows:
@@ -427,20 +444,20 @@ def lines(report: Report) -> Iterator[str]:
         yield f"Memory of {one.name} ({one.pid}): {sizes}"
     for error, number in report.errors.items():
         yield f"Error, {number} times: {error}"
-    yield "\nPass mark:"
+    yield "\nThresholds:"
     for mark in report.marks:
-        bound = f"under {mark.mark:g}" if mark.mark else "none"
+        bound = f"below {mark.mark:g}" if mark.mark else "none"
         yield f"  {'met   ' if mark.met else 'MISSED'}  {mark.what}: {mark.measured:.4g} ({bound})"
     yield "Passed." if report.passed else "Not passed."
 
 
 def main() -> int:
-    """0 passed, 1 missed."""
+    """Run the test; returns 0 if it passed, 1 if a threshold was missed."""
     given = arguments()
     if importlib.util.find_spec("locust") is None:
-        stop(f"The load test needs locust. Get it with `make load`, or:  pip install --require-hashes -r {PINS}")
+        stop(f"The load test requires locust. Run `make load`, or:  pip install --require-hashes -r {PINS}")
     if not os.environ.get("COMBINE_TOKEN"):
-        stop("Give a token of the server in COMBINE_TOKEN; make one with `combine tokens create NAME --scope run`.")
+        stop("COMBINE_TOKEN is not set. Create a token with `combine tokens create NAME --scope run`.")
     try:
         report = report_of(given)
     except Refused as error:

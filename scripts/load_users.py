@@ -1,6 +1,6 @@
-"""The users of the load test, for locust: readers, starters, people who answer, watchers. See ``load_test.py``.
+"""The users of the load test, for locust: readers, starters, answerers, watchers. ``load_test.py`` runs them.
 
-Importing this imports locust, which makes the process's sockets and locks those of gevent.
+Importing this module imports locust, which replaces the process's sockets and locks by those of gevent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from locust.exception import StopUser
 
 EXECUTION: Final = "/api/v1/executions/{id}"
 READ_ROUTES: Final = (EXECUTION, EXECUTION, EXECUTION, "list", EXECUTION, "document", EXECUTION, EXECUTION, "costs")
-"""In turn: two thirds of all reads are those of one execution."""
+"""Used in turn: two thirds of all reads are for one execution."""
 _RECONNECT_AFTER: Final = 4
 _COMPLETED_WITHIN_S: Final = 60.0
 _NEWEST: Final = 4
@@ -29,19 +29,19 @@ _PAUSE_S: Final = 3.0
 
 
 class Pace:
-    """Moments at a constant rate, each handed to one user."""
+    """Times at a constant rate, each given to one user."""
 
     def __init__(self, per_second: float) -> None:
         self._period = 1 / per_second
         self._next = time.perf_counter() + self._period
 
     def turn(self) -> float:
-        """The next moment; it may have passed already."""
+        """The next time; it may be in the past."""
         due, self._next = self._next, self._next + self._period
         return due
 
     def wait(self) -> float:
-        """Sleep until the next moment; which it was."""
+        """Sleep until the next time, and return it."""
         due = self.turn()
         gevent.sleep(max(0.0, due - time.perf_counter()))
         return due
@@ -49,7 +49,7 @@ class Pace:
 
 @dataclass
 class Stage:
-    """What the users share: what there is to read and to follow, and what the watchers have found."""
+    """Shared by the users: what there is to read and to follow, and what the watchers have found."""
 
     url: str
     token: str
@@ -60,7 +60,7 @@ class Stage:
     brief: str
     brief_with_questions: str
     projects: list[str]
-    """Ids, one for each user who starts something."""
+    """IDs, one for each user who starts executions."""
     completed: list[str]
     """Executions to read."""
     documents: list[str]
@@ -78,11 +78,11 @@ class Stage:
     open_streams: int = 0
     most_streams: int = 0
     closing: bool = False
-    """Nobody begins anything new."""
+    """Users do not begin anything new."""
     ids: count[int] = field(default_factory=count)
 
 
-class LoadTest(Environment):  # type: ignore[misc] # locust is not there where types are checked
+class LoadTest(Environment):  # type: ignore[misc] # locust is not installed where types are checked
     """locust's environment, with the stage."""
 
     def __init__(self, stage: Stage, users: dict[str, int]) -> None:
@@ -99,7 +99,7 @@ class LoadTest(Environment):  # type: ignore[misc] # locust is not there where t
 
 
 class _Client(FastHttpUser):  # type: ignore[misc] # as above
-    """Somebody with a token."""
+    """A user with a token."""
 
     abstract = True
     insecure = False
@@ -117,24 +117,24 @@ class _Client(FastHttpUser):  # type: ignore[misc] # as above
         self.client.client.close()
 
     def go_on(self) -> None:
-        """Raises StopUser in the end."""
+        """Raise StopUser if the test is ending."""
         if self.stage.closing:
             raise StopUser
 
     def start_execution(self, project: str, brief: str, *, ask: bool, key: str) -> str | None:
-        """Start an execution offline; its id."""
+        """Start an offline execution; returns its ID."""
         body = {"project_id": project, "brief": brief, "model": "offline", "ask": ask}
         headers = {"Idempotency-Key": key}
         with self.rest("POST", "/api/v1/executions", json=body, headers=headers) as answer:
             return str(answer.js["execution"]["id"]) if _is(answer, 201) else None
 
     def status(self, execution: str) -> str:
-        """How it stands; "" if that could not be read."""
+        """The status of the execution, or "" if it could not be read."""
         with self.rest("GET", f"/api/v1/executions/{execution}", name=EXECUTION) as answer:
             return str(answer.js["execution"]["status"]) if _is(answer, 200) else ""
 
     def reach(self, execution: str, status: str) -> bool:
-        """Look once a second until it stands so; an error of the test if it does not."""
+        """Poll once a second until the execution has this status; otherwise records an error."""
         deadline = time.monotonic() + _COMPLETED_WITHIN_S
         while (found := self.status(execution)) != status:
             lost = not found and self.stage.closing
@@ -145,15 +145,15 @@ class _Client(FastHttpUser):  # type: ignore[misc] # as above
         return True
 
     def fail(self, name: str, message: str) -> None:
-        """An error that no single request has made."""
+        """Record an error that does not belong to a single request."""
         self.environment.stats.log_error("", name, message)
 
 
 class Reader(_Client):
-    """Reads at the common pace. What an answer took counts from the moment it was due."""
+    """Reads at the common rate. Response times are measured from the moment a request was due."""
 
     def read(self) -> None:
-        """One read, or the page and its ETag."""
+        """One read, or a document and then its ETag."""
         self.go_on()
         number = next(self.stage.ids)
         due = self.stage.reads.wait()
@@ -185,10 +185,10 @@ class Reader(_Client):
 
 
 class Starter(_Client):
-    """Starts executions, each twice with the same key, which must start one."""
+    """Starts executions, each twice with the same key, which must create one."""
 
     def begin(self) -> None:
-        """Start, repeat, wait for its end."""
+        """Start an execution, repeat the request, and wait until it completes."""
         self.go_on()
         self.stage.starts.wait()
         self.go_on()
@@ -198,7 +198,7 @@ class Starter(_Client):
         if first is None or again is None:
             return
         if first != again:
-            self.fail("Idempotency-Key", "the same key has started two executions")
+            self.fail("Idempotency-Key", "the same key started two executions")
         self.stage.followable.append(first)
         self.reach(first, "completed")
 
@@ -206,10 +206,10 @@ class Starter(_Client):
 
 
 class Answerer(_Client):
-    """Starts executions that ask, leaves them to the watchers for a while, and answers."""
+    """Starts executions that ask questions, leaves them to the watchers for a while, and answers."""
 
     def ask_and_answer(self) -> None:
-        """Answer the first question, leave the others to the program."""
+        """Answer the first question, and accept the defaults for the others."""
         self.go_on()
         self.stage.answers.wait()
         self.go_on()
@@ -225,7 +225,7 @@ class Answerer(_Client):
     tasks: ClassVar[list[Any]] = [ask_and_answer]
 
     def answer(self, execution: str) -> None:
-        """Settle its questions."""
+        """Answer the questions of the execution."""
         with self.rest("GET", f"/api/v1/executions/{execution}", name=EXECUTION) as answer:
             questions = answer.js["questions"] if _is(answer, 200) else []
         given = {one["id"]: (one["choices"] or [one["default"] or "Not known yet."])[0] for one in questions[:1]}
@@ -238,8 +238,8 @@ class Answerer(_Client):
 class Watcher(User):  # type: ignore[misc] # as above
     """Follows executions live, one stream at a time, and checks the numbers of the events.
 
-    Every second one stays with an execution that waits till the end; the others go from one to the next, and of
-    these every second one breaks its connection off again and again and goes on where it was.
+    Half of them stay with an execution that waits until the end of the test. The others go from one to the next, and
+    half of those disconnect repeatedly and resume where they were.
     """
 
     def __init__(self, environment: LoadTest) -> None:
@@ -251,7 +251,7 @@ class Watcher(User):  # type: ignore[misc] # as above
         self.seen: set[str] = set()
 
     def follow(self) -> None:
-        """One execution, to its end."""
+        """Follow one execution to its end."""
         stage = self.stage
         if self.stays:
             execution = stage.held[self.number // 2 % len(stage.held)]
@@ -275,17 +275,17 @@ class Watcher(User):  # type: ignore[misc] # as above
     tasks: ClassVar[list[Any]] = [follow]
 
     def _pause(self) -> None:
-        gevent.sleep(random.uniform(0.0, _PAUSE_S))  # noqa: S311 - not everybody comes in the same moment
+        gevent.sleep(random.uniform(0.0, _PAUSE_S))  # noqa: S311 - so that not all of them connect at the same moment
 
     def _read(self, execution: str, last: int) -> int | None:
-        """Follow over one connection; the last number, or None at the end of the execution."""
+        """Follow over one connection; returns the last number, or None at the end of the execution."""
         stage, began = self.stage, time.perf_counter()
         stream = EventStream(stage.url, f"/api/v1/executions/{execution}/events", stage.token)
         took, fault = 0.0, None
         try:
             status = stream.open(last)
             took = 1000 * (time.perf_counter() - began)
-            if status == 204:  # noqa: PLR2004 - nothing is left
+            if status == 204:  # noqa: PLR2004 - no more events
                 return None
             stage.open_streams += 1
             stage.most_streams = max(stage.most_streams, stage.open_streams)
@@ -324,12 +324,12 @@ class Watcher(User):  # type: ignore[misc] # as above
         stage.told += 1
         stage.gaps += told.seq > last + 1
         stage.repeats += told.seq <= last
-        if stage.same_clock and told.at > opened:  # those from before are history that is caught up
+        if stage.same_clock and told.at > opened:  # earlier ones are history
             stage.latencies_ms.append(1000 * (told.came - told.at))
 
 
 def _is(answer: Any, status: int) -> bool:
-    """Whether the answer has this status; otherwise it counts as an error, with what the server says."""
+    """Whether the response has this status; otherwise records an error with the server's message."""
     if answer.status_code == status:
         return True
     answer.failure(f"{answer.status_code} instead of {status}: {_said(answer)}")
@@ -341,4 +341,4 @@ def _said(answer: Any) -> str:
         error = json.loads(answer.text or "")["error"]
         return f"{error['code']}: {error['message']}"
     except (ValueError, KeyError, TypeError):
-        return str(answer.error or "no answer") if not answer.status_code else "no error of the API"
+        return str(answer.error or "no response") if not answer.status_code else "not an error of the API"

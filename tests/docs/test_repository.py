@@ -134,4 +134,4 @@ def test_the_repository_check_finds_planted_faults(other_repository, name, text,
 
 def test_the_repository_check_passes_ordinary_files(other_repository):
     folder = other_repository("a.md", "Your data: ~/.local/share, /home/you/brief.md, https://example.org/root/page\n")
-    assert check("check_repository.py", str(folder)).stdout == "repository rules hold\n"
+    assert check("check_repository.py", str(folder)).stdout == "repository: no faults\n"

@@ -32,7 +32,7 @@ def check(folder):
 
 def test_the_files_as_they_are_pass(copy):
     result = check(copy)
-    assert (result.returncode, result.stdout) == (0, "requirements are in step with pyproject.toml\n")
+    assert (result.returncode, result.stdout) == (0, "requirements match pyproject.toml\n")
 
 
 @pytest.mark.parametrize(

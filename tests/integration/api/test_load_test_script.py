@@ -48,7 +48,7 @@ def run(*arguments, python=("-W", "error"), **environment):
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
-def test_it_passes_where_its_marks_are_met_and_says_what_it_has_seen(server, token):
+def test_it_passes_if_its_thresholds_are_met_and_reports_what_it_has_seen(server, token):
     done = run("--url", server.url, *SHORT, *EASY, "--json", COMBINE_TOKEN=token)
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
@@ -71,7 +71,7 @@ def test_it_passes_where_its_marks_are_met_and_says_what_it_has_seen(server, tok
     assert [one["name"] for one in found["memory"]] == ["serve", "worker"]
 
 
-def test_it_fails_where_a_mark_is_missed(server, token):
+def test_it_fails_if_a_threshold_is_missed(server, token):
     done = run("--url", server.url, *SHORT, *EASY, "--mark-read", "0.001", COMBINE_TOKEN=token)
     assert (done.returncode, done.stderr) == (1, "")
     assert "MISSED  p99 of GET /api/v1/executions/{id}, ms" in done.stdout
@@ -81,12 +81,12 @@ def test_it_fails_where_a_mark_is_missed(server, token):
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [
-        ((), {"COMBINE_TOKEN": ""}, "Give a token of the server in COMBINE_TOKEN"),
+        ((), {"COMBINE_TOKEN": ""}, "COMBINE_TOKEN"),
         (("--url", "http://127.0.0.1:1"), {"COMBINE_TOKEN": "cmb_x"}, "GET http://127.0.0.1:1/version: "),
-        (("--duration", "0"), {"COMBINE_TOKEN": "cmb_x"}, "--duration: 1 to 3600 seconds"),
+        (("--duration", "0"), {"COMBINE_TOKEN": "cmb_x"}, "--duration"),
     ],
 )
-def test_wrong_use_is_told_at_once(arguments, environment, said):
+def test_wrong_usage_is_reported_at_once(arguments, environment, said):
     done = run(*arguments, **environment)
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
