@@ -21,7 +21,8 @@ def commands(group: Any = None, words: tuple[str, ...] = ()) -> Iterator[tuple[s
         if hasattr(command, "commands"):
             yield from commands(command, (*words, name))
         else:
-            yield " ".join((*words, name)), sorted(option for one in command.params for option in one.opts)
+            names = [one if one.startswith("-") else "<argument>" for param in command.params for one in param.opts]
+            yield " ".join((*words, name)), sorted(names)
 
 
 PRINTS_JSON = [name for name, options in commands() if "--json" in options]
