@@ -26,7 +26,7 @@ class Cut(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Received:
     """One event."""
 
     seq: int
@@ -88,7 +88,7 @@ class EventStream:
             raise Cut(f"{status} instead of 200")
         return status
 
-    def told(self) -> Iterator[Told]:
+    def received(self) -> Iterator[Received]:
         """The events, as they arrive. Raises Cut if the connection breaks, OSError if it is silent."""
         while True:
             while not self._whole:
@@ -97,8 +97,8 @@ class EventStream:
                 self._receive()
             came = time.time()
             while self._whole:
-                if (told := _read(self._whole.popleft(), came)) is not None:
-                    yield told
+                if (event := _read(self._whole.popleft(), came)) is not None:
+                    yield event
 
     def close(self) -> None:
         """Close the connection."""
@@ -116,12 +116,12 @@ class EventStream:
             raise Cut(f"invalid HTTP response: {error}") from None
 
 
-def _read(message: bytes, came: float) -> Told | None:
+def _read(message: bytes, came: float) -> Received | None:
     """Parse one message. None: a comment, or the advice when to reconnect."""
     fields = dict(line.partition(": ")[::2] for line in message.decode().split("\n"))
     if fields.get("event") == "end":
-        return Told(0, came, came, ended=True)
+        return Received(0, came, came, ended=True)
     if "id" not in fields:
         return None
     data = json.loads(fields["data"])
-    return Told(data["seq"], datetime.fromisoformat(data["at"]).timestamp(), came)
+    return Received(data["seq"], datetime.fromisoformat(data["at"]).timestamp(), came)

@@ -151,12 +151,12 @@ def stop(message: str) -> NoReturn:
     raise SystemExit(WRONG_USE)
 
 
-class Refused(Exception):
+class RequestFailed(Exception):
     """The server does not respond, or returns an error."""
 
 
 class Api:
-    """The requests that the test makes before it begins and at its end. Raises Refused."""
+    """The requests that the test makes before it begins and at its end. Raises RequestFailed."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
@@ -177,9 +177,9 @@ class Api:
             with urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
                 return json.load(answer)
         except HTTPError as error:
-            raise Refused(f"{method} {path}: {error.code} {error.read().decode('utf-8', 'replace')}") from None
+            raise RequestFailed(f"{method} {path}: {error.code} {error.read().decode('utf-8', 'replace')}") from None
         except (URLError, OSError, ValueError) as error:
-            raise Refused(f"{method} {self._url}{path}: {getattr(error, 'reason', error)}") from None
+            raise RequestFailed(f"{method} {self._url}{path}: {getattr(error, 'reason', error)}") from None
 
     def start(self, project: str, brief: str, *, ask: bool) -> str:
         """Start an offline execution; returns its ID."""
@@ -191,7 +191,7 @@ class Api:
         deadline = time.monotonic() + 60
         while (found := self("GET", f"/api/v1/executions/{execution}"))["execution"]["status"] != status:
             if time.monotonic() > deadline:
-                raise Refused(f"Execution {execution} is not {status} after a minute. Is a worker running?")
+                raise RequestFailed(f"Execution {execution} is not {status} after a minute. Is a worker running?")
             time.sleep(0.2)
         return found
 
@@ -270,7 +270,7 @@ def run_load(api: Api, stage: Stage, given: argparse.Namespace, watch: MemoryWat
     for execution in stage.held:
         try:
             api("POST", f"/api/v1/executions/{execution}/answers", {"decide_rest": True})
-        except Refused as error:
+        except RequestFailed as error:
             test.stats.log_error("", "the end", str(error))
     with gevent.Timeout(SETTLE_S + given.hold, exception=False):
         while runner.user_count:
@@ -390,7 +390,7 @@ def marks_of(
 
 
 def report_of(given: argparse.Namespace) -> Report:
-    """Run the whole test. Raises Refused before the load begins."""
+    """Run the whole test. Raises RequestFailed before the load begins."""
     # Before anything loads ssl, because it replaces sockets by those of gevent.
     import locust.stats  # noqa: PLC0415 - as it says
 
@@ -409,7 +409,7 @@ def report_of(given: argparse.Namespace) -> Report:
     errors |= {f"in the test itself: {one['msg']}": one["count"] for one in test.runner.exceptions.values()}
     streams = {
         "open at once": stage.most_streams,
-        "events": stage.told,
+        "events": stage.received,
         "resumed by Last-Event-ID": stage.resumed,
         "followed to the end": stage.ended,
         "gaps": stage.gaps,
@@ -460,7 +460,7 @@ def main() -> int:
         stop("COMBINE_TOKEN is not set. Create a token with `combine tokens create NAME --scope run`.")
     try:
         report = report_of(given)
-    except Refused as error:
+    except RequestFailed as error:
         stop(str(error))
     if given.json:
         print(json.dumps({**asdict(report), "passed": report.passed}, indent=2))

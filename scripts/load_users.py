@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 import gevent
-from load_streams import Cut, EventStream, Told
+from load_streams import Cut, EventStream, Received
 from locust import FastHttpUser, User, events
 from locust.env import Environment
 from locust.exception import StopUser
@@ -70,7 +70,7 @@ class Stage:
     followable: list[str] = field(default_factory=list)
     """The newest last."""
     latencies_ms: list[float] = field(default_factory=list)
-    told: int = 0
+    received: int = 0
     gaps: int = 0
     repeats: int = 0
     resumed: int = 0
@@ -310,22 +310,22 @@ class Watcher(User):  # type: ignore[misc] # as above
         stage, opened, taken = self.stage, time.time(), 0
         if last:
             stage.resumed += 1
-        for told in stream.told():
-            if told.ended:
+        for event in stream.received():
+            if event.ended:
                 return None
-            self._judge(told, last, opened)
-            last, taken = max(last, told.seq), taken + 1
+            self._check(event, last, opened)
+            last, taken = max(last, event.seq), taken + 1
             if self.breaks_off and taken == _RECONNECT_AFTER:
                 return last
         raise Cut("the server ended the stream before the execution")
 
-    def _judge(self, told: Told, last: int, opened: float) -> None:
+    def _check(self, event: Received, last: int, opened: float) -> None:
         stage = self.stage
-        stage.told += 1
-        stage.gaps += told.seq > last + 1
-        stage.repeats += told.seq <= last
-        if stage.same_clock and told.at > opened:  # earlier ones are history
-            stage.latencies_ms.append(1000 * (told.came - told.at))
+        stage.received += 1
+        stage.gaps += event.seq > last + 1
+        stage.repeats += event.seq <= last
+        if stage.same_clock and event.at > opened:  # earlier ones are history
+            stage.latencies_ms.append(1000 * (event.came - event.at))
 
 
 def _is(answer: Any, status: int) -> bool:
