@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from combine.auth.permissions import OPERATOR
 from combine.bootstrap import Reading, Working, check_models, open_reading, open_working, provider_factory
 from combine.cli.formatting import duration
-from combine.cli.ports import Report
+from combine.cli.ports import Say
 from combine.llm.factory import parse_model
 from combine.services.definitions import WorkflowDetail, WorkflowService
 from combine.services.tokens import TokenService
@@ -22,7 +22,7 @@ class LocalBackend:
     """Runs commands in this process."""
 
     settings: Settings
-    say: Report
+    say: Say
 
     def reading(self) -> AbstractAsyncContextManager[Reading]:
         return open_reading(self.settings, self.say)

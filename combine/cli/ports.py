@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # most of these modules take longer to import than a command 
 SERVER_DEFAULT_MODEL: Final = ""
 """No model was named: the default of the server applies, and the estimate returns its name."""
 
-Report = Callable[[str], None]
+Say = Callable[[str], None]
 """Shows a line to the user while a command runs."""
 
 
