@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from combine.api.fields import Digits
 from combine.errors import CombineError, Unavailable
+from combine.records import Event
 from combine.services.event_feed import EventFeed, Following
-from combine.services.views import EventView
 
 HEARTBEAT_S: Final = 15.0
 SEND_S: Final = 30.0
@@ -180,7 +180,7 @@ class EventStreamResponse(Response):
             await send({"type": "http.response.body", "body": part, "more_body": True})
 
 
-def encoded(events: Sequence[EventView]) -> bytes:
+def encoded(events: Sequence[Event]) -> bytes:
     """Events as they go over the wire."""
     return b"".join([_event(event) for event in events])
 
@@ -192,7 +192,7 @@ def message(kind: str, data: Mapping[str, Any], number: int | None = None) -> by
     return f"{begin}event: {kind}\ndata: {text}\n\n".encode()
 
 
-def _event(event: EventView) -> bytes:
+def _event(event: Event) -> bytes:
     data = {
         "seq": event.seq,
         "at": event.at.isoformat(),

@@ -244,7 +244,7 @@ async def events(
 async def recording(execution_id: ExecutionId, services: TheServices) -> Response:
     """Everything its documents were made of, to be replayed elsewhere. No key and no address is in it."""
     file = await services.replays.file(execution_id, compress=False)
-    name = f"{file.recording.execution_id}.json"
+    name = f"{file.recording.snapshot.execution.id}.json"
     return Response(file.data, 200, {"Content-Disposition": f'attachment; filename="{name}"'}, "application/json")
 
 

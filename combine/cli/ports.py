@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # most of these modules take longer to import than a command 
     from combine.brief.brief import Brief
     from combine.documents.statuses import DecisionAction, DocumentStatus, ExecutionStatus
     from combine.execution.replay import ReplayReport
+    from combine.records import Event
     from combine.services.costs import CostReport, GroupBy
     from combine.services.definitions import WorkflowDetail
     from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # most of these modules take longer to import than a command 
     from combine.services.people_views import NewTokenView, TokenView
     from combine.services.projects import ProjectView
     from combine.services.replay import RecordingFile
-    from combine.services.views import DocumentView, EventView, ExecutionDetail, ExecutionView, ExecutorView
+from combine.services.views import DocumentView, ExecutionDetail, ExecutionView, ExecutorView
 
 SERVER_DEFAULT_MODEL: Final = ""
 """No model was named: the default of the server applies, and the estimate returns its name."""
@@ -49,7 +50,7 @@ class Inspection(Protocol):
         """The processes that run executions; None if they cannot be seen from here."""
         ...
 
-    def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
+    def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[Event]:
         """Each event exactly once and in order, until the execution finishes or waits."""
         ...
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from combine.cli.formatting import count, duration, usd
 from combine.cli.runtime import say
-from combine.services.views import EventView
+from combine.records import Event
 
 _DOING = {"draft": "drafting", "remediation": "fixing", "revision": "revising", "review": "reviewing"}
 
@@ -60,7 +60,7 @@ class ProgressState:
     def __init__(self, outputs: Mapping[str, str], model: str) -> None:
         self._outputs = outputs
         self._model = model
-        self._handlers: dict[str, Callable[[EventView], str | None]] = {
+        self._handlers: dict[str, Callable[[Event], str | None]] = {
             "unpriced_allowed": self._unpriced_allowed,
             "execution_running": self._execution_running,
             "call_started": self._call_started,
@@ -77,23 +77,23 @@ class ProgressState:
         }
         self.running: dict[str, StepProgress] = {}
 
-    def apply(self, event: EventView) -> str | None:
+    def apply(self, event: Event) -> str | None:
         """Apply an event. Returns the line to show for it, if any."""
         line = self._handlers.get(event.kind, self._other)(event)
         return line if event.step_id is None or line is None else f"{event.step_id}: {line}"
 
-    def _unpriced_allowed(self, event: EventView) -> str:
+    def _unpriced_allowed(self, event: Event) -> str:
         models = ", ".join(event.data.get("models", ()))
         return f"Calls of {models} do not count toward any cap, because their price is unknown"
 
-    def _execution_running(self, event: EventView) -> str | None:
+    def _execution_running(self, event: Event) -> str | None:
         self.running.clear()
         if unknown := event.data.get("outcome_unknown"):
             were = "was" if unknown == 1 else "were"
             return f"{count(unknown, 'call')} {were} in flight when the last process ended; outcome unknown"
         return None
 
-    def _call_started(self, event: EventView) -> str:
+    def _call_started(self, event: Event) -> str:
         assert event.step_id is not None  # every call belongs to a step
         step = self.running.get(event.step_id)
         if step is None:
@@ -104,7 +104,7 @@ class ProgressState:
         subject = "the documents" if step.doing == "reviewing" else step.output
         return f"{step.doing} {subject} ({event.data.get('model') or self._model})"
 
-    def _call_progress(self, event: EventView) -> str | None:
+    def _call_progress(self, event: Event) -> str | None:
         step = self.running.get(event.step_id or "")
         if step is None:
             return None
@@ -114,49 +114,49 @@ class ProgressState:
         step.waiting = None if wait is None else f"retrying in {duration(wait)}: {event.data.get('reason') or ''}"
         return None if already_shown else step.waiting
 
-    def _call_finished(self, event: EventView) -> str | None:
+    def _call_finished(self, event: Event) -> str | None:
         if step := self.running.get(event.step_id or ""):
             step.add_call(event.data)
         return None
 
-    def _call_failed(self, event: EventView) -> str:
+    def _call_failed(self, event: Event) -> str:
         self._call_finished(event)
         return f"call failed: {event.data.get('error') or 'no reason given'}"
 
-    def _call_settled(self, event: EventView) -> str:
+    def _call_settled(self, event: Event) -> str:
         new, old = (None if (text := event.data.get(name)) is None else Decimal(text) for name in ("usd", "was_usd"))
         return f"a call with an unknown outcome was settled at {usd(new)} (before: {usd(old)})"
 
-    def _findings_found(self, event: EventView) -> str:
+    def _findings_found(self, event: Event) -> str:
         codes = ", ".join(event.data.get("codes", ()))
         return f"{count(event.data.get('findings', 0), 'finding')} in attempt {event.data.get('attempt')}: {codes}"
 
-    def _questions_asked(self, event: EventView) -> str:
+    def _questions_asked(self, event: Event) -> str:
         asked, waiting = len(event.data.get("questions", ())), event.data.get("open", 0)
         if waiting:
             self.running.pop(event.step_id or "", None)
         return count(asked, "question") + (f", {waiting} to answer" if waiting else ", already answered")
 
-    def _document_saved(self, event: EventView) -> str:
+    def _document_saved(self, event: Event) -> str:
         step = self.running.pop(event.step_id or "", None)
         stats = f", {step.stats(event.at)}" if step else ""
         return f"{event.data.get('document')} version {event.data.get('version')}{stats}"
 
-    def _revision_started(self, event: EventView) -> str:
+    def _revision_started(self, event: Event) -> str:
         steps = ", ".join(step for step in event.data.get("steps", ()) if step != event.step_id)
         return f"sent back {steps} with {count(event.data.get('findings', 0), 'finding')}"
 
-    def _fallback_used(self, event: EventView) -> str:
+    def _fallback_used(self, event: Event) -> str:
         data = event.data
         return f"{data.get('model')} failed, falling back to {data.get('fallback_model')}: {data.get('reason') or ''}"
 
-    def _provider_tried_again(self, event: EventView) -> str:
+    def _provider_tried_again(self, event: Event) -> str:
         name = event.data.get("provider") or "the provider"
         return (
             f"checking whether {name} is available again" if event.data.get("probe") else f"{name} is available again"
         )
 
-    def _other(self, event: EventView) -> str | None:
+    def _other(self, event: Event) -> str | None:
         if event.kind.startswith(("step_", "budget_")):
             self.running.pop(event.step_id or "", None)
             return str(event.data.get("reason") or event.kind.replace("_", " "))
@@ -172,7 +172,7 @@ class Display(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def show(self, event: EventView) -> None:
+    def show(self, event: Event) -> None:
         """Show an event."""
         ...
 
@@ -191,7 +191,7 @@ class PlainDisplay:
     ) -> None:
         return
 
-    def show(self, event: EventView) -> None:
+    def show(self, event: Event) -> None:
         """Print the line of the event, if it has one."""
         line = self._state.apply(event)
         if line is not None:
@@ -218,7 +218,7 @@ class LiveDisplay:
     ) -> None:
         self._live.__exit__(kind, error, trace)
 
-    def show(self, event: EventView) -> None:
+    def show(self, event: Event) -> None:
         """Print the line of the event, unless the live part shows the same."""
         line = self._state.apply(event)
         if line is not None and event.kind != "call_started":

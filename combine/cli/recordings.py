@@ -13,8 +13,9 @@ from combine.cli.files import write_bytes
 from combine.cli.formatting import as_json, count, short
 from combine.cli.runtime import prepare, put
 from combine.errors import CombineError, Invalid
-from combine.execution.recording import Recording, read_recording_file
+from combine.execution.recording import VERSION, read_recording_file
 from combine.execution.replay import PromptDifference, ReplayedDocument, ReplayReport
+from combine.records import ExecutionSnapshot
 from combine.services.replay import replay_recording
 from combine.workflows.catalog import load_catalog
 
@@ -30,20 +31,20 @@ async def record(execution: str, out: Path, *, json: bool) -> int:
         write_bytes(out, file.data)
     except CombineError as error:  # here it is the argument that was wrong
         raise Invalid(error.message, code=error.code, hint="Choose a writable file with --out.") from None
-    facts = _facts(file.recording, out, len(file.data))
+    facts = _facts(file.recording.snapshot, out, len(file.data))
     put(as_json(facts) if json else _recorded(facts))
     return ExitCode.COMPLETED
 
 
-def _facts(recording: Recording, out: Path, size: int) -> dict[str, Any]:
+def _facts(recorded: ExecutionSnapshot, out: Path, size: int) -> dict[str, Any]:
     return {
-        "execution_id": recording.execution_id,
-        "status": recording.status,
+        "execution_id": recorded.execution.id,
+        "status": recorded.execution.status,
         "file": str(out),
         "bytes": size,
-        "documents": len(recording.documents),
-        "calls": len(recording.calls),
-        "version": recording.version,
+        "documents": len(recorded.documents),
+        "calls": len(recorded.calls),
+        "version": VERSION,
     }
 
 

@@ -12,6 +12,7 @@ from combine.documents.findings import Finding
 from combine.documents.questions import Answer
 from combine.documents.statuses import StepStatus
 from combine.prompts.builder import UpstreamDocument
+from combine.records import Document
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.models import ModelRef
 
@@ -83,9 +84,7 @@ class StepContext:
 class DocumentSaved:
     """The step is done, or waits for acceptance of what it saved."""
 
-    document_id: UUID
-    version: int
-    content: Mapping[str, Any]
+    document: Document
     step_status: StepStatus
     read_again: bool = False
     """The tables have changed beyond this step: it has settled questions, or the review has sent steps back."""

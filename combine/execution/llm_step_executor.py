@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Protocol
 from uuid import UUID, uuid4
@@ -16,7 +17,7 @@ from combine.documents.findings import Finding, Hint
 from combine.documents.items import id_number
 from combine.documents.ordering import content_sha256
 from combine.documents.questions import MAX_QUESTION_ROUNDS, Answer
-from combine.documents.statuses import CallPurpose, CallState
+from combine.documents.statuses import CallPurpose, CallState, DocumentStatus
 from combine.errors import CombineError, LLMError, PermanentLLMError, TransientLLMError
 from combine.execution.context import (
     BudgetReached,
@@ -34,7 +35,9 @@ from combine.llm.pricing import Pricing
 from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Progress, Usage
 from combine.llm.slots import CallSlots
 from combine.prompts.builder import PromptBuilder, PromptInput, RenderedPrompt
-from combine.storage.hot.journal import CallIntent, CallReply, NewVersion
+from combine.prompts.inputs import input_bytes
+from combine.records import Document
+from combine.storage.hot.journal import CallIntent, CallReply
 from combine.storage.steps import SentBackSince
 from combine.workflows.catalog import Catalog, SchemaAsset
 from combine.workflows.definitions import StepDefinition
@@ -257,6 +260,7 @@ class LLMStepExecutor:
         size = len(text.encode("utf-8", "surrogatepass"))
         size += self._catalog.reply_schema_size(step.output, ask=step.allow_clarification)
         worst = self._pricing.worst_case(context.model, size, state.output_tokens).usd
+        given = input_bytes(prompt.given)
         intent = CallIntent(
             id=uuid4(),
             execution_id=context.execution_id,
@@ -268,6 +272,8 @@ class LLMStepExecutor:
             model=context.model.model,
             prompt_sha256=prompt.sha256,
             prompt=_prompt_bytes(prompt),
+            input_sha256=hashlib.sha256(given).hexdigest(),
+            input=given,
             reserved_usd=None if worst is None else worst.quantize(MICRO_USD, ROUND_CEILING),
         )
         async with self._slots.slot(context.model.provider):
@@ -373,10 +379,13 @@ class LLMStepExecutor:
         state: _Progress,
         document: Mapping[str, Any],
     ) -> DocumentSaved | SentBack:
-        version = NewVersion(
+        made = Document(
             id=uuid4(),
             project_id=context.project_id,
             type=step.output,
+            version=0,  # the journal numbers it
+            status=DocumentStatus.DRAFT,
+            created_at=datetime.now(UTC),
             content=document,
             content_sha256=content_sha256(document),
             origin="offline" if context.model.provider == "offline" else "model",
@@ -389,9 +398,8 @@ class LLMStepExecutor:
             prompt_sha256=state.prompt_sha256,
             assets=self._prompts.assets(context.workflow.workflow_id, step, str(context.model)),
             model=str(context.model),
-            replaces=context.document_id,
         )
-        saved = await self._journal.save_document(step, context, version)
+        saved = await self._journal.save_document(step, context, made)
         if isinstance(saved, SentBack):
             return saved
         asked = state.rounds > context.question_rounds

@@ -1,6 +1,6 @@
-"""A recorded execution: everything that its documents were made of, as one value and as one file.
+"""A recorded execution: a snapshot with its prompts, replies and events, as one value and as one file.
 
-No key, no address, no path and no message of a provider is in it; the events are stripped of such texts.
+It holds no key, no address, no path and no message of a provider; events are stripped of such texts.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final, Literal
-from uuid import UUID
+from typing import Any, Final
 
+from combine.documents.ordering import content_sha256
 from combine.errors import Invalid
-from combine.storage.hot.segment_state import FindingFacts
+from combine.records import ExecutionSnapshot
 
 FORMAT: Final = "combine-recording"
 VERSION: Final = 1
@@ -25,153 +23,136 @@ _GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedPrompt:
-    """The three parts of a request."""
-
-    system: str
-    prefix: str
-    task: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedCall:
-    """One request of the ledger."""
-
-    id: UUID
-    step_id: str
-    revision: int
-    attempt: int
-    purpose: str
-    provider: str
-    model: str
-    model_answered: str | None
-    state: str
-    prompt_sha256: str
-    prompt: RecordedPrompt | None
-    reply_sha256: str | None
-    reply: str | None
-    stop_reason: str | None
-    stop_detail: str | None
-    error_code: str | None
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    cost_usd: Decimal | None
-    started_at: datetime
-    finished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedDocument:
-    """One version that the execution has made, or has taken over from the one it was forked from."""
-
-    id: UUID
-    type: str
-    version: int
-    status: str
-    origin: str
-    execution_id: UUID | None
-    step_id: str | None
-    revision: int | None
-    attempt: int | None
-    call_ids: tuple[UUID, ...]
-    input_ids: tuple[UUID, ...]
-    prompt_sha256: str | None
-    assets: dict[str, str]
-    model: str | None
-    created_at: datetime
-    content_sha256: str
-    content: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedQuestion:
-    """One question; ``answer`` is null while it is open."""
-
-    number: int
-    step_id: str
-    round: int
-    text: str
-    why: str
-    answer_type: str
-    choices: tuple[str, ...]
-    default: str
-    required: bool
-    answer: str | None
-    decided_by: str | None
-    assumption_id: str | None
-    answered_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
-    """One event, without texts of providers and machines."""
-
-    seq: int
-    at: datetime
-    kind: str
-    step_id: str | None
-    data: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierVersion:
-    """A version of another execution that this one follows: its items keep their ids."""
-
-    id: UUID
-    type: str
-    version: int
-    content: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class NumbersTaken:
-    """The highest number of one kind of id that had been given in the project when this execution began."""
-
-    at: datetime
-    type: str
-    prefix: str
-    highest: int
-
-
-@dataclass(frozen=True, slots=True)
 class Recording:
-    """One execution as it was."""
+    """One execution as it was. Its snapshot holds no steps: they follow from the rest."""
 
-    format: Literal["combine-recording"]
-    version: Literal[1]
     made_by: str
     """Version of the program that wrote it."""
-    execution_id: UUID
-    project: str
-    status: str
-    model: str
-    ask: bool
-    given_answers: dict[str, str]
-    forked_from: UUID | None
-    created_at: datetime
-    workflow: dict[str, Any]
-    """The definition as it was at the start."""
-    brief_id: UUID
-    brief: dict[str, Any]
-    questions: tuple[RecordedQuestion, ...]
-    calls: tuple[RecordedCall, ...]
-    documents: tuple[RecordedDocument, ...]
-    findings: tuple[FindingFacts, ...]
-    events: tuple[RecordedEvent, ...]
-    earlier: tuple[EarlierVersion, ...]
-    numbers: tuple[NumbersTaken, ...]
+    snapshot: ExecutionSnapshot
+
+
+# What a file says of each record. Explicit lists: a new column must not change the form of files by itself.
+_EXECUTION = ("project", "status", "model", "ask", "given_answers", "forked_from", "created_at", "workflow", "brief_id")
+_CALL = (
+    "id",
+    "step_id",
+    "revision",
+    "attempt",
+    "purpose",
+    "provider",
+    "model",
+    "model_answered",
+    "state",
+    "prompt_sha256",
+    "prompt",
+    "reply_sha256",
+    "reply",
+    "stop_reason",
+    "stop_detail",
+    "error_code",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cost_usd",
+    "started_at",
+    "finished_at",
+)
+_DOCUMENT = (
+    "id",
+    "type",
+    "version",
+    "status",
+    "origin",
+    "execution_id",
+    "step_id",
+    "revision",
+    "attempt",
+    "call_ids",
+    "input_ids",
+    "prompt_sha256",
+    "assets",
+    "model",
+    "created_at",
+    "content_sha256",
+    "content",
+)
+_EARLIER = ("id", "type", "version", "content")
+_QUESTION = (
+    "number",
+    "step_id",
+    "round",
+    "text",
+    "why",
+    "answer_type",
+    "choices",
+    "default",
+    "required",
+    "answer",
+    "decided_by",
+    "assumption_id",
+    "answered_at",
+)
+_FINDING = (
+    "step_id",
+    "revision",
+    "attempt",
+    "kind",
+    "severity",
+    "code",
+    "document",
+    "item",
+    "path",
+    "message",
+    "found",
+    "expected",
+)
+_EVENT = ("seq", "at", "kind", "step_id", "data")
+_NUMBER = ("at", "type", "prefix", "highest")
+
+_FROM_MACHINES = frozenset({"reason", "error"})
+"""Keys of event data that may hold addresses and paths, unless a person has written them."""
+_FROM_PEOPLE = frozenset({"sent_back", "decided"})
 
 
 def write_recording(recording: Recording, *, compress: bool) -> bytes:
     """The file. The same recording gives the same bytes."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - only files need it
 
-    value = TypeAdapter(Recording).dump_python(recording, mode="json")
+    plain = TypeAdapter(ExecutionSnapshot).dump_python(recording.snapshot, mode="json")
+    value = {
+        "format": FORMAT,
+        "version": VERSION,
+        "made_by": recording.made_by,
+        "execution_id": plain["execution"]["id"],
+        **_only(_EXECUTION, plain["execution"]),
+        "brief": plain["brief"],
+        "questions": [_only(_QUESTION, one) for one in plain["questions"]],
+        "calls": [_only(_CALL, one) | _input(one) for one in plain["calls"]],
+        "documents": [_only(_DOCUMENT, one) for one in plain["documents"]],
+        "findings": [_only(_FINDING, one) for one in plain["findings"]],
+        "events": [_event(_only(_EVENT, one)) for one in plain["events"]],
+        "earlier": [_only(_EARLIER, one) for one in plain["previous"]],
+        "numbers": [_only(_NUMBER, one) for one in plain["numbers"]],
+    }
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
     data = text.encode("utf-8", "backslashreplace")  # JSON's own escape of half a surrogate pair
     return gzip.compress(data, mtime=0) if compress else data
+
+
+def _only(names: tuple[str, ...], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: record[name] for name in names}
+
+
+def _input(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Calls of older programs have kept none; their files stay as they were."""
+    return {} if call["input"] is None else {"input": call["input"]}
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    if event["kind"] in _FROM_PEOPLE:
+        return event
+    return {**event, "data": {name: value for name, value in event["data"].items() if name not in _FROM_MACHINES}}
 
 
 def read_recording_file(data: bytes, name: str) -> Recording:
@@ -184,12 +165,37 @@ def read_recording_file(data: bytes, name: str) -> Recording:
     if raw.get("version") != VERSION:
         raise _unusable(name, f"its version is {raw.get('version')!r}; this program reads {VERSION}")
     try:
-        return TypeAdapter(Recording).validate_python(raw)
+        snapshot = TypeAdapter(ExecutionSnapshot).validate_python(_snapshot(raw))
     except ValidationError as error:
         faults = [{"path": _path(fault["loc"]), "message": fault["msg"]} for fault in error.errors()]
-        told = "; ".join(f"{fault['path']}: {fault['message']}" for fault in faults[:5])
-        more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""  # noqa: PLR2004 - those that are told
-        raise _unusable(name, told + more, faults) from None
+        raise _unusable(name, _listed(faults), faults) from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _unusable(name, f"{type(error).__name__}: {error}") from None
+    return Recording(str(raw.get("made_by", "")), snapshot)
+
+
+def _snapshot(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The file's content in the form of a snapshot, with what a file does not say filled in."""
+    own = {"project_id": raw.get("execution_id")}
+    execution = {"id": raw.get("execution_id"), **own, "updated_at": raw.get("created_at")}
+    earlier = {**own, "status": "superseded", "origin": "model", "created_at": raw.get("created_at")}
+    return {
+        "execution": {**execution, **{name: raw[name] for name in _EXECUTION if name in raw}},
+        "brief": raw.get("brief"),
+        "steps": (),
+        "questions": [{**one, "id": f"Q-{one['number']}"} for one in raw["questions"]],
+        "calls": [{"execution_id": raw.get("execution_id"), **one} for one in raw["calls"]],
+        "documents": [{**own, **one} for one in raw["documents"]],
+        "findings": raw.get("findings"),
+        "events": raw.get("events"),
+        "previous": [{**earlier, "content_sha256": content_sha256(one["content"]), **one} for one in raw["earlier"]],
+        "numbers": raw.get("numbers"),
+    }
+
+
+def _listed(faults: list[dict[str, str]]) -> str:
+    shown = "; ".join(f"{fault['path']}: {fault['message']}" for fault in faults[:5])
+    return shown + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")  # noqa: PLR2004 - those that are shown
 
 
 def _json(data: bytes, name: str) -> object:
@@ -201,16 +207,20 @@ def _json(data: bytes, name: str) -> object:
                 raise _unusable(name, "it is cut off, or larger than 256 MB")
         return json.loads(data)
     except (ValueError, zlib.error, RecursionError) as error:
-        raise _unusable(name, f"it is no JSON ({error})") from None
+        raise _unusable(name, f"it is not valid JSON ({error})") from None
 
 
 def _path(location: tuple[int | str, ...]) -> str:
+    if location[:1] == ("execution",):  # what is said of the execution stands at the top of a file
+        location = location[1:]
+    elif location[:1] == ("previous",):
+        location = ("earlier", *location[1:])
     return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
 def _unusable(name: str, why: str, faults: list[dict[str, str]] | None = None) -> Invalid:
     return Invalid(
-        f"{name} is no recording that can be used: {why}.",
+        f"{name} is not a usable recording: {why}.",
         code="recording_invalid",
         hint="`combine record ID --out FILE` writes one.",
         details={"faults": faults or []},

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from combine.brief.brief import brief_from_json
 from combine.documents.ordering import canonical_json, content_sha256
 from combine.documents.statuses import CallState
 from combine.errors import CombineError, LLMError
 from combine.execution.context import DocumentSaved, LimitReached, QuestionsAsked, StepContext
 from combine.execution.llm_step_executor import LLMStepExecutor
+from combine.execution.old_inputs import with_inputs
 from combine.execution.output_parser import OutputParser
-from combine.execution.recording import RecordedCall, RecordedDocument, Recording
-from combine.execution.replay_parts import NoProvider, NoTelemetry, RecordEnds, ReplayJournal, WatchedPrompts
-from combine.execution.replay_state import Past
-from combine.execution.state import ASSUMPTIONS_PER_STEP, context_of
+from combine.execution.recording import Recording
+from combine.execution.replay_parts import (
+    NoProvider,
+    NoTelemetry,
+    RecordEnds,
+    ReplayJournal,
+    WatchedPrompts,
+)
+from combine.execution.replay_state import as_of
+from combine.execution.state import context_of
 from combine.llm.pricing import Pricing
-from combine.prompts.builder import RenderedPrompt, read_prompt
+from combine.prompts.builder import PromptBuilder, RenderedPrompt
+from combine.prompts.inputs import input_to_json
+from combine.records import Call, Document, ExecutionSnapshot
 from combine.workflows.catalog import Catalog
-from combine.workflows.definitions import StepDefinition, definition_from_json
+from combine.workflows.definitions import StepDefinition
 
 MAX_DIFFERENCES = 20
 """Told for one document."""
@@ -89,7 +97,7 @@ class _Revision:
 
     step: StepDefinition
     number: int
-    calls: Sequence[RecordedCall]
+    calls: Sequence[Call]
     attempt: int = 0
     reasons: list[str] = field(default_factory=list)
 
@@ -98,12 +106,9 @@ class Replay:
     """Replays one recording against one catalog. Writes nothing, asks nobody."""
 
     def __init__(self, recording: Recording, catalog: Catalog) -> None:
-        self._recording = recording
+        self._recorded: ExecutionSnapshot = with_inputs(recording.snapshot)
         self._catalog = catalog
-        self._workflow = definition_from_json(recording.workflow)
-        self._brief = brief_from_json(recording.brief)
-        self._past = Past(recording, self._workflow)
-        self._journal = ReplayJournal(recording)
+        self._journal = ReplayJournal(self._recorded)
         self._prompts: int = 0
         self._other_prompts: list[PromptDifference] = []
 
@@ -115,28 +120,28 @@ class Replay:
             if (document := await self._replay(revision, self._stored(revision))) is not None
         ]
         return ReplayReport(
-            execution_id=self._recording.execution_id,
+            execution_id=self._recorded.execution.id,
             identical=all(one.identical for one in documents) and not self._journal.other_questions,
             documents=tuple(documents),
-            replies=sum(call.reply is not None for call in self._recording.calls),
+            replies=sum(call.reply is not None for call in self._recorded.calls),
             prompts=self._prompts,
             other_prompts=tuple(self._other_prompts),
             other_questions=tuple(self._journal.other_questions),
         )
 
     def _revisions(self) -> Iterator[_Revision]:
-        groups: dict[tuple[str, int], list[RecordedCall]] = {}
-        for call in sorted(self._recording.calls, key=lambda call: call.started_at):
+        groups: dict[tuple[str, int], list[Call]] = {}
+        for call in sorted(self._recorded.calls, key=lambda call: call.started_at):
             groups.setdefault((call.step_id, call.revision), []).append(call)
         for (step_id, number), calls in groups.items():
-            yield _Revision(self._workflow.step(step_id), number, calls)
+            yield _Revision(self._recorded.execution.workflow.step(step_id), number, calls)
 
-    def _stored(self, revision: _Revision) -> RecordedDocument | None:
-        key = (self._recording.execution_id, revision.step.step_id, revision.number)
-        return next((d for d in self._recording.documents if (d.execution_id, d.step_id, d.revision) == key), None)
+    def _stored(self, revision: _Revision) -> Document | None:
+        key = (self._recorded.execution.id, revision.step.step_id, revision.number)
+        return next((d for d in self._recorded.documents if (d.execution_id, d.step_id, d.revision) == key), None)
 
-    async def _replay(self, revision: _Revision, stored: RecordedDocument | None) -> ReplayedDocument | None:
-        self._journal.version = None
+    async def _replay(self, revision: _Revision, stored: Document | None) -> ReplayedDocument | None:
+        self._journal.document = None
         revision.reasons += _broken_replies(revision.calls)
         try:
             await self._to_its_document(revision, stored)
@@ -146,7 +151,7 @@ class Replay:
             revision.reasons.append(error.message)
         return None if stored is None else self._compared(revision, stored)
 
-    async def _to_its_document(self, revision: _Revision, stored: RecordedDocument | None) -> None:
+    async def _to_its_document(self, revision: _Revision, stored: Document | None) -> None:
         """Run the step from pause to pause, as it was run."""
         while (call := _next(revision)) is not None:
             try:
@@ -167,9 +172,7 @@ class Replay:
                 return
             revision.attempt = self._journal.asked_at
 
-    async def _execute(
-        self, revision: _Revision, at: datetime, call: RecordedCall, *, accepted: bool = False
-    ) -> object:
+    async def _execute(self, revision: _Revision, at: datetime, call: Call, *, accepted: bool = False) -> object:
         context = self._context(revision, at, call, accepted=accepted)
         prompts = WatchedPrompts(self._catalog)
         executor = LLMStepExecutor(
@@ -188,23 +191,20 @@ class Replay:
             if not accepted:
                 self._compare_prompts(revision, prompts.built)
 
-    def _context(self, revision: _Revision, at: datetime, call: RecordedCall, *, accepted: bool) -> StepContext:
-        shown = call.prompt
-        state = self._past.state(
-            revision.step,
-            revision.number,
-            revision.attempt,
-            at,
-            accepted=accepted,
-            shown=None if shown is None else shown.prefix,
-        )
-        alone = context_of(state, self._workflow, self._brief, revision.step)
-        if shown is None:
-            return alone
-        # How many steps were drafting beside it stands nowhere but in the numbers that its prompt gave out.
-        first = read_prompt(shown.prefix, shown.task).next_ids.get("ASM", 1)
-        beside = max(0, first - 1 - alone.used_ids.get("ASM", 0)) // ASSUMPTIONS_PER_STEP
-        return context_of(state, self._workflow, self._brief, revision.step, beside=beside)
+    def _context(self, revision: _Revision, at: datetime, call: Call, *, accepted: bool) -> StepContext:
+        state = as_of(self._recorded, revision.step, revision.number, revision.attempt, at, accepted=accepted)
+        if call.input is None:
+            return context_of(replace(state, previous=()), revision.step)
+        shown = call.input["previous"]
+        previous = () if shown is None else (self._version(shown["type"], shown["version"]),)
+        context = context_of(replace(state, previous=tuple(one for one in previous if one)), revision.step)
+        # How many steps were drafting at the same time only shows in the numbers that were offered.
+        beside = call.input["next_ids"].get("ASM", 1) - 1 - context.used_ids.get("ASM", 0)
+        return replace(context, assumptions_from=max(0, beside))
+
+    def _version(self, type_: str, version: int) -> Document | None:
+        known = (*self._recorded.previous, *self._recorded.documents)
+        return next((one for one in known if (one.type, one.version) == (type_, version)), None)
 
     def _compare_prompts(self, revision: _Revision, built: Sequence[RenderedPrompt]) -> None:
         for attempt, prompt in enumerate(built, revision.attempt + 1):
@@ -215,23 +215,26 @@ class Replay:
             if any(call.prompt_sha256 == prompt.sha256 for call in asked):
                 continue
             parts = _other_parts(asked[-1], prompt)
-            key = (revision.step.step_id, revision.number, attempt)
-            self._other_prompts.append(PromptDifference(*key, parts, self._other_assets(revision)))
+            reasons = (*_other_input(asked[-1], prompt), *self._other_assets(revision))
+            self._other_prompts.append(
+                PromptDifference(revision.step.step_id, revision.number, attempt, parts, reasons)
+            )
 
     def _other_assets(self, revision: _Revision) -> tuple[str, ...]:
         """Files of prompts and schemas that are not what they were."""
         stored = self._stored(revision)
         if stored is None:
             return ()
-        model = revision.step.model or self._recording.model
+        model = revision.step.model or str(self._recorded.execution.model)
+        workflow_id = self._recorded.execution.workflow.workflow_id
         try:
-            here = WatchedPrompts(self._catalog).assets(self._workflow.workflow_id, revision.step, model)
+            here = PromptBuilder(self._catalog).assets(workflow_id, revision.step, model)
         except CombineError as error:
             return (error.message,)
         return tuple(_other_hashes(stored.assets, here))
 
-    def _compared(self, revision: _Revision, stored: RecordedDocument) -> ReplayedDocument:
-        version = self._journal.version
+    def _compared(self, revision: _Revision, stored: Document) -> ReplayedDocument:
+        version = self._journal.document
         rebuilt = None if version is None else version.content_sha256
         identical = (
             version is not None
@@ -260,7 +263,7 @@ class Replay:
         )
 
 
-def _next(revision: _Revision) -> RecordedCall | None:
+def _next(revision: _Revision) -> Call | None:
     return next((call for call in revision.calls if call.attempt > revision.attempt), None)
 
 
@@ -273,7 +276,7 @@ def _refused(revision: _Revision) -> bool:
     return False
 
 
-def _broken_replies(calls: Sequence[RecordedCall]) -> Iterator[str]:
+def _broken_replies(calls: Sequence[Call]) -> Iterator[str]:
     for call in calls:
         if call.state != CallState.REPLIED:
             continue
@@ -289,7 +292,15 @@ def _other_hashes(stored: Mapping[str, str], here: Mapping[str, str]) -> Iterato
             yield f"{name} is another: {(before or 'none')[:12]} when it was made, {(now or 'none')[:12]} here."
 
 
-def _other_parts(call: RecordedCall, prompt: RenderedPrompt) -> tuple[str, ...]:
+def _other_input(call: Call, prompt: RenderedPrompt) -> Iterator[str]:
+    """The parts of the input that are not what they were, if the call has kept it whole."""
+    now = input_to_json(prompt.given)
+    stored = call.input or {}
+    if stored.keys() == now.keys():
+        yield from (f"The input {name!r} differs." for name in now if stored[name] != now[name])
+
+
+def _other_parts(call: Call, prompt: RenderedPrompt) -> tuple[str, ...]:
     if call.prompt is None:
         return ()
     names = ("system", "prefix", "task")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 from uuid import UUID
 
 from combine.documents.findings import Finding
-from combine.documents.questions import Answer, Question
-from combine.documents.statuses import DecidedBy, StepStatus
+from combine.documents.questions import Question
+from combine.documents.statuses import StepStatus
 from combine.errors import LLMError
 from combine.execution.context import DocumentSaved, StepContext
-from combine.execution.recording import RecordedQuestion, Recording
 from combine.execution.step_journal import Asked
 from combine.llm.protocol import LLMProvider, Progress
 from combine.prompts.builder import PromptBuilder, PromptInput, RenderedPrompt
-from combine.storage.hot.journal import CallIntent, CallReply, NewVersion
+from combine.records import Document, ExecutionSnapshot
+from combine.storage.hot.journal import CallIntent, CallReply
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.models import ModelRef
@@ -58,14 +58,14 @@ class WatchedPrompts(PromptBuilder):
 class ReplayJournal:
     """Keeps what a step does in memory and answers as the tables did."""
 
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
+    def __init__(self, recorded: ExecutionSnapshot) -> None:
+        self._recorded = recorded
         self.asked_at: int = 0
         """The attempt that asked last."""
         self.other_questions: list[str] = []
         """Where other questions came out than those that were stored."""
         self.findings: tuple[Finding, ...] = ()
-        self.version: NewVersion | None = None
+        self.document: Document | None = None
 
     async def open_call(self, intent: CallIntent) -> NoReturn:
         """Never reached: ``NoProvider`` comes before it."""
@@ -106,28 +106,22 @@ class ReplayJournal:
     ) -> Asked:
         """The answers that were given at once, or a pause where the execution has paused."""
         self.asked_at = attempt
-        rows = [one for one in self._recording.questions if (one.step_id, one.round) == (step.step_id, round_)]
+        rows = [one for one in self._recorded.questions if (one.step_id, one.round) == (step.step_id, round_)]
         if [row.text for row in rows] != [question.text for question in questions]:
             self.other_questions.append(f"{step.step_id}, round {round_}")
         if not rows:
             raise RecordEnds("no stored questions")
         waited = self._waited({f"Q-{row.number}" for row in rows})
-        return Asked(tuple(_answer(row) for row in rows if row.answer is not None), len(rows) if waited else 0)
+        return Asked(tuple(row.settled for row in rows if row.settled is not None), len(rows) if waited else 0)
 
     def _waited(self, ids: set[str]) -> bool:
         return any(
             event.kind == "questions_asked" and ids == set(event.data.get("questions", ())) and event.data.get("open")
-            for event in self._recording.events
+            for event in self._recorded.events
         )
 
-    async def save_document(self, step: StepDefinition, context: StepContext, version: NewVersion) -> DocumentSaved:
+    async def save_document(self, step: StepDefinition, context: StepContext, document: Document) -> DocumentSaved:
         """Keep it."""
         _ = step, context
-        self.version = version
-        content: Mapping[str, object] = version.content
-        return DocumentSaved(version.id, 0, content, StepStatus.DONE)
-
-
-def _answer(row: RecordedQuestion) -> Answer:
-    by = DecidedBy(row.decided_by or DecidedBy.PERSON)
-    return Answer(f"Q-{row.number}", row.text, row.answer or "", by, row.assumption_id)
+        self.document = document
+        return DocumentSaved(document, StepStatus.DONE)

@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from combine.brief.brief import brief_from_json
 from combine.documents.statuses import ExecutionStatus
 from combine.errors import CombineError, LLMError, OwnershipLost, TransientLLMError
 from combine.execution.context import DocumentSaved, SentBack, StepResult
@@ -15,7 +14,7 @@ from combine.execution.llm_step_executor import LLMStepExecutor, Providers
 from combine.execution.output_parser import OutputParser
 from combine.execution.segment import Segment
 from combine.execution.segment_journal import Ending, SegmentJournal
-from combine.execution.state import context_of, definition_of, runnable_steps, with_document
+from combine.execution.state import context_of, runnable_steps, with_document
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
@@ -23,8 +22,8 @@ from combine.llm.retry import asked_wait_s
 from combine.llm.slots import CallSlots, NoMoreCalls
 from combine.observability.correlation import caused_by
 from combine.prompts.builder import PromptBuilder
+from combine.records import ExecutionSnapshot
 from combine.storage.core.database import Database
-from combine.storage.hot.segment_state import SegmentState
 from combine.storage.steps import SentBackSince
 from combine.workflows.catalog import Catalog
 
@@ -81,12 +80,13 @@ class ExecutionRunner:
 class _Work:
     """The loop of one segment: begin each step when its inputs are ready, in parallel where they are."""
 
-    def __init__(self, runner: ExecutionRunner, segment: Segment, journal: SegmentJournal, state: SegmentState) -> None:
+    def __init__(
+        self, runner: ExecutionRunner, segment: Segment, journal: SegmentJournal, state: ExecutionSnapshot
+    ) -> None:
         self._segment = segment
         self._journal = journal
         self._state = state
-        self._workflow = definition_of(state)
-        self._brief = brief_from_json(state.execution.brief)
+        self._workflow = state.execution.workflow
         self._executor = runner.executor(segment)
         self._tasks: dict[str, asyncio.Task[StepResult]] = {}
         self._revisions: dict[str, int] = {}
@@ -118,7 +118,7 @@ class _Work:
         with caused_by(self._state.execution.request_id):  # another one than before, if a person has changed something
             for step in runnable_steps(self._workflow, statuses):
                 if step.step_id not in self._tasks and step.step_id not in self._resting:
-                    context = context_of(self._state, self._workflow, self._brief, step, beside=len(self._tasks))
+                    context = context_of(self._state, step, beside=len(self._tasks))
                     self._revisions[step.step_id] = context.revision
                     self._tasks[step.step_id] = asyncio.create_task(self._executor.execute(step, context))
 
@@ -170,7 +170,7 @@ class _Work:
                 return True
         else:
             if isinstance(result, DocumentSaved):
-                self._state = with_document(self._state, self._workflow.step(step_id), result)
+                self._state = with_document(self._state, result)
                 return result.read_again
             if isinstance(result, SentBack):
                 return True

@@ -11,15 +11,16 @@ from combine.documents.statuses import ExecutionStatus, StepStatus
 from combine.errors import OwnershipLost
 from combine.execution.segment import Segment
 from combine.execution.state import runnable_steps
+from combine.records import Execution, ExecutionSnapshot, Step
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
-from combine.storage.executions import ExecutionRow, Executions
+from combine.storage.executions import Executions
 from combine.storage.hot.journal import Journal
 from combine.storage.hot.outages import Outages
-from combine.storage.hot.segment_state import SegmentState, read_segment_state
 from combine.storage.hot.segments import Segments
 from combine.storage.hot.transitions import Transitions
-from combine.storage.steps import StepRow, Steps
+from combine.storage.snapshot import Depth, Snapshots
+from combine.storage.steps import Steps
 from combine.workflows.definitions import WorkflowDefinition
 
 _RESTING: tuple[str, ...] = (
@@ -48,7 +49,7 @@ class SegmentJournal:
     database: Database
     segment: Segment
 
-    async def begin(self) -> SegmentState | None:
+    async def begin(self) -> ExecutionSnapshot | None:
         """Mark the execution as running and read it. None: this segment has nothing (more) to do."""
         claim, execution_id, round_ = self.segment.claim, self.segment.execution_id, self.segment.round
         begun = await self.database.once(
@@ -56,11 +57,11 @@ class SegmentJournal:
         )
         return await self.read() if begun else None
 
-    async def read(self) -> SegmentState:
+    async def read(self) -> ExecutionSnapshot:
         """The tables as they stand now."""
 
-        async def work(session: WriteSession) -> SegmentState:
-            state = await read_segment_state(session, self.segment.execution_id)
+        async def work(session: WriteSession) -> ExecutionSnapshot:
+            state = await Snapshots(session).read(self.segment.execution_id, Depth.SEGMENT)
             if state is None:
                 raise OwnershipLost
             return state
@@ -147,7 +148,7 @@ class SegmentJournal:
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def _rest(self, session: WriteSession, steps: tuple[StepRow, ...]) -> None:
+    async def _rest(self, session: WriteSession, steps: tuple[Step, ...]) -> None:
         execution = await Executions(session).get(self.segment.execution_id)
         step = min((step for step in steps if step.status in _RESTING), key=lambda step: _RESTING.index(step.status))
         await Transitions(session).finish(
@@ -159,6 +160,6 @@ class SegmentJournal:
         )
 
 
-def _next_try(execution: ExecutionRow) -> dict[str, Any]:
+def _next_try(execution: Execution) -> dict[str, Any]:
     at = execution.next_try_at
     return {"provider": execution.waits_for, "next_try_at": at and at.isoformat(), "tries": execution.tries}

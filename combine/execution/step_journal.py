@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -17,11 +17,12 @@ from combine.execution.clarification import settle
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
+from combine.records import Document
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
 from combine.storage.findings import Findings
 from combine.storage.hot.caps import Caps
-from combine.storage.hot.journal import CallIntent, CallReply, Journal, NewVersion
+from combine.storage.hot.journal import CallIntent, CallReply, Journal
 from combine.storage.hot.numbering import Numbering
 from combine.storage.hot.outages import Outages
 from combine.storage.hot.transitions import Transitions
@@ -184,7 +185,7 @@ class StepJournal:
             # Read here and now: this step's first round, or a step beside it, may have taken numbers since.
             highest = await Numbering(session).highest(context.execution_id, "ASM")
             settled = settle(
-                [row.question for row in rows if row.answer is None],
+                [row for row in rows if row.answer is None],
                 context.given_answers,
                 decide_rest=not context.ask,
                 next_assumption=highest + 1,
@@ -194,7 +195,7 @@ class StepJournal:
                 await repository.answer(
                     context.execution_id, one.number, one.text, one.decided_by, assumption_id=one.assumption_id
                 )
-            before = [row.answer for row in rows if row.answer is not None]  # by a commit whose answer was lost
+            before = [row.settled for row in rows if row.settled is not None]  # by a commit whose answer was lost
             waiting = len(rows) - len(before) - len(settled)
             await Steps(session).update_revision(
                 context.execution_id,
@@ -209,18 +210,18 @@ class StepJournal:
                 context.execution_id,
                 "questions_asked",
                 step.step_id,
-                {"questions": [row.question.id for row in rows], "open": waiting},
+                {"questions": [row.id for row in rows], "open": waiting},
             )
             return Asked((*before, *(one.answer() for one in settled)), waiting)
 
         return await self.database.transact(work, give_up_after=None)
 
     async def save_document(
-        self, step: StepDefinition, context: StepContext, version: NewVersion
+        self, step: StepDefinition, context: StepContext, document: Document
     ) -> DocumentSaved | SentBack:
         """Document, version, event, step and, for the final step, what its verdict leads to: one commit."""
         plan = (
-            plan_after_review(version.content, context.workflow, step.step_id, revisions_done=context.revisions_done)
+            plan_after_review(document.content, context.workflow, step.step_id, revisions_done=context.revisions_done)
             if step.is_final
             else ReviewPlan(AfterReview.COMPLETE)
         )
@@ -229,12 +230,14 @@ class StepJournal:
         claim = self.segment.claim
 
         async def save(session: WriteSession) -> int | None:
-            return await Journal(session).save_document(claim, version, step_status=status.value, reason=plan.reason)
+            return await Journal(session).save_document(
+                claim, document, replaces=context.document_id, step_status=status.value, reason=plan.reason
+            )
 
         async def save_with_consequences(session: WriteSession) -> int | None:
             number = await save(session)
             if number is not None:
-                await _follow(session, step, context, version, plan)
+                await _follow(session, step, context, document, plan)
             return number
 
         if step.is_final:
@@ -242,18 +245,18 @@ class StepJournal:
         else:
             number = await self.database.once(save, give_up_after=None)
         if number is None:
-            number = await self._saved_before(version)
+            number = await self._saved_before(document)
         if number is None:
             return SentBack()
         revised = plan.after is AfterReview.REVISE
-        return DocumentSaved(version.id, number, version.content, status, revised)
+        return DocumentSaved(replace(document, version=number), status, revised)
 
-    async def _saved_before(self, version: NewVersion) -> int | None:
+    async def _saved_before(self, document: Document) -> int | None:
         """The number, if a commit whose answer was lost has saved it. Raises OwnershipLost."""
 
         async def work(session: WriteSession) -> int | None:
             await self.segment.claim.hold(session)
-            return await Journal(session).saved_version(version.id)
+            return await Journal(session).saved_version(document.id)
 
         return await self.database.transact(work, give_up_after=None)
 
@@ -267,11 +270,13 @@ def _status_after(step: StepDefinition, plan: ReviewPlan) -> StepStatus:
 
 
 async def _follow(
-    session: WriteSession, step: StepDefinition, context: StepContext, version: NewVersion, plan: ReviewPlan
+    session: WriteSession, step: StepDefinition, context: StepContext, document: Document, plan: ReviewPlan
 ) -> None:
     """What the final document's verdict leads to."""
-    found = read_findings(version.content)
-    await Findings(session).insert_many(context.execution_id, step.step_id, context.revision, version.attempt, found)
+    found = read_findings(document.content)
+    await Findings(session).insert_many(
+        context.execution_id, step.step_id, context.revision, document.attempt or 0, found
+    )
     if plan.after is not AfterReview.REVISE:
         return
     transitions = Transitions(session)

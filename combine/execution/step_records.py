@@ -13,7 +13,8 @@ from combine.errors import LLMError
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.step_journal import Asked
 from combine.llm.protocol import Progress
-from combine.storage.hot.journal import CallIntent, CallReply, NewVersion
+from combine.records import Document
+from combine.storage.hot.journal import CallIntent, CallReply
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.models import ModelRef
 
@@ -59,7 +60,7 @@ class StepRecords(Protocol):
         ...
 
     async def save_document(
-        self, step: StepDefinition, context: StepContext, version: NewVersion
+        self, step: StepDefinition, context: StepContext, document: Document
     ) -> DocumentSaved | SentBack:
         """A document that has passed its checks."""
         ...

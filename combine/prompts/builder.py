@@ -97,6 +97,8 @@ class RenderedPrompt:
     task: str
     sha256: str
     """Over all three parts."""
+    given: PromptInput = field(repr=False, compare=False)
+    """What it was rendered from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class PromptBuilder:
         """The prompt of one call. Equal input gives equal bytes."""
         system, prefix, task = self._system(given), self._prefix(given), self._task(given)
         digest = sha256(f"{system}\0{prefix}\0{task}".encode()).hexdigest()
-        return RenderedPrompt(system=system, prefix=prefix, task=task, sha256=digest)
+        return RenderedPrompt(system=system, prefix=prefix, task=task, sha256=digest, given=given)
 
     def assets(self, workflow_id: str, step: StepDefinition, model: str) -> dict[str, str]:
         """The files that a step's prompts and checks are made of, with their SHA-256."""

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from combine.auth.permissions import Actor, ProjectRole, Scope, need_project_role
 from combine.errors import NotFound
+from combine.records import Execution
 from combine.services.names import regular
 from combine.storage.core.database import ReadSession
 from combine.storage.core.visibility import EVERYTHING, Visibility
-from combine.storage.executions import ExecutionRow, Executions
+from combine.storage.executions import Executions
 from combine.storage.people.members import Members
 from combine.storage.projects import ProjectRow, Projects
 
@@ -62,7 +63,7 @@ class Access:
 
     async def execution(
         self, session: ReadSession, execution: str, role: ProjectRole, scope: Scope = Scope.RUN
-    ) -> ExecutionRow:
+    ) -> Execution:
         """The execution whose id begins so, for somebody who may change it. Raises as ``need`` does, and Conflict."""
         row = await Executions(session).find_by_prefix(execution, self.visibility)
         await self.need(session, row.project_id, role, scope)

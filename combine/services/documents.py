@@ -13,24 +13,23 @@ from combine.auth.permissions import Actor
 from combine.brief.brief import BRIEF_TYPE, Brief, brief_from_json
 from combine.checks import unused_sentences
 from combine.documents.diff import DocumentDiff, diff_briefs, diff_documents
-from combine.documents.findings import Finding
+from combine.documents.findings import Finding, FindingKind
 from combine.documents.markdown import MarkdownInput, render_markdown
 from combine.documents.ordering import in_schema_order
 from combine.documents.statuses import DocumentStatus
 from combine.errors import Conflict, NotFound
 from combine.execution.review_loop import read_findings
+from combine.records import Document
 from combine.services.access import Access
-from combine.services.inspection import document_view
-from combine.services.views import DocumentView
+from combine.services.views import DocumentView, view
 from combine.storage.core.database import Database, ReadSession
-from combine.storage.documents import DocumentRow, Documents
+from combine.storage.documents import Documents
 from combine.storage.executions import Executions
 from combine.storage.findings import Findings
 from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.workflows.catalog import Catalog
-from combine.workflows.definitions import definition_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ class DocumentService:
                 before=before,
             )
             names = await Projects(session).names({row.project_id for row in rows})
-            return tuple(document_view(row, names[row.project_id]) for row in rows)
+            return tuple(view(DocumentView, row, project=names[row.project_id]) for row in rows)
 
     async def get(self, wanted: str, project: str | UUID | None = None, version: int | None = None) -> DocumentDetail:
         """One version, by the beginning of its id or by its type.
@@ -150,7 +149,7 @@ class DocumentService:
         async with self._database.read() as session:
             line = await self._line(session, wanted, project)
             rows = await Documents(session).versions(line.project_id, line.type, before=before, limit=limit)
-            return tuple(document_view(row, line.project) for row in rows)
+            return tuple(view(DocumentView, row, project=line.project) for row in rows)
 
     async def diff(
         self, wanted: str, project: str | UUID | None = None, old: int | None = None, new: int | None = None
@@ -169,7 +168,9 @@ class DocumentService:
             after = await documents.version(line.project_id, line.type, second)
             compare = diff_briefs if line.type == BRIEF_TYPE else diff_documents
             diff = compare(self._ordered(before), self._ordered(after))
-            return DocumentChanges(document_view(before, line.project), document_view(after, line.project), diff)
+            return DocumentChanges(
+                view(DocumentView, before, project=line.project), view(DocumentView, after, project=line.project), diff
+            )
 
     async def export(
         self, wanted: str, project: str | UUID | None = None, version: int | None = None
@@ -179,11 +180,11 @@ class DocumentService:
             row, name = await self._find(session, wanted, project, version)
             markdown = await _Page(session, self._catalog, row, name).render()
             text = json.dumps(self._ordered(row), ensure_ascii=False, indent=2) + "\n"
-            return DocumentExport(document_view(row, name), text, markdown)
+            return DocumentExport(view(DocumentView, row, project=name), text, markdown)
 
     async def _find(
         self, session: ReadSession, wanted: str, project: str | UUID | None, version: int | None
-    ) -> tuple[DocumentRow, str]:
+    ) -> tuple[Document, str]:
         documents = Documents(session)
         if version is None and (found := await self._by_id(session, wanted, project)) is not None:
             return found, (await Projects(session).get(found.project_id)).name
@@ -203,7 +204,7 @@ class DocumentService:
         project_id, name = await self._project_with(session, wanted, project)
         return _Line(project_id, name, wanted, None)
 
-    async def _by_id(self, session: ReadSession, wanted: str, project: str | UUID | None) -> DocumentRow | None:
+    async def _by_id(self, session: ReadSession, wanted: str, project: str | UUID | None) -> Document | None:
         """The version of that id; None for what is, or with a project may be, a type."""
         types = (*self._catalog.document_types(), BRIEF_TYPE)
         if wanted in types:
@@ -234,26 +235,26 @@ class DocumentService:
             )
         return next(iter(found.items()))
 
-    def _detail(self, row: DocumentRow, project: str) -> DocumentDetail:
+    def _detail(self, row: Document, project: str) -> DocumentDetail:
         return DocumentDetail(
-            document=document_view(row, project),
+            document=view(DocumentView, row, project=project),
             content=self._ordered(row),
-            call_ids=tuple(row.call_ids),
-            input_ids=tuple(row.input_ids),
+            call_ids=row.call_ids,
+            input_ids=row.input_ids,
             prompt_sha256=row.prompt_sha256,
             assets=row.assets,
             revision=row.revision,
             attempt=row.attempt,
         )
 
-    def _ordered(self, row: DocumentRow) -> dict[str, Any]:
+    def _ordered(self, row: Document) -> dict[str, Any]:
         return in_schema_order(row.content, _schema(self._catalog, row.type))
 
 
 class _Page:
     """Collects what a document's pages tell beside its content."""
 
-    def __init__(self, session: ReadSession, catalog: Catalog, row: DocumentRow, project: str) -> None:
+    def __init__(self, session: ReadSession, catalog: Catalog, row: Document, project: str) -> None:
         self._session = session
         self._catalog = catalog
         self._row = row
@@ -286,7 +287,7 @@ class _Page:
                 created_at=row.created_at,
                 execution_id=str(row.execution_id or ""),
                 brief=brief,
-                answers=tuple(one.answer for one in answers if one.answer is not None),
+                answers=tuple(one.settled for one in answers if one.settled is not None),
                 upstream=upstream,
                 offline=row.origin == "offline",
                 findings=findings,
@@ -300,7 +301,7 @@ class _Page:
         if row.execution_id is None:
             return "", (), None
         execution = await Executions(self._session).get(row.execution_id)
-        workflow = definition_from_json(execution.definition)
+        workflow = execution.workflow
         steps = await Steps(self._session).list(execution.id)
         made = [step.document_id for step in steps if step.document_id is not None]
         current = await Documents(self._session).get_many(made)
@@ -315,13 +316,13 @@ class _Page:
         row = self._row
         assert row.execution_id is not None  # a document of no execution was not checked by one
         return tuple(
-            found.finding
+            found
             for found in await Findings(self._session).list(row.execution_id, step_id=row.step_id)
-            if (found.revision, found.attempt) == (row.revision, row.attempt) and found.finding.kind == "mechanical"
+            if (found.revision, found.attempt) == (row.revision, row.attempt) and found.kind is FindingKind.MECHANICAL
         )
 
 
-def _said_by(reviews: Sequence[DocumentRow], row: DocumentRow) -> tuple[Finding, ...]:
+def _said_by(reviews: Sequence[Document], row: Document) -> tuple[Finding, ...]:
     """What reviews that have read this very version say about it."""
     return tuple(
         finding

@@ -16,11 +16,10 @@ from uuid import UUID
 
 from combine.documents.statuses import ENDED, ExecutionStatus
 from combine.errors import NotFound, Unavailable
-from combine.services.views import EventView
+from combine.records import Event
 from combine.storage.core.database import Database, ReadSession
 from combine.storage.core.listener import EventListener, Subscription
 from combine.storage.event_tail import EventTails, Tail
-from combine.storage.events import EventRow
 
 SWEEP_S = 15.0
 """So often all that is followed is looked at, in one query: a notification may be lost."""
@@ -60,9 +59,9 @@ class Following:
         self._feed = feed
         self._watch = watch
         self._position = after_seq
-        self._own: list[EventView] = []
+        self._own: list[Event] = []
         """Read for this reader alone."""
-        self._handed: deque[EventView] = deque()
+        self._handed: deque[Event] = deque()
         """Read for all; in order, and perhaps in part the same."""
         self._woken = asyncio.Event()
         self._end: tuple[int, ExecutionStatus] | None = None
@@ -82,7 +81,7 @@ class Following:
         # What was known of an earlier end counts no more once events after it were handed over: it has been resumed.
         return not self._own and not self._behind and self._end is not None and self._end[0] == self._position
 
-    async def take(self) -> Sequence[EventView]:
+    async def take(self) -> Sequence[Event]:
         """The next events, at least one; waits for it, also while the database is away. Empty: it is over.
 
         May be cancelled, and asked again: no event is lost by that.
@@ -101,15 +100,15 @@ class Following:
                 self._woken.clear()
         return ()
 
-    def __aiter__(self) -> AsyncIterator[EventView]:
+    def __aiter__(self) -> AsyncIterator[Event]:
         return self._one_by_one()
 
-    async def _one_by_one(self) -> AsyncIterator[EventView]:
+    async def _one_by_one(self) -> AsyncIterator[Event]:
         while events := await self.take():
             for event in events:
                 yield event
 
-    def hand(self, events: Sequence[EventView], end: tuple[int, ExecutionStatus] | None) -> bool:
+    def hand(self, events: Sequence[Event], end: tuple[int, ExecutionStatus] | None) -> bool:
         """What was read for all. False: too much waits already, and the reader is dropped."""
         if len(self._handed) + len(events) > self._feed.most_waiting:
             self.dropped = True
@@ -146,7 +145,7 @@ class Following:
         if first or tail.seq > self._watch.seq:  # there may be more since then, and perhaps nobody was told
             self._feed.look_at(self._watch.execution_id)
 
-    def _next(self) -> Sequence[EventView]:
+    def _next(self) -> Sequence[Event]:
         if self._own:
             events, self._own = self._own, []
             self._position = events[-1].seq
@@ -339,5 +338,5 @@ def _end_of(tail: Tail) -> tuple[int, ExecutionStatus] | None:
     return (tail.seq, status) if tail.to_the_end and status in ENDED else None
 
 
-def _view(row: EventRow) -> EventView:
-    return EventView(row.seq, row.at, row.kind, row.step_id, row.data, row.request_id)
+def _view(row: Event) -> Event:
+    return Event(row.seq, row.at, row.kind, row.step_id, row.data, row.request_id)

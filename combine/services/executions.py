@@ -16,6 +16,7 @@ from combine.engine.queue import Adoption, SegmentQueue
 from combine.errors import Conflict, Invalid, NotFound
 from combine.execution.clarification import settle
 from combine.llm.pricing import Pricing
+from combine.records import Execution, Step
 from combine.services.access import Access
 from combine.services.amounts import check_budget
 from combine.services.auditing import record
@@ -27,7 +28,7 @@ from combine.services.waiting import accept_anyway, gate, must_be_open, say_what
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.decisions import Decisions
 from combine.storage.events import Events
-from combine.storage.executions import ExecutionRow, Executions, NewExecution
+from combine.storage.executions import Executions
 from combine.storage.hot.caps import CapKind
 from combine.storage.hot.journal import Journal
 from combine.storage.hot.numbering import Numbering
@@ -37,9 +38,9 @@ from combine.storage.hot.transitions import Transitions
 from combine.storage.people.idempotency import IdempotencyKeys, KeyUse
 from combine.storage.projects import ProjectRow, Projects
 from combine.storage.questions import Questions
-from combine.storage.steps import StepRow, Steps
+from combine.storage.steps import Steps
 from combine.workflows.catalog import Catalog
-from combine.workflows.definitions import definition_from_json, definition_to_json
+from combine.workflows.definitions import definition_to_json
 from combine.workflows.graph import topological_order
 from combine.workflows.models import parse_model
 
@@ -195,7 +196,7 @@ class ExecutionService:
 
         async def work(session: WriteSession) -> UUID:
             row = await self._lock_open(session, execution)
-            questions = [open_.question for open_ in await Questions(session).open_questions(row.id)]
+            questions = await Questions(session).open_questions(row.id)
             must_be_open(row, questions, given)
             highest = await Numbering(session).highest(row.id, "ASM")
             settled = settle(questions, given, decide_rest=decide_rest, next_assumption=highest + 1)
@@ -323,7 +324,7 @@ class ExecutionService:
                 if row.status == ExecutionStatus.WAITING_FOR_PROVIDER:
                     await Outages(session).try_now(row.id, probe=True)
                 await Transitions(session).release_steps(row.id, row.status)
-                await self._go_on(session, row, ExecutionStatus(row.status))
+                await self._go_on(session, row, row.status)
             else:
                 raise _cannot_resume(row)
             await Events(session).append_once(row.id, "resumed")
@@ -341,47 +342,44 @@ class ExecutionService:
 
         async def work(session: WriteSession) -> UUID:
             source = await self._lock(session, execution)
-            workflow = check_fork(source, command.from_step)
-            model, _ = parse_model(command.model or source.model)
+            check_fork(source, command.from_step)
+            model, _ = parse_model(command.model or str(source.model))
             budget_usd = source.budget_usd if command.budget_usd is None else command.budget_usd
             check_budget(budget_usd)
-            unpriced = self._spending.unpriced(str(model), workflow)
+            unpriced = self._spending.unpriced(str(model), source.workflow)
             allowed = command.allow_unpriced or source.allow_unpriced
             if unpriced and not allowed:
                 project = await Projects(session).get(source.project_id)
-                self._spending.refuse_under_a_cap(unpriced, budget_usd, project.name, project.budget_usd)
-            new = NewExecution(
+                self._spending.refuse_under_a_cap(unpriced, budget_usd, source.project, project.budget_usd)
+            new = replace(
+                source,
                 id=fork_id,
-                project_id=source.project_id,
-                workflow_id=source.workflow_id,
-                workflow_version=source.workflow_version,
-                definition=source.definition,
-                brief_id=source.brief_id,
-                model=str(model),
-                ask=source.ask,
+                model=model,
                 given_answers=await answers_for(session, source),
                 budget_usd=budget_usd,
                 allow_unpriced=allowed,
                 forked_from=source.id,
             )
-            await store_fork(session, source, workflow, new, command.from_step)
+            await store_fork(session, source, new, command.from_step)
             if allowed:
                 await say_unpriced(session, fork_id, unpriced)
                 await self._record(session, "execution.unpriced_allowed", source, {"fork": str(fork_id)})
             await self._queue.enqueue(session, fork_id, 1)
-            await Events(session).append_once(fork_id, "execution_queued", data={"workflow": source.workflow_id})
+            await Events(session).append_once(
+                fork_id, "execution_queued", data={"workflow": source.workflow.workflow_id}
+            )
             return fork_id
 
         return await self._database.transact(work)
 
-    async def _lock(self, session: WriteSession, execution: str) -> ExecutionRow:
+    async def _lock(self, session: WriteSession, execution: str) -> Execution:
         """The execution's row, ours alone, for an actor who may change it."""
         found = await self._access.execution(session, execution, ProjectRole.EDITOR)
         row = await Executions(session).lock(found.id)
         await self._access.need(session, row.project_id, ProjectRole.EDITOR)  # not taken away while this waited
         return row
 
-    async def _lock_open(self, session: WriteSession, execution: str) -> ExecutionRow:
+    async def _lock_open(self, session: WriteSession, execution: str) -> Execution:
         """The same; raises Conflict if it has ended for good, though a step of it may still say that it waits."""
         row = await self._lock(session, execution)
         if row.status in _OVER:
@@ -389,20 +387,20 @@ class ExecutionService:
         return row
 
     async def _record(
-        self, session: WriteSession, action: str, execution: ExecutionRow, data: Mapping[str, Any] | None = None
+        self, session: WriteSession, action: str, execution: Execution, data: Mapping[str, Any] | None = None
     ) -> None:
         await record(
             session, self._actor, action, project_id=execution.project_id, object_=str(execution.id), data=data
         )
 
-    async def _go_on(self, session: WriteSession, row: ExecutionRow, waited_as: ExecutionStatus) -> None:
+    async def _go_on(self, session: WriteSession, row: Execution, waited_as: ExecutionStatus) -> None:
         """Enqueue the next segment, or tell the one that still works on other steps."""
         if row.status == waited_as:
             await self._queue.enqueue(session, row.id, await Transitions(session).requeue(row.id))
         else:
             await Transitions(session).poke(row.id)
 
-    async def _take_over(self, session: WriteSession, row: ExecutionRow) -> None:
+    async def _take_over(self, session: WriteSession, row: Execution) -> None:
         adoption = await self._queue.adopt(session, row.id, row.round)
         if adoption is Adoption.BUSY:
             raise Conflict(
@@ -416,10 +414,10 @@ class ExecutionService:
             await Executions(session).caused_by_this_request(row.id)
 
     async def _change_money(
-        self, session: WriteSession, row: ExecutionRow, budget_usd: Decimal | None, *, allow_unpriced: bool
+        self, session: WriteSession, row: Execution, budget_usd: Decimal | None, *, allow_unpriced: bool
     ) -> None:
         check_budget(budget_usd)
-        unpriced = self._spending.unpriced(row.model, definition_from_json(row.definition))
+        unpriced = self._spending.unpriced(str(row.model), row.workflow)
         if allow_unpriced:
             await Executions(session).allow_unpriced(row.id)
             await self._record(session, "execution.unpriced_allowed", row)
@@ -439,11 +437,11 @@ def _words(text: str | None, message: str) -> str:
     return words
 
 
-def _see(row: ExecutionRow) -> str:
+def _see(row: Execution) -> str:
     return f"See where it stands: combine show {row.id}"
 
 
-def _cannot_resume(row: ExecutionRow) -> Conflict:
+def _cannot_resume(row: Execution) -> Conflict:
     hints = {
         ExecutionStatus.WAITING_FOR_ANSWERS: f"Answer its questions: combine answer {row.id}",
         ExecutionStatus.WAITING_FOR_ACCEPTANCE: f"combine accept {row.id}, or combine reject {row.id} --reason TEXT",
@@ -452,11 +450,10 @@ def _cannot_resume(row: ExecutionRow) -> Conflict:
         ExecutionStatus.COMPLETED: f"See it: combine show {row.id}",
         ExecutionStatus.CANCELLED: "Start anew: combine run BRIEF",
     }
-    status = ExecutionStatus(row.status)
-    return Conflict(f"Execution {row.id} is {status}.", code="cannot_resume", hint=hints.get(status))
+    return Conflict(f"Execution {row.id} is {row.status}.", code="cannot_resume", hint=hints.get(row.status))
 
 
-def _of_step(step: StepRow) -> dict[str, Any]:
+def _of_step(step: Step) -> dict[str, Any]:
     return {"step": step.step_id, "document_id": None if step.document_id is None else str(step.document_id)}
 
 

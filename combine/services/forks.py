@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from combine.documents.questions import Answer
 from combine.documents.statuses import DecidedBy, ExecutionStatus, StepStatus
 from combine.errors import Conflict, NotFound
 from combine.execution.clarification import DECIDE_FOR_ME
+from combine.records import Execution, Step
 from combine.storage.core.database import WriteSession
 from combine.storage.events import Events
-from combine.storage.executions import ExecutionRow, Executions, NewExecution
+from combine.storage.executions import Executions
 from combine.storage.forks import Forks
-from combine.storage.questions import QuestionRow, Questions
-from combine.storage.steps import StepRow, Steps
-from combine.workflows.definitions import WorkflowDefinition, definition_from_json
+from combine.storage.questions import Questions
+from combine.storage.steps import Steps
+from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.graph import dependents, topological_order
 
 _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
@@ -36,15 +38,15 @@ class ForkExecution:
     """Calls whose price is unknown may leave although a cap applies; also if the source had that."""
 
 
-def check_fork(source: ExecutionRow, from_step: str) -> WorkflowDefinition:
-    """The workflow of the new execution. Raises Conflict while the source is at work, NotFound for a strange step."""
+def check_fork(source: Execution, from_step: str) -> None:
+    """Raises Conflict while the source is at work, NotFound for a step that its workflow does not have."""
     if source.status in _UNDER_WAY:
         raise Conflict(
             f"Execution {source.id} is {source.status}; what it makes is not settled yet.",
             code="still_running",
             hint=f"Wait for it (combine watch {source.id}) or end it (combine cancel {source.id}).",
         )
-    workflow = definition_from_json(source.definition)
+    workflow = source.workflow
     names = [step.step_id for step in workflow.steps]
     if from_step not in names:
         raise NotFound(
@@ -52,15 +54,12 @@ def check_fork(source: ExecutionRow, from_step: str) -> WorkflowDefinition:
             code="step_not_found",
             hint=f"Its steps: {', '.join(names)}.",
         )
-    return workflow
 
 
-async def store_fork(
-    session: WriteSession, source: ExecutionRow, workflow: WorkflowDefinition, new: NewExecution, from_step: str
-) -> None:
+async def store_fork(session: WriteSession, source: Execution, new: Execution, from_step: str) -> None:
     """Store the new execution with the steps and answers it takes over, in the caller's transaction."""
-    order = [step.step_id for step in topological_order(workflow)]
-    taken = _taken_over(await Steps(session).list(source.id), workflow, from_step)
+    order = [step.step_id for step in topological_order(new.workflow)]
+    taken = _taken_over(await Steps(session).list(source.id), new.workflow, from_step)
     await Executions(session).insert(new)
     await Steps(session).insert_all(new.id, order)
     await Forks(session).take_over(source.id, new.id, sorted(taken))
@@ -72,20 +71,19 @@ async def store_fork(
     await Events(session).append(new.id, "forked_from", data=data)
 
 
-async def answers_for(session: WriteSession, source: ExecutionRow) -> dict[str, str]:
+async def answers_for(session: WriteSession, source: Execution) -> dict[str, str]:
     """What was settled in the source, to be used again where a step that runs anew asks the same."""
     asked = await Questions(session).list(source.id)
-    settled = {row.question.text: _given(row) for row in asked if row.answer is not None}
-    ids = {row.question.id for row in asked}  # the numbers are given anew
+    settled = {row.text: _given(row.settled) for row in asked if row.settled is not None}
+    ids = {row.id for row in asked}  # the numbers are given anew
     return {name: text for name, text in source.given_answers.items() if name.strip().upper() not in ids} | settled
 
 
-def _given(row: QuestionRow) -> str:
-    assert row.answer is not None  # only settled questions come here
-    return DECIDE_FOR_ME if row.answer.decided_by is DecidedBy.DEFAULT else row.answer.text
+def _given(answer: Answer) -> str:
+    return DECIDE_FOR_ME if answer.decided_by is DecidedBy.DEFAULT else answer.text
 
 
-def _taken_over(steps: Sequence[StepRow], workflow: WorkflowDefinition, from_step: str) -> Mapping[str, UUID]:
+def _taken_over(steps: Sequence[Step], workflow: WorkflowDefinition, from_step: str) -> Mapping[str, UUID]:
     """Step -> the document it gives to the fork: what is done and rests on nothing that runs anew."""
     anew = {from_step} | {step.step_id for step in steps if step.status != StepStatus.DONE or not step.document_id}
     anew |= dependents(workflow, anew)

@@ -8,10 +8,11 @@ from uuid import UUID
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.documents.statuses import CallState
 from combine.errors import Conflict
+from combine.records import Call
 from combine.services.access import Access
 from combine.services.amounts import check_cost
 from combine.services.auditing import record
-from combine.storage.calls import CallRow, Calls
+from combine.storage.calls import Calls
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.hot.settling import Settling
 
@@ -50,7 +51,7 @@ class SettlingService:
         return await self._database.transact(work)
 
 
-def _outcome_known(call: CallRow) -> Conflict:
+def _outcome_known(call: Call) -> Conflict:
     state = "in flight" if call.state == CallState.INTENT else call.state
     return Conflict(
         f"Call {call.id} is {state}; what it costs is said of a call whose outcome is unknown.",

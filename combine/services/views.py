@@ -1,15 +1,25 @@
-"""What the services return: frozen, complete, free of storage types."""
+"""What the services return: the bodies of the API's responses. Each names, field by field, what it says of a record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from combine.documents.statuses import ExecutionStatus, StepStatus
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+V = TypeVar("V", bound="DataclassInstance")
+
+
+def view(kind: type[V], record: object, **more: Any) -> V:
+    """A view of a record: the fields that it names, and ``more`` for those that the record does not have."""
+    return kind(**{one.name: getattr(record, one.name) for one in fields(kind) if one.name not in more}, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,16 +201,3 @@ class ExecutorView:
     silent_s: float
     """Since its last beat."""
     alive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """One event of an execution."""
-
-    seq: int
-    at: datetime
-    kind: str
-    step_id: str | None
-    data: Mapping[str, Any]
-    request_id: str | None
-    """The HTTP request that caused it; None: it was caused at the command line."""

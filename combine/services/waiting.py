@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from combine.documents.questions import Question, waits_for_answers
@@ -11,24 +11,23 @@ from combine.errors import Conflict, Invalid
 from combine.execution.clarification import unknown_names
 from combine.execution.review_loop import plan_after_review
 from combine.execution.step_journal import NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP
+from combine.records import Execution, Step
 from combine.storage.core.database import WriteSession
 from combine.storage.documents import Documents
-from combine.storage.executions import ExecutionRow
 from combine.storage.hot.transitions import Transitions
 from combine.storage.questions import Questions
-from combine.storage.steps import StepRow, Steps
-from combine.workflows.definitions import definition_from_json
+from combine.storage.steps import Steps
 
 _UNSAVED_OUTPUT = frozenset({NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP})
 """Why a step waits for a decision about an output that is not its document (it may have one from before)."""
 
 
-def see(row: ExecutionRow) -> str:
+def see(row: Execution) -> str:
     """Where a person may look."""
     return f"See where it stands: combine show {row.id}"
 
 
-def must_be_open(row: ExecutionRow, questions: list[Question], given: Mapping[str, str]) -> None:
+def must_be_open(row: Execution, questions: Sequence[Question], given: Mapping[str, str]) -> None:
     """Raises Conflict if nothing is asked, Invalid if an answer belongs to no open question."""
     if not questions:
         raise Conflict(
@@ -54,7 +53,7 @@ async def say_what_is_open(session: WriteSession, execution_id: UUID) -> list[st
     return reasons
 
 
-async def gate(session: WriteSession, row: ExecutionRow, step_id: str | None) -> StepRow:
+async def gate(session: WriteSession, row: Execution, step_id: str | None) -> Step:
     """The step that waits for acceptance. Raises Conflict if none does, or several and none is named."""
     steps = await Steps(session).list(row.id)
     waiting = [s for s in steps if s.status == StepStatus.WAITING_FOR_ACCEPTANCE]
@@ -75,19 +74,19 @@ async def gate(session: WriteSession, row: ExecutionRow, step_id: str | None) ->
     )
 
 
-async def try_again(session: WriteSession, row: ExecutionRow, step: StepRow, guidance: str) -> None:
+async def try_again(session: WriteSession, row: Execution, step: Step, guidance: str) -> None:
     """Send the step back with a person's words, and with it what its review found wanting."""
     steps = {step.step_id}
     if step.document_id is not None and step.reason_code not in _UNSAVED_OUTPUT:
         document = await Documents(session).get(step.document_id)
-        workflow = definition_from_json(row.definition)
+        workflow = row.workflow
         steps |= plan_after_review(
             document.content, workflow, step.step_id, revisions_done=workflow.max_revisions
         ).steps
     await Transitions(session).send_back(row.id, sorted(steps), dict.fromkeys(steps, guidance))
 
 
-async def accept_anyway(session: WriteSession, row: ExecutionRow, step: StepRow) -> None:
+async def accept_anyway(session: WriteSession, row: Execution, step: Step) -> None:
     """Take what there is. Raises Conflict if it is no valid document."""
     if step.reason_code == NO_VALID_DOCUMENT:
         raise Conflict(

@@ -14,46 +14,12 @@ import sqlalchemy as sa
 
 from combine.documents.statuses import CallState
 from combine.errors import Conflict, NotFound
+from combine.records import Call
 from combine.storage.core.database import ReadSession
 from combine.storage.core.id_prefix import uuid_range
 from combine.storage.core.rows import build, build_all, columns
 from combine.storage.core.tables import executions, llm_calls, projects
 from combine.storage.core.visibility import Visibility
-
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    """One call."""
-
-    id: UUID
-    execution_id: UUID
-    step_id: str
-    revision: int
-    attempt: int
-    purpose: str
-    provider: str
-    model: str
-    model_answered: str | None
-    state: str
-    prompt_sha256: str
-    reply_sha256: str | None
-    stop_reason: str | None
-    stop_detail: str | None
-    provider_request_id: str | None
-    transport_attempts: int
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    reserved_usd: Decimal | None
-    cost_usd: Decimal | None
-    price_source: str | None
-    error_code: str | None
-    error_message: str | None
-    started_at: datetime
-    finished_at: datetime | None
-    request_id: str | None
-    """The HTTP request that caused it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,25 +104,25 @@ class Calls:
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
 
-    async def get(self, call_id: UUID) -> CallRow:
+    async def get(self, call_id: UUID) -> Call:
         """Raises NotFound."""
-        query = sa.select(*columns(llm_calls, CallRow)).where(llm_calls.c.id == call_id)
+        query = sa.select(*columns(llm_calls, Call)).where(llm_calls.c.id == call_id)
         row = (await self._connection.execute(query)).first()
         if row is None:
             raise NotFound(f"There is no call {call_id}.", code="call_not_found")
-        return build(CallRow, row)
+        return build(Call, row)
 
-    async def find(self, execution_id: UUID, text: str) -> CallRow:
+    async def find(self, execution_id: UUID, text: str) -> Call:
         """The call of an execution whose id begins with ``text``; dashes and case do not matter.
 
         Raises Invalid below four digits, NotFound, and Conflict when there are several.
         """
         ids = uuid_range(text)
-        found: tuple[CallRow, ...] = ()
+        found: tuple[Call, ...] = ()
         if ids is not None:
-            query = sa.select(*columns(llm_calls, CallRow)).where(llm_calls.c.execution_id == execution_id)
+            query = sa.select(*columns(llm_calls, Call)).where(llm_calls.c.execution_id == execution_id)
             rows = await self._connection.execute(query.where(llm_calls.c.id.between(*ids)).limit(2))
-            found = build_all(CallRow, rows)
+            found = build_all(Call, rows)
         if not found:
             hint = "`combine show` names the calls of an execution."
             raise NotFound(f"There is no call {text} in this execution.", code="call_not_found", hint=hint)
@@ -165,11 +131,11 @@ class Calls:
             raise Conflict(f"Several calls begin with {text}.", code="call_id_ambiguous", hint=hint)
         return found[0]
 
-    async def list(self, execution_id: UUID) -> tuple[CallRow, ...]:
+    async def list(self, execution_id: UUID) -> tuple[Call, ...]:
         """All calls of an execution, the oldest first."""
-        query = sa.select(*columns(llm_calls, CallRow)).where(llm_calls.c.execution_id == execution_id)
+        query = sa.select(*columns(llm_calls, Call)).where(llm_calls.c.execution_id == execution_id)
         rows = await self._connection.execute(query.order_by(llm_calls.c.started_at, llm_calls.c.id))
-        return build_all(CallRow, rows)
+        return build_all(Call, rows)
 
     async def sums(self, execution_id: UUID) -> CallSums:
         """One execution added up; all zero when it has made no call."""

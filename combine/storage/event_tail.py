@@ -11,10 +11,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from combine.records import Event
 from combine.storage.core.database import ReadSession
 from combine.storage.core.rows import columns
 from combine.storage.core.tables import events, executions
-from combine.storage.events import EventRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Tail:
     status: str
     seq: int
     """Of its last event at that moment."""
-    events: tuple[EventRow, ...]
+    events: tuple[Event, ...]
     """In order; not all of them where there are many."""
 
     @property
@@ -43,7 +43,7 @@ _asked = (
     .render_derived(name="asked")
 )
 _newer = (
-    sa.select(*columns(events, EventRow))
+    sa.select(*columns(events, Event))
     .where(events.c.execution_id == _asked.c.id, events.c.seq > _asked.c.after)
     .order_by(events.c.seq)
     .limit(sa.bindparam("limit"))
@@ -73,5 +73,5 @@ class EventTails:
 
 def _tail(rows: list[sa.Row[Any]]) -> Tail:
     first = rows[0]
-    found = () if first.seq is None else tuple(EventRow(*row[_EXECUTION_COLUMNS:]) for row in rows)
+    found = () if first.seq is None else tuple(Event(*row[_EXECUTION_COLUMNS:]) for row in rows)
     return Tail(execution_id=first.id, status=first.status, seq=first.last_seq, events=found)

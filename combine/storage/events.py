@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,24 +11,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from combine.errors import NotFound
 from combine.observability.correlation import current_request_id
+from combine.records import Event
 from combine.storage.core.database import ReadSession, Trace, WriteSession
 from combine.storage.core.rows import build_all, columns
 from combine.storage.core.tables import events
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """One event."""
-
-    execution_id: UUID
-    seq: int
-    at: datetime
-    kind: str
-    step_id: str | None
-    data: Mapping[str, Any]
-    request_id: str | None
-    """The HTTP request that caused it."""
-
 
 # The row lock on the execution makes the order of the numbers the order of the commits. The channel's name is
 # repeated in ``listener.py``.
@@ -96,7 +80,7 @@ class Events:
         self._session.trace = Trace(stored[0], sa.select(events.c.seq).where(*this, events.c.at == stored[1]))
         return seq
 
-    async def after(self, execution_id: UUID, seq: int = 0, *, limit: int = 500) -> tuple[EventRow, ...]:
+    async def after(self, execution_id: UUID, seq: int = 0, *, limit: int = 500) -> tuple[Event, ...]:
         """Events with a higher number than ``seq``, in order."""
-        query = sa.select(*columns(events, EventRow)).where(events.c.execution_id == execution_id, events.c.seq > seq)
-        return build_all(EventRow, await self._connection.execute(query.order_by(events.c.seq).limit(limit)))
+        query = sa.select(*columns(events, Event)).where(events.c.execution_id == execution_id, events.c.seq > seq)
+        return build_all(Event, await self._connection.execute(query.order_by(events.c.seq).limit(limit)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -15,66 +14,17 @@ from sqlalchemy.dialects.postgresql import insert
 from combine.documents.statuses import ENDED, ExecutionStatus
 from combine.errors import Conflict, NotFound
 from combine.observability.correlation import current_request_id
+from combine.records import Execution
 from combine.storage.core.database import ReadSession
 from combine.storage.core.id_prefix import uuid_range
 from combine.storage.core.rows import build, build_all, columns
-from combine.storage.core.tables import executions
+from combine.storage.core.tables import executions, projects
 from combine.storage.core.visibility import Visibility
+from combine.workflows.definitions import definition_to_json
 
-
-@dataclass(frozen=True, slots=True)
-class NewExecution:
-    """An execution to be stored."""
-
-    id: UUID
-    project_id: UUID
-    workflow_id: str
-    workflow_version: str
-    definition: Mapping[str, Any]
-    brief_id: UUID
-    model: str
-    status: str = ExecutionStatus.QUEUED
-    ask: bool = True
-    given_answers: Mapping[str, Any] = field(default_factory=dict)
-    budget_usd: Decimal | None = None
-    allow_unpriced: bool = False
-    """Calls whose price is unknown may leave although a cap applies."""
-    forked_from: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionRow:
-    """One run of a workflow."""
-
-    id: UUID
-    project_id: UUID
-    workflow_id: str
-    workflow_version: str
-    definition: Mapping[str, Any]
-    brief_id: UUID
-    model: str
-    status: str
-    reason: str | None
-    reason_code: str | None
-    waits_for: str | None
-    next_try_at: datetime | None
-    tries: int
-    round: int
-    seq: int
-    revision: int
-    ask: bool
-    given_answers: Mapping[str, Any]
-    forked_from: UUID | None
-    budget_usd: Decimal | None
-    allow_unpriced: bool
-    reserved_usd: Decimal
-    spent_usd: Decimal
-    created_at: datetime
-    updated_at: datetime
-    finished_at: datetime | None
-
-
-_SELECT = sa.select(*columns(executions, ExecutionRow))
+_SELECT = sa.select(
+    *columns(executions, Execution), projects.c.name.label("project"), executions.c.definition.label("workflow")
+).join(projects, projects.c.id == executions.c.project_id)
 
 
 class Executions:
@@ -83,26 +33,42 @@ class Executions:
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
 
-    async def insert(self, new: NewExecution) -> None:
-        """Store it, as caused by the present request. Storing it twice stores it once."""
-        values = {name: getattr(new, name) for name in NewExecution.__slots__}
-        values["request_id"] = current_request_id()
+    async def insert(self, new: Execution) -> None:
+        """Store it as it begins, as caused by the present request. Storing it twice stores it once."""
+        values = {
+            "id": new.id,
+            "project_id": new.project_id,
+            "workflow_id": new.workflow.workflow_id,
+            "workflow_version": new.workflow.version,
+            "definition": definition_to_json(new.workflow),
+            "brief_id": new.brief_id,
+            "model": str(new.model),
+            "status": ExecutionStatus.QUEUED,
+            "ask": new.ask,
+            "given_answers": new.given_answers,
+            "budget_usd": new.budget_usd,
+            "allow_unpriced": new.allow_unpriced,
+            "forked_from": new.forked_from,
+            "request_id": current_request_id(),
+        }
         await self._connection.execute(insert(executions).values(**values).on_conflict_do_nothing())
 
-    async def get(self, execution_id: UUID) -> ExecutionRow:
+    async def get(self, execution_id: UUID) -> Execution:
         """Raises NotFound."""
         return await self._one(_SELECT.where(executions.c.id == execution_id), execution_id)
 
-    async def seen(self, execution_id: UUID, visibility: Visibility) -> ExecutionRow:
+    async def seen(self, execution_id: UUID, visibility: Visibility) -> Execution:
         """The one that may be seen and has this id. Raises NotFound."""
         seen = visibility.of(executions.c.project_id)
         return await self._one(_SELECT.where(executions.c.id == execution_id, seen), execution_id)
 
-    async def lock(self, execution_id: UUID) -> ExecutionRow:
+    async def lock(self, execution_id: UUID) -> Execution:
         """The row as it is now, ours alone until the transaction ends. Raises NotFound."""
-        return await self._one(_SELECT.where(executions.c.id == execution_id).with_for_update(), execution_id)
+        return await self._one(
+            _SELECT.where(executions.c.id == execution_id).with_for_update(of=executions), execution_id
+        )
 
-    async def find_by_prefix(self, text: str, visibility: Visibility) -> ExecutionRow:
+    async def find_by_prefix(self, text: str, visibility: Visibility) -> Execution:
         """The execution that may be seen and whose id begins with ``text``; dashes and case do not matter.
 
         Raises Invalid below four digits, NotFound, and Conflict naming the candidates when there are several.
@@ -112,7 +78,7 @@ class Executions:
             raise execution_not_found(text)
         seen = visibility.of(executions.c.project_id)
         query = _SELECT.where(executions.c.id.between(*ids), seen).order_by(executions.c.created_at.desc()).limit(5)
-        return the_only(build_all(ExecutionRow, await self._connection.execute(query)), text)
+        return the_only(build_all(Execution, await self._connection.execute(query)), text)
 
     async def list(
         self,
@@ -122,7 +88,7 @@ class Executions:
         statuses: Collection[str] = (),
         limit: int = 50,
         before: tuple[datetime, UUID] | None = None,
-    ) -> tuple[ExecutionRow, ...]:
+    ) -> tuple[Execution, ...]:
         """What may be seen and matches all that is given, the newest first.
 
         ``before``: ``created_at`` and ``id`` of the last row of the page before.
@@ -136,7 +102,7 @@ class Executions:
             place = sa.tuple_(executions.c.created_at, executions.c.id)
             query = query.where(place < sa.tuple_(*map(sa.literal, before)))
         query = query.order_by(executions.c.created_at.desc(), executions.c.id.desc()).limit(limit)
-        return build_all(ExecutionRow, await self._connection.execute(query))
+        return build_all(Execution, await self._connection.execute(query))
 
     async def set_status(
         self, execution_id: UUID, status: str, *, reason: str | None = None, reason_code: str | None = None
@@ -170,11 +136,11 @@ class Executions:
             raise execution_not_found(str(execution_id))
         return int(number)
 
-    async def _one(self, query: sa.Select[Any], execution_id: UUID) -> ExecutionRow:
+    async def _one(self, query: sa.Select[Any], execution_id: UUID) -> Execution:
         row = (await self._connection.execute(query)).first()
         if row is None:
             raise execution_not_found(str(execution_id))
-        return build(ExecutionRow, row)
+        return build(Execution, row)
 
 
 class _WithId(Protocol):

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.documents.questions import Answer, AnswerType, Question
+from combine.documents.questions import Question
 from combine.documents.statuses import DecidedBy
+from combine.records import AskedQuestion
 from combine.storage.core.database import ReadSession
+from combine.storage.core.rows import build_all, columns
 from combine.storage.core.tables import executions, questions
 
-
-@dataclass(frozen=True, slots=True)
-class QuestionRow:
-    """A question that was asked, settled or not."""
-
-    number: int
-    step_id: str
-    round: int
-    question: Question
-    """With its id, ``Q-1``..."""
-    answer: Answer | None
-    asked_at: datetime
-    answered_at: datetime | None
+_SELECT = sa.select(
+    *(column for column in columns(questions, AskedQuestion)),
+    (sa.literal("Q-") + sa.cast(questions.c.number, sa.Text)).label("id"),
+    questions.c.default_answer.label("default"),
+).order_by(questions.c.number)
 
 
 class Questions:
@@ -38,7 +29,7 @@ class Questions:
 
     async def insert_many(
         self, execution_id: UUID, step_id: str, round_: int, asked: Sequence[Question]
-    ) -> tuple[QuestionRow, ...]:
+    ) -> tuple[AskedQuestion, ...]:
         """Number and store one round of a step's questions. Storing a round twice stores it once.
 
         Takes the lock of the execution's row, as parallel steps number from the same counter.
@@ -67,11 +58,11 @@ class Questions:
             so_far = await self.list(execution_id)
         return tuple(row for row in so_far if row.step_id == step_id and row.round == round_)
 
-    async def list(self, execution_id: UUID) -> tuple[QuestionRow, ...]:
+    async def list(self, execution_id: UUID) -> tuple[AskedQuestion, ...]:
         """All of them by number."""
         return await self._rows(questions.c.execution_id == execution_id)
 
-    async def open_questions(self, execution_id: UUID) -> tuple[QuestionRow, ...]:
+    async def open_questions(self, execution_id: UUID) -> tuple[AskedQuestion, ...]:
         """Those that nobody has settled, by number."""
         return await self._rows(questions.c.execution_id == execution_id, questions.c.answer.is_(None))
 
@@ -91,23 +82,5 @@ class Questions:
         )
         return (await self._connection.execute(statement)).rowcount == 1
 
-    async def _rows(self, *where: sa.ColumnElement[bool]) -> tuple[QuestionRow, ...]:
-        query = sa.select(questions).where(*where).order_by(questions.c.number)
-        return tuple(_row(row) for row in await self._connection.execute(query))
-
-
-def _row(row: sa.Row[Any]) -> QuestionRow:
-    name = f"Q-{row.number}"
-    question = Question(
-        id=name,
-        text=row.text,
-        why=row.why,
-        answer_type=AnswerType(row.answer_type),
-        default=row.default_answer,
-        choices=tuple(row.choices),
-        required=row.required,
-    )
-    answer = None
-    if row.answer is not None:
-        answer = Answer(name, row.text, row.answer, DecidedBy(row.decided_by), row.assumption_id)
-    return QuestionRow(row.number, row.step_id, row.round, question, answer, row.asked_at, row.answered_at)
+    async def _rows(self, *where: sa.ColumnElement[bool]) -> tuple[AskedQuestion, ...]:
+        return build_all(AskedQuestion, await self._connection.execute(_SELECT.where(*where)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict, Unpack
 from uuid import UUID
@@ -13,29 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from combine.documents.statuses import StepStatus
 from combine.errors import NotFound
+from combine.records import Step
 from combine.storage.core.database import ReadSession
 from combine.storage.core.rows import build_all, columns
 from combine.storage.core.tables import steps
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """One node of the workflow inside an execution."""
-
-    execution_id: UUID
-    step_id: str
-    position: int
-    status: str
-    revision: int
-    attempt: int
-    question_rounds: int
-    document_id: UUID | None
-    accepted: bool
-    guidance: str | None
-    reason: str | None
-    reason_code: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
 
 
 class SentBackSince(Exception):
@@ -74,10 +54,10 @@ class Steps:
         ]
         await self._connection.execute(insert(steps).values(rows).on_conflict_do_nothing())
 
-    async def list(self, execution_id: UUID) -> tuple[StepRow, ...]:
+    async def list(self, execution_id: UUID) -> tuple[Step, ...]:
         """In the order of the workflow."""
-        query = sa.select(*columns(steps, StepRow)).where(steps.c.execution_id == execution_id)
-        return build_all(StepRow, await self._connection.execute(query.order_by(steps.c.position)))
+        query = sa.select(*columns(steps, Step)).where(steps.c.execution_id == execution_id)
+        return build_all(Step, await self._connection.execute(query.order_by(steps.c.position)))
 
     async def update(self, execution_id: UUID, step_id: str, **changes: Unpack[StepChanges]) -> None:
         """Change what is given. Raises NotFound."""

@@ -22,6 +22,12 @@ class ModelRef:
     def __str__(self) -> str:
         return f"{self.provider}:{self.model}" if self.model else self.provider
 
+    @classmethod
+    def stored(cls, text: str) -> ModelRef:
+        """From its own ``str()``, without looking whether the model has been retired since."""
+        provider, _, model = text.partition(":")
+        return cls(provider, model)
+
 
 @dataclass(frozen=True, slots=True)
 class Retirement:

@@ -13,15 +13,14 @@ import httpx2
 import psycopg
 import sqlalchemy as sa
 from fastapi import FastAPI
+from stored import an_execution, store_execution
 
 from combine.cli.http_server import HttpServer
 from combine.cli.sockets import bind
 from combine.storage.core.database import Database
-from combine.storage.documents import Documents, NewDocument
 from combine.storage.events import Events
-from combine.storage.executions import Executions, NewExecution
+from combine.storage.executions import Executions
 from combine.storage.hot.transitions import Transitions
-from combine.storage.projects import Projects
 
 TICK = 0.01
 
@@ -51,23 +50,11 @@ class HandMoved:
         new_id = uuid4()
 
         async def work(session):
-            if self.project_id is None:
-                self.project_id = uuid4()
-                await Projects(session).insert(self.project_id, "Shop")
-                brief = NewDocument(uuid4(), self.project_id, "brief", {"text": "Sell bread."}, "active", "person")
-                await Documents(session).insert_version(brief)
-                self.brief_id = brief.id
-            await Executions(session).insert(
-                NewExecution(
-                    id=new_id,
-                    project_id=self.project_id,
-                    workflow_id="strategy-document",
-                    workflow_version="1",
-                    definition={"steps": []},
-                    brief_id=self.brief_id,
-                    model="offline",
-                )
-            )
+            if self.brief_id is None:
+                first = await store_execution(session, "Shop")
+                row = await Executions(session).get(first)
+                self.project_id, self.brief_id = row.project_id, row.brief_id
+            await Executions(session).insert(an_execution(self.project_id, self.brief_id, id=new_id))
 
         await self.database.transact(work)
         self.made.append(new_id)

@@ -12,11 +12,11 @@ import bakery
 import sqlalchemy as sa
 from api_server import ApiServer
 from house import House
+from stored import a_document, save_document
 
 from combine.auth.secrets import digest, new_secret, new_token
 from combine.brief.reading import split_brief
 from combine.documents.questions import AnswerType, Question
-from combine.storage.documents import Documents, NewDocument
 from combine.storage.people.api_tokens import ApiTokens, NewToken
 from combine.storage.people.invitations import Invitations
 from combine.storage.people.members import Members
@@ -158,7 +158,7 @@ class World:
     def at_a_gate(self, project_id: UUID) -> UUID:
         """An execution that waits for acceptance."""
         execution_id = self.queued(project_id)
-        document_id = self.document(project_id, "project-discovery", execution_id=execution_id, step_id="discovery")
+        document_id = self.document(project_id, "project-discovery", execution_id=execution_id)
         self.set_status(execution_id, "waiting_for_acceptance", "discovery", document_id=document_id)
         return execution_id
 
@@ -176,7 +176,8 @@ class World:
 
     def document(self, project_id: UUID, type_: str, content: Mapping[str, Any] | None = None, **more: Any) -> UUID:
         """A version of a document."""
-        given = {"content": content or bakery.document(type_), "status": "active", "origin": "model", **more}
-        new = NewDocument(id=uuid4(), project_id=project_id, type=type_, **given)
-        self.write(Documents, "insert_version", new)
+        execution_id = more.pop("execution_id", None) or self.queued(project_id)
+        new = a_document(project_id, execution_id, type_, content or bakery.document(type_), step_id="discovery")
+        after = {"status": "active", **more}
+        self.server.do(self.server.serving.database.transact(lambda session: save_document(session, new, **after)))
         return new.id

@@ -17,13 +17,14 @@ from combine.execution.runner import ExecutionRunner
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
 from combine.llm.scripted import ScriptedProvider
+from combine.records import Execution
 from combine.services.executions import ExecutionService, StartExecution
 from combine.storage.calls import Calls
 from combine.storage.core.database import Database
 from combine.storage.core.visibility import EVERYTHING
 from combine.storage.documents import Documents
 from combine.storage.events import Events
-from combine.storage.executions import ExecutionRow, Executions
+from combine.storage.executions import Executions
 from combine.storage.findings import Findings
 from combine.storage.hot.claim import Claim
 from combine.storage.questions import Questions
@@ -154,7 +155,7 @@ class House:
         }
         return str(await self.service.start(StartExecution(**(given | changes))))
 
-    async def run(self) -> ExecutionRow:
+    async def run(self) -> Execution:
         """Work the queue off; the last execution as it then stands."""
         execution_id = None
         while self.queue:
@@ -163,7 +164,7 @@ class House:
         assert execution_id is not None
         return await self.row(execution_id)
 
-    async def row(self, execution_id) -> ExecutionRow:
+    async def row(self, execution_id) -> Execution:
         async with self.database.read() as session:
             return await Executions(session).get(UUID(str(execution_id)))
 

@@ -49,6 +49,8 @@ async def open_call(database: Database, execution_id: UUID | str, usd: str | Non
         model="",
         prompt_sha256=hashlib.sha256(PROMPT).hexdigest(),
         prompt=PROMPT,
+        input_sha256=hashlib.sha256(PROMPT).hexdigest(),
+        input=PROMPT,
         reserved_usd=None if usd is None else Decimal(usd),
     )
     opened = await database.transact(lambda session: Journal(session).open_call(Claim("SELECT 1", {}), new))

@@ -18,7 +18,8 @@ from combine.cli.remote.client import API, Client
 from combine.cli.result import UNDER_WAY
 from combine.documents.statuses import ExecutionStatus
 from combine.errors import Unavailable
-from combine.services.views import EventView, ExecutionDetail
+from combine.records import Event
+from combine.services.views import ExecutionDetail
 
 _END: Final = "end"
 
@@ -60,7 +61,7 @@ class Following:
         self._taken = False
         """Whether a worker has taken it, or the user has been warned that none may be running."""
 
-    async def events(self, after_seq: int) -> AsyncIterator[EventView]:
+    async def events(self, after_seq: int) -> AsyncIterator[Event]:
         """Events after that number. Raises Unavailable if the server stays unavailable, and the errors it returns."""
         self._last = after_seq
         pause, outage = self._pace.first_pause, _Outage(self._say, self._pace.patience)
@@ -91,7 +92,7 @@ class Following:
     def _is_last(self, seq: int) -> bool:
         return self._rest_at is not None and seq >= self._rest_at
 
-    async def _until_rest_or_cut(self) -> AsyncIterator[EventView]:
+    async def _until_rest_or_cut(self) -> AsyncIterator[Event]:
         """The events of one connection. Ends also when the server ends the stream. Raises Unavailable if it is lost."""
         if await self._rests():
             return
@@ -147,7 +148,7 @@ class _Outage:
             self._say("The server is available again.")
 
 
-def _may_rest(event: EventView) -> bool:
+def _may_rest(event: Event) -> bool:
     """Whether the execution may have finished or started to wait with this event."""
     return event.kind.startswith("execution_") and event.kind not in {"execution_queued", "execution_running"}
 
@@ -160,7 +161,7 @@ class _Stream:
         self._path = f"{API}/executions/{execution_id}/events"
         self._after = after_seq
         self._silence_s = silence_s
-        self._found: deque[EventView] = deque()
+        self._found: deque[Event] = deque()
         self._news = asyncio.Event()
         self._task: asyncio.Task[None]
 
@@ -173,7 +174,7 @@ class _Stream:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def next(self) -> EventView | None:
+    async def next(self) -> Event | None:
         """The next event; None at the end of the stream. Raises the error that interrupted it."""
         while not self._found:
             if self._task.done():
@@ -193,7 +194,7 @@ class _Stream:
                     if message.event == _END:
                         return
                     if message.data:
-                        self._found.append(self._client.read(EventView, message.data.encode(), self._path))
+                        self._found.append(self._client.read(Event, message.data.encode(), self._path))
                         self._news.set()
         except httpx2.HTTPError as error:
             raise self._client.connection_error(error) from None

@@ -11,7 +11,8 @@ from combine.cli.remote.client import API, Client
 from combine.cli.remote.following import Following
 from combine.documents.statuses import ExecutionStatus
 from combine.errors import NotFound
-from combine.services.views import EventView, ExecutionDetail, ExecutionView
+from combine.records import Event
+from combine.services.views import ExecutionDetail, ExecutionView
 from combine.storage.core.id_prefix import uuid_range
 
 
@@ -32,7 +33,7 @@ class RemoteInspection:
     async def executors(self) -> None:
         """A server does not list its workers; ``follow`` warns if none of them starts the execution."""
 
-    def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventView]:
+    def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[Event]:
 
         async def look() -> ExecutionDetail:
             return await self.detail(str(execution_id))

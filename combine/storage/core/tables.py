@@ -214,6 +214,7 @@ llm_calls = sa.Table(
     sa.Column("model_answered", sa.Text),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("prompt_sha256", sa.Text, nullable=False),
+    sa.Column("input_sha256", sa.Text, comment="what the prompt was rendered from; null: of an older program"),
     sa.Column("reply_sha256", sa.Text),
     sa.Column("stop_reason", sa.Text),
     sa.Column("stop_detail", sa.Text),

@@ -10,7 +10,7 @@ commit had an unknown outcome can be run again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from combine.observability.correlation import current_request_id
+from combine.records import Document
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CHANNEL
 from combine.storage.hot.claim import Claim
@@ -40,6 +41,9 @@ class CallIntent:
     model: str
     prompt_sha256: str
     prompt: bytes
+    input_sha256: str
+    input: bytes
+    """What the prompt was rendered from."""
     reserved_usd: Decimal | None
     """The most it can cost, in whole millionths; None: its price is unknown."""
 
@@ -68,30 +72,6 @@ class CallReply:
     price_source: str
     error_code: str | None = None
     error_message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewVersion:
-    """A document version to be stored, with its provenance."""
-
-    id: UUID
-    project_id: UUID
-    type: str
-    content: Mapping[str, Any]
-    content_sha256: str
-    origin: str
-    execution_id: UUID
-    step_id: str
-    revision: int
-    attempt: int
-    call_ids: Sequence[UUID]
-    input_ids: Sequence[UUID]
-    prompt_sha256: str
-    assets: Mapping[str, str]
-    """Prompt files and schema that made it -> SHA-256."""
-    model: str
-    replaces: UUID | None
-    """The version this step made before; it becomes superseded."""
 
 
 # ruff: noqa: S608 - only the constants of this module are formatted into statements
@@ -140,13 +120,15 @@ WITH claim AS ({{claim}}), fresh AS (
   WHERE id = :execution_id AND EXISTS (SELECT 1 FROM room)
   RETURNING seq
 ), prompt AS (
-  INSERT INTO blobs (sha256, body) SELECT :prompt_sha256, :prompt FROM reserve ON CONFLICT DO NOTHING
+  INSERT INTO blobs (sha256, body)
+  SELECT :prompt_sha256, :prompt FROM reserve UNION ALL SELECT :input_sha256, :input FROM reserve
+  ON CONFLICT DO NOTHING
 ), call AS (
   INSERT INTO llm_calls
-    (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256, reserved_usd,
-     started_at, request_id)
+    (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256, input_sha256,
+     reserved_usd, started_at, request_id)
   SELECT :id, :execution_id, :step_id, :revision, :attempt, :purpose, :provider, :model, 'intent',
-         :prompt_sha256, :reserved, statement_timestamp(), cast(:request_id AS text)
+         :prompt_sha256, :input_sha256, :reserved, statement_timestamp(), cast(:request_id AS text)
   FROM reserve
 ), step AS (
   UPDATE steps SET status = 'running', reason = NULL, reason_code = NULL,
@@ -261,6 +243,8 @@ def _save_document(claim: str) -> sa.TextClause:
     )
 
 
+_STORED = frozenset(Document.__slots__) - {"version", "status", "created_at"}
+"""What a caller says of a new version; the rest is the statement's."""
 _VERSION = sa.text("SELECT version FROM documents WHERE id = :id")
 
 
@@ -288,6 +272,8 @@ class Journal:
             "model": intent.model,
             "prompt_sha256": intent.prompt_sha256,
             "prompt": intent.prompt,
+            "input_sha256": intent.input_sha256,
+            "input": intent.input,
             "reserved": intent.reserved_usd,
             "amount": intent.reserved_usd or Decimal(0),
             "daily_budget": daily_budget_usd,
@@ -325,20 +311,21 @@ class Journal:
         await self._connection.execute(_CLOSE_CALL, values)
 
     async def save_document(
-        self, claim: Claim, version: NewVersion, *, step_status: str, reason: str | None = None
+        self, claim: Claim, document: Document, *, replaces: UUID | None, step_status: str, reason: str | None = None
     ) -> int | None:
         """Document, version, event and the step's new status in one statement; the version's number.
 
-        None: nothing was written, as the claim is lost, the step was sent back, or it had been written before.
+        ``replaces``: the version that this step made before; it becomes superseded. None: nothing was written, as the
+        claim is lost, the step was sent back, or it had been written before.
         """
-        values: dict[str, Any] = {name: getattr(version, name) for name in NewVersion.__slots__} | dict(claim.values)
-        values["call_ids"] = list(version.call_ids)
-        values["input_ids"] = list(version.input_ids)
-        values["assets"] = dict(version.assets)
+        values: dict[str, Any] = {name: getattr(document, name) for name in _STORED} | dict(claim.values)
+        values["call_ids"] = list(document.call_ids)
+        values["input_ids"] = list(document.input_ids)
+        values["replaces"] = replaces
         values["request_id"] = current_request_id()
         values["step_status"] = step_status
         values["reason"] = reason
-        values["data"] = {"document": version.type, "document_id": str(version.id), "revision": version.revision}
+        values["data"] = {"document": document.type, "document_id": str(document.id), "revision": document.revision}
         row = (await self._connection.execute(_save_document(claim.query), values)).first()
         return None if row is None else int(row.version)
 

@@ -17,7 +17,7 @@ from combine.storage.core.urls import display_url, libpq_url, normalise_url
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in ``migrations/versions``, written here so that a start need not import Alembic to know it."""
 
 _LOCK = 0x636F6D62696E65  # any number, the same in every version

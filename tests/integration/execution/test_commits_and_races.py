@@ -1,21 +1,22 @@
 """Between the commits: a cancel while a reply is stored, commits whose answer was lost, steps beside each other."""
 
 import asyncio
-from dataclasses import dataclass, replace
-from uuid import UUID, uuid4
+from dataclasses import dataclass
+from uuid import UUID
 
 import bakery
 import pytest
 import sqlalchemy as sa
 from house import HandSegment
 from side_by_side import review_without_architecture, side_by_side
+from stored import a_document
 
 from combine.execution.context import DocumentSaved, QuestionsAsked, SentBack
 from combine.execution.runner import ExecutionRunner
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
+from combine.records import Document
 from combine.storage.hot.claim import Claim
-from combine.storage.hot.journal import NewVersion
 from combine.storage.hot.segments import Segments
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definitions import definition_from_json, definition_to_json
@@ -67,28 +68,11 @@ class Context:
     """As much of a context as the journal reads of a step that is not final."""
 
     execution_id: UUID
+    document_id: None = None
 
 
-def version_of(row, **changes) -> NewVersion:
-    made = NewVersion(
-        id=uuid4(),
-        project_id=row.project_id,
-        type="project-discovery",
-        content={"overview": "A bakery."},
-        content_sha256="0",
-        origin="model",
-        execution_id=row.id,
-        step_id="discovery",
-        revision=0,
-        attempt=1,
-        call_ids=(),
-        input_ids=(),
-        prompt_sha256="0",
-        assets={},
-        model="scripted",
-        replaces=None,
-    )
-    return replace(made, **changes)
+def version_of(row) -> Document:
+    return a_document(row.project_id, row.id, "project-discovery", {"overview": "A bakery."})
 
 
 @pytest.fixture
@@ -97,7 +81,7 @@ async def saving(house):
     execution = await house.start()
     row = await house.row(execution)
     journal = StepJournal(house.database, HandSegment(house, row.id, 1))
-    return journal, definition_from_json(row.definition).step("discovery"), Context(row.id), row
+    return journal, row.workflow.step("discovery"), Context(row.id), row
 
 
 async def test_a_save_whose_answer_was_lost_says_the_same_version_again(house, saving):
@@ -107,7 +91,7 @@ async def test_a_save_whose_answer_was_lost_says_the_same_version_again(house, s
     again = await journal.save_document(step, context, version)
     assert isinstance(first, DocumentSaved)
     assert again == first
-    assert first.version == 1
+    assert first.document.version == 1
     assert len(await house.versions(row.id)) == 1
 
 

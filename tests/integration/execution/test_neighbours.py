@@ -95,7 +95,7 @@ async def made(house, execution):
 
 
 async def outcome(house, execution):
-    found = [row.finding for row in await house.findings(execution) if row.step_id != "review"]
+    found = [row for row in await house.findings(execution) if row.step_id != "review"]
     return (await house.row(execution)).status, [(one.code, one.item) for one in found]
 
 

@@ -41,7 +41,7 @@ async def test_each_round_of_questions_left_to_us_takes_fresh_assumption_numbers
     execution = await house.start(**FREELY_DECIDED)
     await house.run()
     questions = await house.questions(execution)
-    assert [question.answer.assumption_id for question in questions] == ["ASM-001", "ASM-002"]
+    assert [question.assumption_id for question in questions] == ["ASM-001", "ASM-002"]
     free = [json.loads(re.search("<ids>(.*?)</ids>", request.task)[1])["ASM"] for request in house.llm.seen[:3]]
     assert free == [1, 2, 3]
 
@@ -93,7 +93,7 @@ async def test_a_second_review_need_not_repeat_what_has_been_mended(house):
     house.says(bakery.script(strategy_review=[bakery.reply(bakery.rejecting_review()), bakery.reply(again)]))
     execution = await house.start(**ANSWERED)
     assert (await house.run()).status == "completed"
-    codes = [row.finding.code for row in await house.findings_of(execution, "review") if row.revision == 1]
+    codes = [row.code for row in await house.findings_of(execution, "review") if row.revision == 1]
     assert "id_lost" not in codes
 
 
@@ -106,8 +106,8 @@ async def test_a_person_s_word_may_ask_for_an_item_to_go(house):
     house.says(bakery.script(requirements_doc=[bakery.reply(shorter)]))
     await house.service.decide(execution, DecisionAction.TRY_AGAIN, "Leave the last one out.")
     await house.run()
-    lost = [row for row in await house.findings_of(execution, "requirements") if row.finding.code == "id_lost"]
-    assert gone["id"] not in {row.finding.item for row in lost}
+    lost = [row for row in await house.findings_of(execution, "requirements") if row.code == "id_lost"]
+    assert gone["id"] not in {row.item for row in lost}
 
 
 async def test_a_reply_that_was_cut_is_not_the_draft_of_the_next_revision(house):

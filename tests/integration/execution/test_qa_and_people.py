@@ -34,7 +34,7 @@ async def test_an_invented_quote_is_sent_back_to_the_same_role_with_the_cited_te
     execution = await house.start(**ANSWERED)
     assert (await house.run()).status == "completed"
     (finding,) = await house.findings_of(execution, "requirements")
-    assert (finding.finding.code, finding.finding.item, finding.attempt) == ("quote_not_found", "FR-001", 1)
+    assert (finding.code, finding.item, finding.attempt) == ("quote_not_found", "FR-001", 1)
     repair = next(r for r in house.llm.seen if "<draft>" in r.task and r.schema_name == "requirements-doc")
     assert "words that nobody has ever written" in repair.task
     assert "quote_not_found" in repair.task
@@ -152,7 +152,7 @@ async def test_a_verdict_that_disagrees_with_its_findings_is_a_mechanical_findin
     house.says(bakery.script(strategy_review=[bakery.reply(review), draft("strategy-review")]))
     execution = await house.start(**ANSWERED)
     assert (await house.run()).status == "completed"
-    codes = {row.finding.code for row in await house.findings(execution) if row.finding.kind == "mechanical"}
+    codes = {row.code for row in await house.findings(execution) if row.kind == "mechanical"}
     assert any("verdict" in code for code in codes)
 
 

@@ -19,7 +19,7 @@ GOES_ON = """
 UPDATE executions SET status = 'running', seq = seq + 1;
 INSERT INTO events (execution_id, seq, kind) SELECT id, seq, 'step_started' FROM executions;
 INSERT INTO llm_calls (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256)
-  SELECT gen_random_uuid(), execution_id, step_id, revision, attempt, purpose, provider, model, 'sent', prompt_sha256
+  SELECT gen_random_uuid(), execution_id, step_id, revision, attempt, purpose, provider, model, 'failed', prompt_sha256
   FROM llm_calls LIMIT 1;
 INSERT INTO documents (id, project_id, type, version, status, content, content_sha256, origin, execution_id)
   SELECT gen_random_uuid(), project_id, type, version + 1, 'draft', content, content_sha256, origin, execution_id
@@ -85,7 +85,7 @@ async def test_a_recording_is_of_one_moment(house, meanwhile):
     execution = await house.start(**ANSWERED)
     await house.run()
     replays = ReplayService(house.database, house.catalog, actor=OPERATOR, secrets=())
-    await of_one_moment(meanwhile, lambda: replays.record(execution), points=10)
+    await of_one_moment(meanwhile, lambda: replays.record(execution), points=2)
 
 
 async def test_a_page_is_of_one_moment(house, meanwhile):

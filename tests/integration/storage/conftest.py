@@ -1,15 +1,14 @@
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
+from stored import a_document, an_execution, save_document, store_execution
 
 from combine.storage.core.database import Database
-from combine.storage.documents import Documents, NewDocument
-from combine.storage.executions import Executions, NewExecution
-from combine.storage.projects import Projects
+from combine.storage.executions import Executions
 from combine.storage.steps import Steps
 
-STEPS = ("discovery", "requirements", "review")
+STEPS = ("discovery", "requirements", "architecture", "review")
 
 
 @dataclass
@@ -28,46 +27,30 @@ class Stored:
         async with self.database.read() as session:
             return await getattr(repository(session), method)(*args, **kwargs)
 
-    def document(self, **changes):
-        given = {"type": "requirements-doc", "content": {"n": 1}, "status": "draft", "origin": "model"}
-        return NewDocument(id=uuid4(), project_id=self.project_id, **(given | changes))
+    def document(self, execution_id=None, type_="requirements-doc", content=None, **changes):
+        return a_document(self.project_id, execution_id or self.execution_id, type_, content or {"n": 1}, **changes)
+
+    async def save(self, document, **after):
+        """The number of the version."""
+        return await self.database.transact(lambda session: save_document(session, document, **after))
 
     async def another_execution(self):
-        new = _execution(self.project_id, self.brief_id)
+        new = an_execution(self.project_id, self.brief_id)
         await self.write(Executions, "insert", new)
         await self.write(Steps, "insert_all", new.id, STEPS)
         return new.id
 
 
-def _execution(project_id, brief_id, id_=None):
-    return NewExecution(
-        id=id_ or uuid4(),
-        project_id=project_id,
-        workflow_id="strategy-document",
-        workflow_version="1",
-        definition={"steps": []},
-        brief_id=brief_id,
-        model="offline",
-    )
-
-
 @pytest.fixture
 def new_execution():
-    return _execution
+    return an_execution
 
 
 @pytest.fixture
 async def stored(database):
-    project_id = uuid4()
-
-    async def work(session):
-        assert await Projects(session).insert(project_id, "Shop")
-        brief = NewDocument(uuid4(), project_id, "brief", {"text": "Sell bread."}, "active", "person")
-        await Documents(session).insert_version(brief)
-        return brief.id
-
-    brief_id = await database.transact(work)
-    made = Stored(database, project_id, brief_id, uuid4())
-    await made.write(Executions, "insert", _execution(project_id, brief_id, made.execution_id))
-    await made.write(Steps, "insert_all", made.execution_id, STEPS)
+    first = await database.transact(lambda session: store_execution(session, "Shop"))
+    async with database.read() as session:
+        row = await Executions(session).get(first)
+    made = Stored(database, row.project_id, row.brief_id, first)
+    made.execution_id = await made.another_execution()  # one without events
     return made

@@ -4,12 +4,12 @@ import pytest
 
 from combine.documents.questions import AnswerType, Question
 from combine.documents.statuses import DecidedBy
-from combine.storage.documents import Documents
+from combine.execution.state import highest_ids
 from combine.storage.hot.claim import Claim
 from combine.storage.hot.numbering import Numbering, used_ids
-from combine.storage.hot.segment_state import read_segment_state
 from combine.storage.hot.segments import Segments
 from combine.storage.questions import Questions
+from combine.storage.snapshot import Depth, Snapshots
 
 CLAIM = Claim("SELECT 1", {})
 CONTENTS = (
@@ -18,13 +18,18 @@ CONTENTS = (
     ("architecture-doc", {"components": [{"id": "CMP-009"}], "assumptions": [{"id": "ASM-012"}]}),
     ("requirements-doc", {"assumptions": [{"id": "ASM-004"}], "id": 7, "odd": [{"id": "no-number"}]}),
 )
-USED = {"requirements-doc": {"FR": 7, "NFR": 10, "ASM": 4}, "architecture-doc": {"CMP": 9, "ASM": 12}}
+USED = {"requirements-doc": {"FR": 7, "NFR": 10, "ASM": 12}, "architecture-doc": {"CMP": 9, "ASM": 12}}
 
 
-async def save(stored, type_, content, **changes):
-    new = stored.document(type=type_, content=content, **changes)
-    await stored.write(Documents, "insert_version", new)
+async def save(stored, type_, content, execution_id=None, **after):
+    """By ``execution_id``, or by an execution of its own."""
+    new = stored.document(execution_id or await stored.another_execution(), type_, content)
+    await stored.save(new, **after)
     return new.id
+
+
+def taken(state, type_):
+    return {prefix: number for prefix, number in highest_ids(state, type_).items() if number}
 
 
 async def leave_to_us(stored, execution_id, assumption_id):
@@ -40,7 +45,7 @@ async def begin(stored, execution_id):
 
 async def state(stored, execution_id):
     async with stored.database.read() as session:
-        return await read_segment_state(session, execution_id)
+        return await Snapshots(session).read(execution_id, Depth.SEGMENT)
 
 
 @pytest.fixture
@@ -65,11 +70,12 @@ async def test_numbers_that_others_give_later_are_not_taken_for_one_that_has_beg
     await save(used, "requirements-doc", {"functional_requirements": [{"id": "FR-020"}]}, execution_id=other)
     await leave_to_us(used, other, "ASM-020")
     for again in range(2):
-        assert (await state(used, used.execution_id)).used_ids == USED, again
+        found = await state(used, used.execution_id)
+        assert {type_: taken(found, type_) for type_ in USED} == USED, again
         assert await used.read(Numbering, "highest", used.execution_id, "ASM") == 12
         await begin(used, used.execution_id)  # as after a crash
     await begin(used, other)
-    assert (await state(used, other)).used_ids["requirements-doc"]["FR"] == 20
+    assert taken(await state(used, other), "requirements-doc")["FR"] == 20
 
 
 async def test_numbers_of_its_own_are_taken_also_those_of_versions_that_were_sent_back(used):
@@ -78,11 +84,7 @@ async def test_numbers_of_its_own_are_taken_also_those_of_versions_that_were_sen
     await save(used, "requirements-doc", {"items": [{"id": "FR-008"}, {"id": "FR-011"}]}, execution_id=mine)
     await save(used, "requirements-doc", {"items": [{"id": "FR-009"}]}, execution_id=mine, status="superseded")
     await leave_to_us(used, mine, "ASM-013")
-    assert (await state(used, mine)).used_ids == {
-        **USED,
-        "requirements-doc": {"FR": 11, "NFR": 10, "ASM": 4},
-        "": {"ASM": 13},
-    }
+    assert taken(await state(used, mine), "requirements-doc") == {"FR": 11, "NFR": 10, "ASM": 13}
     assert await used.read(Numbering, "highest", mine, "ASM") == 13
 
 
@@ -93,7 +95,7 @@ async def test_the_versions_it_follows_are_those_that_counted_when_it_began(stor
     await save(stored, "requirements-doc", {"n": 2}, status="active")
     await save(stored, "architecture-doc", {"n": 2}, status="active")
     previous = (await state(stored, stored.execution_id)).previous
-    assert {type_: document.id for type_, document in previous.items()} == {"requirements-doc": counted}
+    assert {document.type: document.id for document in previous} == {"requirements-doc": counted}
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,11 @@ from combine.errors import (
     PermanentLLMError,
     TransientLLMError,
 )
+from combine.records import Event
 from combine.services.documents import DocumentChanges
 from combine.services.views import (
     CallView,
     DocumentView,
-    EventView,
     ExecutionDetail,
     ExecutionView,
     FindingView,
@@ -269,7 +269,7 @@ def test_events_become_lines():
         ("execution_failed", None, {}, None),
     ]
     for seq, (kind, step, data, line) in enumerate(told, 1):
-        found = state.apply(EventView(seq, NOW, kind, step, data, None))
+        found = state.apply(Event(seq, NOW, kind, step, data, None))
         assert found == line if line is None else found.startswith(line)
     assert state.running == {}
 
@@ -281,5 +281,5 @@ def test_one_unknown_price_makes_the_sum_unknown():
         ("call_finished", {"cost_usd": None}),
         ("call_finished", {"cost_usd": "1"}),
     ):
-        state.apply(EventView(1, NOW, kind, "s", data, None))
+        state.apply(Event(1, NOW, kind, "s", data, None))
     assert state.running["s"].cost_usd is None
