@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
+from combine.documents.findings import Finding
 from combine.prompts.builder import PromptInput, UpstreamDocument
 
 
@@ -26,7 +27,7 @@ def input_to_json(given: PromptInput) -> dict[str, Any]:
         "next_ids": dict(given.next_ids),
         "ask": given.ask,
         "draft": None if given.draft is None else _sha256(given.draft),
-        "findings": [asdict(finding) for finding in given.findings],
+        "findings": [_finding(finding) for finding in given.findings],
         "guidance": given.guidance,
         "hints": [asdict(hint) for hint in given.hints],
         "unused_sentences": list(given.unused_sentences),
@@ -40,6 +41,11 @@ def input_bytes(given: PromptInput) -> bytes:
 
 def _version(document: UpstreamDocument) -> dict[str, Any]:
     return {"type": document.type, "version": document.version}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    """Without the place where a stored one was found: a prompt does not say it."""
+    return {field.name: getattr(finding, field.name) for field in fields(Finding)}
 
 
 def _sha256(draft: Mapping[str, Any] | str) -> str:
