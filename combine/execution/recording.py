@@ -109,6 +109,7 @@ _FINDING = (
 )
 _EVENT = ("seq", "at", "kind", "step_id", "data")
 _NUMBER = ("at", "type", "prefix", "highest")
+_LISTS = ("questions", "calls", "documents", "findings", "events", "earlier", "numbers")
 
 _FROM_MACHINES = frozenset({"reason", "error"})
 """Keys of event data that may hold addresses and paths, unless a person has written them."""
@@ -164,6 +165,9 @@ def read_recording_file(data: bytes, name: str) -> Recording:
         raise _unusable(name, f"its format is not {FORMAT!r}")
     if raw.get("version") != VERSION:
         raise _unusable(name, f"its version is {raw.get('version')!r}; this program reads {VERSION}")
+    if missing := [key for key in ("execution_id", *_EXECUTION, "brief", *_LISTS) if key not in raw]:
+        faults = [{"path": f"$.{key}", "message": "Field required"} for key in missing]
+        raise _unusable(name, _listed(faults), faults)
     try:
         snapshot = TypeAdapter(ExecutionSnapshot).validate_python(_snapshot(raw))
     except ValidationError as error:
@@ -176,20 +180,20 @@ def read_recording_file(data: bytes, name: str) -> Recording:
 
 def _snapshot(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The file's content in the form of a snapshot, with what a file does not say filled in."""
-    own = {"project_id": raw.get("execution_id")}
-    execution = {"id": raw.get("execution_id"), **own, "updated_at": raw.get("created_at")}
-    earlier = {**own, "status": "superseded", "origin": "model", "created_at": raw.get("created_at")}
+    own = {"project_id": raw["execution_id"]}
+    execution = {"id": raw["execution_id"], **own, "updated_at": raw["created_at"]}
+    earlier = {**own, "status": "superseded", "origin": "model", "created_at": raw["created_at"]}
     return {
-        "execution": {**execution, **{name: raw[name] for name in _EXECUTION if name in raw}},
-        "brief": raw.get("brief"),
+        "execution": {**execution, **_only(_EXECUTION, raw)},
+        "brief": raw["brief"],
         "steps": (),
         "questions": [{**one, "id": f"Q-{one['number']}"} for one in raw["questions"]],
-        "calls": [{"execution_id": raw.get("execution_id"), **one} for one in raw["calls"]],
+        "calls": [{"execution_id": raw["execution_id"], **one} for one in raw["calls"]],
         "documents": [{**own, **one} for one in raw["documents"]],
-        "findings": raw.get("findings"),
-        "events": raw.get("events"),
+        "findings": raw["findings"],
+        "events": raw["events"],
         "previous": [{**earlier, "content_sha256": content_sha256(one["content"]), **one} for one in raw["earlier"]],
-        "numbers": raw.get("numbers"),
+        "numbers": raw["numbers"],
     }
 
 

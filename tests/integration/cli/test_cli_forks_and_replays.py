@@ -95,7 +95,7 @@ def test_a_key_in_the_brief_does_not_leave(cli, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("no JSON", "it is no JSON"),
+        ("no JSON", "JSON"),
         ("[]", "its format is not 'combine-recording'"),
         ('{"format": "combine-recording", "version": 9}', "its version is 9"),
         ('{"format": "combine-recording", "version": 1, "calls": []}', "$.status: Field required"),
