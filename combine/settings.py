@@ -27,75 +27,82 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from combine.errors import Invalid, fault_in_words
+from combine.errors import Invalid
 from combine.formats import is_storable
 
 _PREFIX = "COMBINE_"
-# Of the tests that look at a deployment; and what Kubernetes tells of services whose names begin with combine.
-_OF_OTHERS = re.compile(r"COMBINE_(SMOKE_\w+|(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|(\w+_)?PORT_\d+_\w+)")
+# Used by smoke tests; set by Kubernetes for services whose names begin with "combine".
+_FOREIGN = re.compile(r"COMBINE_(SMOKE_\w+|(\w+_)?SERVICE_(HOST|PORT(_\w+)?)|(\w+_)?PORT_\d+_\w+)")
 _LINK = re.compile(r"(tcp|udp|sctp)://.+")
-_OIDC_NAME = "(its key)"
+_OIDC_NAME = "(key)"
 _KNOWN_OIDC = frozenset({"google", "microsoft"})
-_MOST_PER_MILLION = 1_000_000
-"""USD for a million tokens that no model costs."""
+_PRICE_LIMIT = 1_000_000
+"""USD per million tokens; no model is that expensive."""
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
-def _seconds(value: object) -> object:
-    """A bare number is seconds; anything else is left to pydantic (ISO 8601, ``HH:MM:SS``)."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+def _duration(value: object, parse: ValidatorFunctionWrapHandler) -> timedelta:
+    """A plain number is seconds; pydantic parses anything else (ISO 8601, ``HH:MM:SS``). Raises ValueError."""
+    with suppress(ValueError):
+        value = float(value) if isinstance(value, str) else value
+    try:
+        found: timedelta = parse(value)
+    except ValidationError:
+        msg = "must be a duration in seconds, such as 30, or in ISO 8601, such as PT5M"
+        raise ValueError(msg) from None
+    if found <= timedelta(0):
+        msg = "must be greater than 0"
+        raise ValueError(msg)
+    return found
 
 
-Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Duration = Annotated[timedelta, WrapValidator(_duration)]
 
 
 def _names(value: object) -> object:
-    """``a, b`` as its parts."""
+    """Split ``a, b``."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
-"""A list, with commas in its variable."""
+"""A comma-separated list."""
 
 
 def _json(value: object) -> object:
-    """JSON as its value. Raises ValueError, which never shows what was given."""
+    """Parse JSON. Raises ValueError, whose message does not contain the input."""
     if isinstance(value, str):
         try:
             return json.loads(value)
         except ValueError:
-            msg = "this is no JSON"
+            msg = "must be valid JSON"
             raise ValueError(msg) from None
     return value
 
 
-Json = BeforeValidator(_json)
-"""With ``NoDecode``: a value that is no JSON is then named among the other faults."""
+FromJson = BeforeValidator(_json)
+"""With ``NoDecode``, so that invalid JSON is reported together with the other errors."""
 
 
 def _domains(value: object) -> object:
-    """A JSON list or ``a, b``; in small letters, without a leading @."""
+    """A JSON list or ``a, b``; in lower case, without a leading @."""
     if isinstance(value, str):
         value = _json(value) if value.lstrip().startswith("[") else _names(value)
     return [one.strip().lower().removeprefix("@") if isinstance(one, str) else one for one in value or ()]  # type: ignore[attr-defined]
 
 
-def _form(pattern: str, wanted: str) -> AfterValidator:
-    """A text of that form; if it is another, ``wanted`` is said and not the pattern."""
+def _matches(pattern: str, message: str) -> AfterValidator:
+    """Require a pattern; the error shows ``message`` instead of the pattern."""
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:
         if not compiled.fullmatch(text):
-            raise ValueError(wanted)
+            raise ValueError(message)
         return text
 
     return AfterValidator(check)
@@ -106,7 +113,7 @@ def _network(text: str) -> str:
     try:
         ip_network(text)
     except ValueError:
-        msg = "an address or a network is wanted, such as 10.0.0.5 or 10.0.0.0/8; all are 0.0.0.0/0 and ::/0"
+        msg = "must be an IP address or network, such as 10.0.0.5 or 10.0.0.0/8; 0.0.0.0/0 and ::/0 mean all"
         raise ValueError(msg) from None
     return text
 
@@ -116,49 +123,49 @@ def _host(text: str) -> str:
     with suppress(ValueError):
         return str(ip_address(text.removeprefix("[").removesuffix("]")))
     if not re.fullmatch(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", text.lower()):
-        msg = "a host name is wanted, without https:// and without a port, such as combine.example.org"
+        msg = "must be a host name without https:// and port, such as combine.example.org"
         raise ValueError(msg)
     return text
 
 
 Domain = Annotated[
-    str, _form(r"\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "a domain is wanted, such as example.org, or * for anybody")
+    str, _matches(r"\*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?", "must be a domain, such as example.org, or * for any")
 ]
 RateLimit = Annotated[
     str,
-    _form(
+    _matches(
         r"[1-9][0-9]{0,5}/(second|minute|hour|day)",
-        "a number and second, minute, hour or day are wanted, such as 60/minute",
+        "must be a number per second, minute, hour or day, such as 60/minute",
     ),
 ]
-Email = Annotated[
+AdminEmail = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_lower=True),
-    _form(r"[!-?A-~]+@[A-Za-z0-9.-]+", "an address of mail is wanted, such as ada@example.org"),
+    _matches(r"[!-?A-~]+@[A-Za-z0-9.-]+", "must be an e-mail address, such as ada@example.org"),
 ]
-PerMillion = Annotated[Decimal, Field(ge=0, lt=_MOST_PER_MILLION)]
+PerMillion = Annotated[Decimal, Field(ge=0, lt=_PRICE_LIMIT)]
 
 
 def _public_url(text: str) -> str:
     """An origin without a trailing slash. Raises ValueError."""
     url = urlsplit(text.strip())
-    _ = url.port  # looked at only when asked for
+    _ = url.port  # raises ValueError for an invalid port
     if url.scheme not in {"http", "https"} or not url.hostname or url.username is not None:
-        msg = "write it as https://combine.example.org"
+        msg = "must be an http or https URL, such as https://combine.example.org"
         raise ValueError(msg)
     if url.path.strip("/") or url.query or url.fragment:
-        msg = "it has no path: the program stands at the root of its host"
+        msg = "must not have a path: the server must be at the root of its host"
         raise ValueError(msg)
     return f"{url.scheme}://{url.netloc.lower()}"
 
 
-def _in_words(path: Path) -> Path:
-    """Part of the database's address, which is text. Raises ValueError."""
-    _need_text(str(path))
+def _text_path(path: Path) -> Path:
+    """The path is part of the database's URL, which must be text. Raises ValueError."""
+    _require_text(str(path))
     return path
 
 
-def _need_text(value: object) -> None:
+def _require_text(value: object) -> None:
     """Raises ValueError for text that is not UTF-8 or has control characters."""
     if isinstance(value, str) and not is_storable(value):
         msg = "must be UTF-8 text without control characters"
@@ -170,11 +177,11 @@ def _origins(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _base_url(text: str) -> str:
-    """A provider's address; who uses it may stand in it. Raises ValueError, which never shows it."""
+    """A provider's URL, which may contain a user and password. Raises ValueError, which does not contain the URL."""
     text = text.strip()
-    place = re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
-    if text.count("@") > 1 or ("@" in text and "@" not in place):
-        msg = "it holds an @ too many; in a password or a path the characters @ : / ? # are written %40 %3A %2F %3F %23"
+    authority = re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
+    if text.count("@") > 1 or ("@" in text and "@" not in authority):
+        msg = "has an unescaped @; in a password or path, write @ : / ? # as %40 %3A %2F %3F %23"
         raise ValueError(msg)
     return text
 
@@ -183,7 +190,7 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 
 class PriceOverride(BaseModel):
-    """USD per million tokens for one model, where the price list is wrong or silent."""
+    """USD per million tokens of one model, if the price list is wrong or does not contain it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -194,21 +201,25 @@ class PriceOverride(BaseModel):
 
 
 class OidcProvider(BaseModel):
-    """One provider of identities. ``google`` and ``microsoft`` are known by name, any other needs its ``issuer``."""
+    """One identity provider. ``google`` and ``microsoft`` are built in; any other requires ``issuer``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[
-        str, _form(r"[a-z][a-z0-9-]{0,31}", "small letters, digits and - are wanted, at most 32, such as my-firm")
+        str,
+        _matches(
+            r"[a-z][a-z0-9-]{0,31}",
+            "must be at most 32 lower-case letters, digits and -, starting with a letter, such as my-company",
+        ),
     ] = Field(validation_alias=_OIDC_NAME)
-    """Its key; not a field of the JSON."""
+    """The provider's key; not a field of the JSON."""
     client_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     client_secret: SecretStr | None = None
-    """None: a public client, known by PKCE alone."""
+    """None: a public client, protected by PKCE only."""
     issuer: str | None = Field(default=None, validate_default=True)
-    tenant: (
-        Annotated[str, _form(r"[A-Za-z0-9.-]+", "a tenant's id or domain is wanted, such as example.org")] | None
-    ) = None
+    tenant: Annotated[str, _matches(r"[A-Za-z0-9.-]+", "must be a tenant ID or domain, such as example.org")] | None = (
+        None
+    )
     label: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)] | None = None
     scopes: tuple[str, ...] | None = None
     trust_email: bool | None = None
@@ -217,7 +228,7 @@ class OidcProvider(BaseModel):
     @classmethod
     def _not_local(cls, name: str) -> str:
         if name == "local":
-            msg = "this means the local mode; choose another name"
+            msg = "is reserved for local mode; choose another name"
             raise ValueError(msg)
         return name
 
@@ -227,11 +238,11 @@ class OidcProvider(BaseModel):
         name = info.data.get("name")
         if name in _KNOWN_OIDC:
             if issuer is not None:
-                msg = f"the issuer of {name} is known; leave it out, or choose another name"
+                msg = f"must be omitted for {name}, whose issuer is built in; or choose another name"
                 raise ValueError(msg)
             return None
         if issuer is None:
-            msg = "needed, such as https://login.example.org"
+            msg = "required, such as https://login.example.org"
             raise ValueError(msg)
         return _issuer(issuer)
 
@@ -239,27 +250,27 @@ class OidcProvider(BaseModel):
     @classmethod
     def _microsoft_only(cls, tenant: str | None, info: ValidationInfo) -> str | None:
         if tenant is not None and info.data.get("name") != "microsoft":
-            msg = "only microsoft has tenants"
+            msg = "is only allowed for microsoft"
             raise ValueError(msg)
         return tenant
 
 
 def _issuer(text: str) -> str:
-    """An https address, or an http one of this machine. Raises ValueError."""
+    """An https URL, or an http URL of this machine. Raises ValueError."""
     url = urlsplit(text.strip())
     _ = url.port
     local = url.scheme == "http" and url.hostname in {"localhost", "127.0.0.1", "::1"}
     if not (local or url.scheme == "https") or not url.hostname or url.username is not None:
-        msg = "write it as https://login.example.org; http is for this machine only"
+        msg = "must be an https URL, such as https://login.example.org; http is allowed only for this machine"
         raise ValueError(msg)
     if url.query or url.fragment:
-        msg = "it has no query and no fragment"
+        msg = "must not have a query or fragment"
         raise ValueError(msg)
     return url.geturl()
 
 
-def _named(value: object) -> object:
-    """The key of each provider handed to its value, so that it can judge by it."""
+def _add_names(value: object) -> object:
+    """Add the key of each provider to its value, which is validated by it."""
     if not isinstance(value, dict):
         return value
     return {key: {**one, _OIDC_NAME: key} if isinstance(one, dict) else one for key, one in value.items()}
@@ -268,7 +279,7 @@ def _named(value: object) -> object:
 def default_data_dir() -> Path:
     """The user's data folder; for root ``/var/lib/combine``.
 
-    PostgreSQL refuses to run as root, so root's server runs as another user, who cannot enter root's home.
+    PostgreSQL refuses to run as root, so root's server runs as another user, who cannot access root's home.
     """
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/combine")
@@ -280,7 +291,7 @@ def _alias(name: str, *others: str) -> AliasChoices:
 
 
 class Settings(BaseSettings):
-    """Every setting. ``docs/configuration.md`` has one entry for each, checked by a test."""
+    """Every setting. ``docs/configuration.md`` documents each; a test compares them."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX,
@@ -293,28 +304,28 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """A PostgreSQL URL. None: the embedded server in ``data_dir``."""
     database_pool_size: PositiveInt = 10
-    data_dir: Annotated[Path, AfterValidator(_in_words)] = Field(default_factory=default_data_dir)
-    """Home of the embedded server."""
+    data_dir: Annotated[Path, AfterValidator(_text_path)] = Field(default_factory=default_data_dir)
+    """The data folder of the embedded server."""
     workflows_dir: Path | None = None
-    """A folder of your own with ``workflows/``, ``prompts/`` and ``schemas/``."""
+    """Your own folder with ``workflows/``, ``prompts/`` and ``schemas/``."""
 
     llm_default_model: str = "claude-sonnet-5-5"
-    """``PROVIDER:MODEL``; a bare id means ``anthropic:``; ``offline`` uses no model."""
+    """``PROVIDER:MODEL``; a plain ID means ``anthropic:``; ``offline`` uses no language model."""
     llm_max_retries: Annotated[int, Field(ge=0, le=10)] = 3
     llm_enable_caching: bool = True
     llm_max_output_tokens: PositiveInt = 32_000
     llm_connect_timeout: Duration = timedelta(seconds=5)
     llm_read_timeout: Duration = timedelta(seconds=120)
-    """Longest silence inside a stream; a loaded local model can need minutes for its first token."""
+    """The longest pause within a stream; a busy local model can take minutes for its first token."""
     llm_retry_after_cap: Duration = timedelta(seconds=60)
     llm_concurrency: Annotated[
-        dict[Literal["anthropic", "openai", "offline", "scripted"], PositiveInt], NoDecode, Json
+        dict[Literal["anthropic", "openai", "offline", "scripted"], PositiveInt], NoDecode, FromJson
     ] = Field(default_factory=dict)
-    """JSON: ``{"anthropic": 8}``, calls in flight at once per provider in one process; not named: no limit."""
-    llm_prices: Annotated[dict[str, PriceOverride], NoDecode, Json] = Field(default_factory=dict)
+    """JSON: ``{"anthropic": 8}``, concurrent calls per provider in one process; others have no limit."""
+    llm_prices: Annotated[dict[str, PriceOverride], NoDecode, FromJson] = Field(default_factory=dict)
     """JSON: ``{"my-model": {"input": 0.5, "output": 1.5}}``, USD per million tokens."""
     daily_budget_usd: Annotated[Decimal, Field(gt=0, le=9_999_999, decimal_places=6, allow_inf_nan=False)] | None = None
-    """What the whole installation may spend on one day (UTC); within the limits of ``services/amounts.py``."""
+    """The most the whole installation may spend per day (UTC); within the limits of ``services/amounts.py``."""
     anthropic_api_key: SecretStr | None = Field(
         default=None, validation_alias=_alias("ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY")
     )
@@ -324,60 +335,60 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(default=None, validation_alias=_alias("OPENAI_API_KEY", "OPENAI_API_KEY"))
     openai_base_url: BaseUrl | None = Field(default=None, validation_alias=_alias("OPENAI_BASE_URL", "OPENAI_BASE_URL"))
     scripted_file: Path | None = None
-    """Replies of the ``scripted`` provider (tests, demonstrations)."""
+    """Replies of the ``scripted`` provider, for tests and demonstrations."""
 
     worker_concurrency: PositiveInt = 64
-    """Executions one process works on at the same time."""
+    """Executions that one process runs concurrently."""
     drain_grace: Duration = timedelta(seconds=30)
-    """How long a stopping process lets calls in flight finish."""
+    """How long a stopping process waits for calls in flight."""
 
-    # A server that commands are done at.
+    # A remote server for commands.
     server: str | None = None
-    """Its address; None: this process opens the database and does the work."""
+    """Its URL; None: commands open the database and run executions in their own process."""
     token: SecretStr | None = None
-    """A personal access token there."""
+    """A personal access token of that server."""
 
     # The server: `combine serve`.
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8765
     public_url: Annotated[str, AfterValidator(_public_url)] | None = None
-    """What people type; None: ``http://HOST:PORT``."""
+    """The URL that users open; None: ``http://HOST:PORT``."""
     allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_names)] = (
         "localhost",
         "127.0.0.1",
         "::1",
     )
-    """Beside the public URL's own."""
+    """In addition to the host of the public URL."""
     cors_origins: Annotated[Names, AfterValidator(_origins)] = ()
     trusted_proxies: Annotated[
         tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_names)
     ] = ()
-    """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    """Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto headers are trusted."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 2 * 1024 * 1024
     body_timeout: Duration = timedelta(seconds=15)
-    """How long a request's body may take to come."""
+    """How long a request body may take to arrive."""
     request_timeout: Duration = timedelta(seconds=30)
-    """How long a request may take in all; event streams have no such limit."""
+    """How long a request may take in total; event streams have no limit."""
     rate_limit_sign_in: RateLimit = "20/minute"
     rate_limit_starts: RateLimit = "60/minute"
     rate_limit_tokens: RateLimit = "20/hour"
     enable_metrics: bool = True
 
-    # Signing in.
-    oidc_providers: Annotated[dict[str, OidcProvider], NoDecode, BeforeValidator(_named), Json] = Field(
+    # Sign-in.
+    oidc_providers: Annotated[dict[str, OidcProvider], NoDecode, BeforeValidator(_add_names), FromJson] = Field(
         default_factory=dict
     )
-    """JSON: ``{"google": {"client_id": "...", "client_secret": "..."}}``. None: local mode."""
+    """JSON: ``{"google": {"client_id": "...", "client_secret": "..."}}``. Empty: local mode."""
     oidc_allowed_domains: Annotated[tuple[Domain, ...], NoDecode, BeforeValidator(_domains)] = Field(
         default=(), validate_default=True
     )
-    """Whose addresses may sign in; ``*``: anybody's."""
-    bootstrap_admin: Email | None = None
-    """The verified address that becomes admin when it signs in, as long as there is none."""
+    """The domains of the e-mail addresses that may sign in; ``*``: any."""
+    bootstrap_admin: AdminEmail | None = None
+    """The verified address that becomes admin when it signs in, while there is no admin."""
     session_idle: Duration = timedelta(hours=12)
-    """How long an unused session is good."""
+    """How long an unused session stays valid."""
     session_lifetime: Duration = timedelta(days=7)
-    """How long a session is good, however much it is used."""
+    """How long a session stays valid, even if it is used."""
 
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
@@ -385,14 +396,14 @@ class Settings(BaseSettings):
     @field_validator("*")
     @classmethod
     def _text(cls, value: Any) -> Any:
-        _need_text(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        _require_text(value.get_secret_value() if isinstance(value, SecretStr) else value)
         return value
 
     @field_validator("oidc_allowed_domains")
     @classmethod
     def _needed_with_providers(cls, domains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if info.data.get("oidc_providers") and not domains:
-            msg = "say whose addresses may sign in, such as example.org; * lets in anybody"
+            msg = "required with COMBINE_OIDC_PROVIDERS: the domains that may sign in, such as example.org; * for any"
             raise ValueError(msg)
         return domains
 
@@ -400,39 +411,38 @@ class Settings(BaseSettings):
     @classmethod
     def _not_below_idle(cls, lifetime: timedelta, info: ValidationInfo) -> timedelta:
         if lifetime < info.data.get("session_idle", lifetime):
-            msg = "not shorter than COMBINE_SESSION_IDLE"
+            msg = "must not be shorter than COMBINE_SESSION_IDLE"
             raise ValueError(msg)
         return lifetime
 
     def secret_texts(self) -> list[str]:
-        """Every secret in clear: what must stand in no log line, no answer and no file."""
+        """Every secret in plain text: what must not appear in logs, responses and files."""
         values = [getattr(self, name) for name in type(self).model_fields]
         values += [provider.client_secret for provider in self.oidc_providers.values()]
         return [text for value in values if isinstance(value, SecretStr) and (text := value.get_secret_value())]
 
 
 def read_settings() -> Settings:
-    """The settings of this process. Raises Invalid that names every fault at once."""
+    """The settings of this process. Raises Invalid that lists all errors at once."""
     try:
         return Settings()
     except ValidationError as error:
         lines = []
-        for fault in error.errors(include_url=False, include_input=False):
-            name = str(fault["loc"][0]) if fault["loc"] else "settings"
+        for one in error.errors(include_url=False, include_input=False):
+            name = str(one["loc"][0]) if one["loc"] else "settings"
             variable = _as_set(name) if name.isupper() else f"COMBINE_{name.upper()}"
-            where = ".".join(str(part) for part in fault["loc"][1:])
-            told = fault_in_words(fault["type"], fault["msg"], fault.get("ctx", {}))
-            lines.append(f"{variable}{'.' + where if where else ''}: {told}")
-        lines += [told_unknown(name, near) for name, near in unknown_variables(os.environ).items()]
+            where = "".join(f".{part}" for part in one["loc"][1:])
+            lines.append(f"{variable}{where}: {one['msg'].removeprefix('Value error, ')}")
+        lines += [unknown_setting(name, near) for name, near in unknown_variables(os.environ).items()]
         raise Invalid(
-            "The settings have faults:\n  " + "\n  ".join(lines),
+            "Invalid settings:\n  " + "\n  ".join(lines),
             code="settings_invalid",
-            hint="Correct the environment variables named above; `combine doctor` shows the effective values.",
+            hint="Correct these environment variables; `combine doctor` shows the effective values.",
         ) from None
 
 
 def _as_set(name: str) -> str:
-    """The variable that was set of those that stand for the same as ``name``."""
+    """The variable that is actually set, of the alternatives for ``name``."""
     for field in Settings.model_fields.values():
         alias = field.validation_alias
         if isinstance(alias, AliasChoices) and name in alias.choices:
@@ -441,7 +451,7 @@ def _as_set(name: str) -> str:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
-    """Variables with our prefix that no setting reads -> the one that is spelt most like it, if any is."""
+    """Variables with our prefix that are not settings, each with the most similar setting, if there is one."""
     endings = [one.removeprefix(_PREFIX) for one in _variables() if one.startswith(_PREFIX)]
     found = {}
     for name, value in sorted(environment.items()):
@@ -449,16 +459,16 @@ def unknown_variables(environment: Mapping[str, str]) -> dict[str, str | None]:
         ending = upper.removeprefix(_PREFIX)
         if not value or not name.isidentifier() or ending == upper or ending in endings:
             continue
-        of_others = _OF_OTHERS.fullmatch(upper) or (ending.endswith("_PORT") and _LINK.fullmatch(value))
-        if not of_others:
+        foreign = _FOREIGN.fullmatch(upper) or (ending.endswith("_PORT") and _LINK.fullmatch(value))
+        if not foreign:
             near = get_close_matches(ending, endings, n=1)
             found[name] = _PREFIX + near[0] if near else None
     return found
 
 
-def told_unknown(name: str, near: str | None) -> str:
-    """One of them in words. Its value may be a secret."""
-    return f"{name} is no setting" + ("" if near is None else f" (perhaps {near})")
+def unknown_setting(name: str, near: str | None) -> str:
+    """A message about an unknown variable, without its value, which may be a secret."""
+    return f"{name}: unknown setting" + ("" if near is None else f"; did you mean {near}?")
 
 
 def _variables() -> Iterator[str]:

@@ -1,39 +1,75 @@
-"""Who calls, and the services that work for them."""
+"""What routes depend on: the parts of the running server, and the services that act for the caller."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from dataclasses import dataclass, field
+from typing import Annotated, Final, TypedDict
 
 from fastapi import Depends, Request, Security
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.security import APIKeyCookie, HTTPBearer
 
+from combine.api.answers import RenderedPages
 from combine.api.correlation import signed_in
-from combine.api.errors import faulty
-from combine.api.faults import said
-from combine.api.limits import Limit, client_address
-from combine.api.shell import Shell, TheShell
+from combine.api.errors import invalid_request, request_fault
+from combine.api.limits import MAX_STREAMS, ConcurrencyLimit, Limit, RateLimits, client_address
 from combine.auth.permissions import Actor
+from combine.bootstrap.serving import Serving
 from combine.errors import NotPermitted, NotSignedIn
+from combine.observability.metrics import Metrics
 from combine.services.bundle import Services
 
 _BEARER: Final = "bearer "
 _COOKIE: Final = APIKeyCookie(
     name="combine_session",
     auto_error=False,
-    description="A browser's session; over https its name begins with `__Host-`.",
+    description="A browser session; over HTTPS the name starts with `__Host-`.",
 )
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The running server, as routes see it."""
+
+    serving: Serving
+    limits: RateLimits
+    metrics: Metrics | None
+    """None: switched off."""
+    public_url: str
+    """An origin, without a trailing slash."""
+    streams: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(MAX_STREAMS))
+    pages: RenderedPages = field(default_factory=RenderedPages)
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers connect over HTTPS, so that cookies can be restricted to it."""
+        return self.public_url.startswith("https:")
+
+
+class State(TypedDict):
+    """What the lifespan puts into the state of each request."""
+
+    shell: Shell
+
+
+async def the_shell(request: Request) -> Shell:
+    """The server that handles the request."""
+    shell: Shell = request.state.shell
+    return shell
+
+
+TheShell = Annotated[Shell, Depends(the_shell)]
+
+
 def session_cookie_name(shell: Shell) -> str:
-    """``__Host-`` makes browsers refuse it from anywhere but this very host over https."""
+    """Browsers accept a ``__Host-`` cookie only from this exact host and only over HTTPS."""
     return "__Host-combine_session" if shell.https else "combine_session"
 
 
 async def services_of(request: Request, shell: TheShell) -> Services:
-    """The services of whoever sent the request. Raises NotSignedIn, NotPermitted for a page of another site."""
+    """The services for the caller. Raises NotSignedIn, or NotPermitted for a cross-site request."""
     actor = await _actor(request, shell)
     if actor.user_id is not None:
         signed_in(request, actor.user_id)
@@ -44,14 +80,14 @@ async def _actor(request: Request, shell: Shell) -> Actor:
     credential = request.headers.get("authorization")
     secret = request.cookies.get(session_cookie_name(shell))
     if credential is None and secret is None:
-        raise NotSignedIn(hint="Send a token (Authorization: Bearer cmb_...), or sign in with the browser.")
+        raise NotSignedIn(hint="Send a token (Authorization: Bearer cmb_...), or sign in with a browser.")
     try:
         if credential is not None:
             return await shell.serving.authentication.authenticate_token(_token(credential))
         assert secret is not None  # one of the two was sent
         actor = await shell.serving.authentication.authenticate_session(secret)
     except NotSignedIn:
-        # Only now: wrong credentials of others behind the same address must not keep out who has good ones.
+        # Only failures count: wrong credentials must not lock out others behind the same address.
         await shell.limits.check(Limit.SIGN_IN_FAILED, client_address(request))
         raise
     refuse_other_sites(request, shell)
@@ -61,7 +97,9 @@ async def _actor(request: Request, shell: Shell) -> Actor:
 def _token(credential: str) -> str:
     if not credential.lower().startswith(_BEARER):
         raise NotSignedIn(
-            "The Authorization header holds no bearer token.", code="credential_malformed", hint="Bearer cmb_..."
+            "The Authorization header must hold a bearer token.",
+            code="credential_malformed",
+            hint="Send Authorization: Bearer cmb_...",
         )
     return credential[len(_BEARER) :].strip()
 
@@ -69,9 +107,8 @@ def _token(credential: str) -> str:
 def refuse_other_sites(request: Request, shell: Shell, *, always: bool = False) -> None:
     """Raises NotPermitted if a page of another site made the browser send a request that changes something.
 
-    ``always``: this one changes something, although its method does not say so.
-
-    Browsers say where a request comes from; what sends neither header is none, and holds no cookie by accident.
+    ``always``: check the request although its method is a safe one. Browsers send at least one of the two headers with
+    such requests; other clients may send neither, and do not send a session cookie unintentionally.
     """
     if request.method in _SAFE and not always:
         return
@@ -81,7 +118,9 @@ def refuse_other_sites(request: Request, shell: Shell, *, always: bool = False) 
     if site in {"same-origin", "none"} or (site is None and (origin is None or origin in own)):
         return
     raise NotPermitted(
-        "This request comes from a page of another site.", code="other_site", hint="Use the pages of this server."
+        "Cross-site request refused.",
+        code="other_site",
+        hint="Use the pages of this server, or send a token instead of a session cookie.",
     )
 
 
@@ -98,12 +137,13 @@ async def _the_services(
 
 
 def _refuse_unknown_parameters(request: Request) -> None:
-    """Raises the 422: a filter whose name is mistyped would show everything."""
+    """Raises the 422: a mistyped filter would return the whole list."""
     declared = get_flat_params(request.scope["route"].dependant)
     known = sorted(one.alias for one in declared if isinstance(one.field_info, Query))
-    words = f"there is no such parameter; known are {', '.join(known)}" if known else "no parameter is known here"
-    if faults := [said(f"query.{name}", words) for name in request.query_params if name not in known]:
-        raise faulty(faults)
+    allowed = f"allowed: {', '.join(known)}" if known else "this route has no query parameters"
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise invalid_request([request_fault(f"query.{name}", f"unknown parameter; {allowed}") for name in unknown])
 
 
 TheServices = Annotated[Services, Depends(_the_services)]

@@ -1,4 +1,4 @@
-"""What was spent, and what a start may cost."""
+"""Costs of calls, and estimates."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 
 from combine.api.answers import answer
-from combine.api.bodies import Body
-from combine.api.caller import TheServices
+from combine.api.caller import TheServices, TheShell
 from combine.api.errors import responses
 from combine.api.executions import brief_of
-from combine.api.fields import BriefText, Day, Model, Name
-from combine.api.names import ProjectAsked, project_named
-from combine.api.reading import BodyRoute
-from combine.api.shell import TheShell
+from combine.api.requests import BodyRoute, BriefText, Day, Model, Name, ProjectFilter, RequestBody, id_or_name
 from combine.services.costs import CostReport, GroupBy
 from combine.services.estimates import EstimateView
 
 router: Final = APIRouter(prefix="/api/v1", tags=["costs"], responses=responses(401), route_class=BodyRoute)
 
 
-class EstimateBody(Body):
-    """What would be started."""
+class EstimateBody(RequestBody):
+    """What to estimate."""
 
+    checked_later = frozenset({"brief"})
     workflow_id: Name = "strategy-document"
     brief: BriefText
     model: Model | None = None
@@ -33,17 +30,17 @@ class EstimateBody(Body):
 @router.get("/costs", response_model=CostReport, responses=responses(404))
 async def costs(
     services: TheServices,
-    group_by: Annotated[GroupBy, Query(description="What to add up.")] = GroupBy.DAY,
-    project: ProjectAsked = None,
-    since: Annotated[Day | None, Query(description="From this day (UTC).")] = None,
+    group_by: Annotated[GroupBy, Query(description="How to group the sums.")] = GroupBy.DAY,
+    project: ProjectFilter = None,
+    since: Annotated[Day | None, Query(description="Only calls on or after this day (UTC).")] = None,
 ) -> Response:
-    """Calls added up: tokens, money, and apart what is reserved, unknown or without a price."""
+    """Sums over calls: tokens and cost; separately what is reserved, has an unknown outcome or no known price."""
     begin = None if since is None else datetime(since.year, since.month, since.day, tzinfo=UTC)
-    return answer(CostReport, await services.costs.report(group_by, project_named(project), begin))
+    return answer(CostReport, await services.costs.report(group_by, id_or_name(project), begin))
 
 
 @router.post("/estimates", response_model=EstimateView, responses=responses(403, 404))
 async def estimate(body: EstimateBody, services: TheServices, shell: TheShell) -> Response:
-    """Tokens and money that an execution of this brief may take, as a range; nothing is started and nothing asked."""
+    """The range of tokens and cost to expect for a brief. Nothing is started, and no model is called."""
     model = body.model or shell.serving.default_model
     return answer(EstimateView, await services.estimates.estimate(await brief_of(body.brief), body.workflow_id, model))

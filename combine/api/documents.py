@@ -1,4 +1,4 @@
-"""Documents: lists, versions, differences, exports. They never change, so they carry an ETag."""
+"""Documents: lists, versions, diffs, exports. A version never changes, so it has an ETag."""
 
 from __future__ import annotations
 
@@ -10,29 +10,27 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from combine.api.answers import answer, cached_answer, cached_view, tag_of, tagged_answer, unchanged
-from combine.api.caller import TheServices
+from combine.api.application import AS_A_FILE, TAGGED
+from combine.api.caller import TheServices, TheShell
 from combine.api.errors import responses
-from combine.api.fields import Digits
-from combine.api.names import DocumentId, ProjectAsked, ProjectOfType, project_named
-from combine.api.openapi import AS_A_FILE, TAGGED
-from combine.api.paging import Page, PageAsked, cursor_of, position
-from combine.api.shell import TheShell
+from combine.api.paging import Page, PageQuery, cursor_of, position_of
+from combine.api.requests import DocumentId, IntegerText, ProjectFilter, ProjectOfType, id_or_name
 from combine.documents.statuses import DocumentStatus
 from combine.services.documents import DocumentChanges, DocumentDetail
 from combine.services.views import DocumentView
 
 router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], responses=responses(401))
 
-DocumentType = Annotated[
-    str | None, Query(alias="type", min_length=1, max_length=100, description="Only of this type.")
-]
-Version = Annotated[
-    int | None, Query(ge=1, le=2**31 - 1, description="Of a type: not the one that counts, but this."), Digits
+TypeFilter = Annotated[str | None, Query(alias="type", min_length=1, max_length=100, description="Only this type.")]
+VersionQuery = Annotated[
+    int | None,
+    Query(ge=1, le=2**31 - 1, description="If the path names a document type: this version, not the current one."),
+    IntegerText,
 ]
 
 
 class Form(StrEnum):
-    """The forms a document leaves in."""
+    """Export formats."""
 
     JSON = "json"
     MARKDOWN = "md"
@@ -49,14 +47,14 @@ _MEDIA_TYPES: Final = {
 @router.get("", response_model=Page[DocumentView], responses=responses(404))
 async def list_(
     services: TheServices,
-    page: PageAsked,
-    project: ProjectAsked = None,
-    document_type: DocumentType = None,
-    status: Annotated[DocumentStatus | None, Query(description="Only those in this status.")] = None,
+    page: PageQuery,
+    project: ProjectFilter = None,
+    document_type: TypeFilter = None,
+    status: Annotated[DocumentStatus | None, Query(description="Only this status.")] = None,
 ) -> Response:
-    """Versions, the newest first; briefs only with ``type=brief``."""
-    before = position(page.cursor, datetime, UUID)
-    views = await services.documents.list(project_named(project), document_type, status, page.limit + 1, before)
+    """Document versions, newest first; briefs only with ``type=brief``."""
+    before = position_of(page.cursor, datetime, UUID)
+    views = await services.documents.list(id_or_name(project), document_type, status, page.limit + 1, before)
     return answer(Page[DocumentView], Page.of(views, page.limit, lambda one: cursor_of(one.created_at, one.id)))
 
 
@@ -66,23 +64,21 @@ async def show(
     request: Request,
     services: TheServices,
     project: ProjectOfType = None,
-    version: Version = None,
+    version: VersionQuery = None,
 ) -> Response:
-    """One version with its content and where it comes from."""
-    return cached_view(
-        request, DocumentDetail, await services.documents.get(document_id, project_named(project), version)
-    )
+    """One version with its content and provenance."""
+    return cached_view(request, DocumentDetail, await services.documents.get(document_id, id_or_name(project), version))
 
 
 @router.get("/{document_id}/versions", response_model=Page[DocumentView], responses=responses(404, 409))
 async def versions(
-    document_id: DocumentId, services: TheServices, page: PageAsked, project: ProjectOfType = None
+    document_id: DocumentId, services: TheServices, page: PageQuery, project: ProjectOfType = None
 ) -> Response:
-    """All versions of that document, the newest first."""
-    before = position(page.cursor, int)
+    """All versions of the document, newest first."""
+    before = position_of(page.cursor, int)
     views = await services.documents.versions(
         document_id,
-        project_named(project),
+        id_or_name(project),
         before=None if before is None else before[0],
         limit=page.limit + 1,
     )
@@ -94,13 +90,19 @@ async def diff(
     document_id: DocumentId,
     services: TheServices,
     project: ProjectOfType = None,
-    old: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="None: the version before."), Digits] = None,
+    old: Annotated[
+        int | None,
+        Query(ge=1, le=2**31 - 1, description="Default: the version before `new`."),
+        IntegerText,
+    ] = None,
     new: Annotated[
-        int | None, Query(ge=1, le=2**31 - 1, description="None: this one; of a type, the newest."), Digits
+        int | None,
+        Query(ge=1, le=2**31 - 1, description="Default: the version in the path; for a document type, the newest."),
+        IntegerText,
     ] = None,
 ) -> Response:
-    """What changed between two versions, item by item."""
-    return answer(DocumentChanges, await services.documents.diff(document_id, project_named(project), old=old, new=new))
+    """The differences between two versions, item by item."""
+    return answer(DocumentChanges, await services.documents.diff(document_id, id_or_name(project), old=old, new=new))
 
 
 @router.get(
@@ -125,16 +127,16 @@ async def export(
     *,
     form: Annotated[Form, Query(alias="format")] = Form.MARKDOWN,
     project: ProjectOfType = None,
-    version: Version = None,
+    version: VersionQuery = None,
 ) -> Response:
-    """One version as a file: its content exactly as stored, or a page a client could read."""
-    found = await services.documents.export(document_id, project_named(project), version)
+    """One version as a file: JSON exactly as stored, Markdown, or a standalone HTML page."""
+    found = await services.documents.export(document_id, id_or_name(project), version)
     name = f"{found.document.type}-{found.document.version}.{form}"
     headers = {
         "Content-Disposition": f'attachment; filename="{name}"',
         "X-Document-Id": str(found.document.id),
     }
-    if form is Form.HTML:  # of what it is made from, as making it takes long
+    if form is Form.HTML:  # the tag is computed from the inputs, because rendering is slow
         tag = tag_of(found.html_key.encode())
         same = unchanged(request, tag, headers)
         return same or tagged_answer(tag, await shell.pages.page(found), _MEDIA_TYPES[form], headers)

@@ -1,4 +1,4 @@
-"""Server-sent events: one reader of the feed as an HTTP response."""
+"""Server-sent events: one reader of the event feed as an HTTP response."""
 
 from __future__ import annotations
 
@@ -16,22 +16,18 @@ from fastapi import Depends, Header, Query, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
-from combine.api.fields import Digits
+from combine.api.requests import IntegerText
 from combine.errors import CombineError, Unavailable
 from combine.records import Event
 from combine.services.event_feed import EventFeed, Following
 
-HEARTBEAT_S: Final = 15.0
-SEND_S: Final = 30.0
-"""How long a client may leave unread what waits for it."""
-ASK_AGAIN_S: Final = 60.0
-"""After so long a reader is asked again who it is and whether it may see this."""
 ABORT: Final = "combine.abort"
-"""An extension of the ASGI scope: ends the connection without waiting for the client to read on."""
+"""An extension of the ASGI scope: closes the connection without waiting for the client to read."""
 _HEARTBEAT: Final = b": alive\n\n"
-_RETRY_MS: Final = (1000, 5000)  # where in between is chance, so that not everybody comes back in the same moment
-_MOST: Final = 2**63 - 1
+_RETRY_MS: Final = (1000, 5000)  # random in between, so that clients do not all reconnect at the same moment
+_MAX_SEQ: Final = 2**63 - 1
 _TYPE: Final = "text/event-stream"
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 _MESSAGE: Final = {
     "type": "object",
@@ -44,22 +40,22 @@ _MESSAGE: Final = {
 }
 EVENT_STREAM_RESPONSES: Final[Mapping[int | str, dict[str, Any]]] = {
     200: {
-        "description": "Events as they happen: `id` is the number, `event` the kind, `data` a JSON object with seq, at,"
-        " kind, step_id, data and request_id. The last one, `end`, has no number and says the status.",
+        "description": "Events as they happen: `id` is the event's number, `event` its kind, `data` a JSON object with "
+        "seq, at, kind, step_id, data and request_id. The last event, `end`, has no number; its data is the status.",
         "content": {_TYPE: {"schema": _MESSAGE}},
     },
-    204: {"description": "The execution has ended, and nothing is left to tell."},
+    204: {"description": "The execution has ended and there are no more events."},
 }
 
 _log = logging.getLogger(__name__)
 
 
 async def _after_seq(
-    after: Annotated[int, Query(ge=0, le=_MOST, description="Only events with a higher number."), Digits] = 0,
+    after: Annotated[int, Query(ge=0, le=_MAX_SEQ, description="Only events with a higher number."), IntegerText] = 0,
     last_event_id: Annotated[
         int | None,
-        Header(ge=0, le=_MOST, description="The same, as browsers send it; it wins over `after`."),
-        Digits,
+        Header(ge=0, le=_MAX_SEQ, description="The same, as browsers send it; overrides `after`."),
+        IntegerText,
     ] = None,
 ) -> int:
     return after if last_event_id is None else last_event_id
@@ -68,20 +64,22 @@ async def _after_seq(
 AfterSeq = Annotated[int, Depends(_after_seq)]
 
 
-Allowed = Callable[[], Awaitable[None]]
-"""Raises if the one who reads may do so no longer."""
+CheckAccess = Callable[[], Awaitable[None]]
+"""Raises if the reader is no longer allowed to read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How often what is done while a stream is open; in seconds."""
+class StreamTimings:
+    """Times of an open stream, in seconds."""
 
-    heartbeat_s: float = HEARTBEAT_S
-    send_s: float = SEND_S
-    ask_again_s: float = ASK_AGAIN_S
+    heartbeat_s: float = 15.0
+    send_s: float = 30.0
+    """How long a client may leave data unread."""
+    check_access_s: float = 60.0
+    """How often a reader's identity and rights are checked again."""
 
 
-USUAL = Pace()
+DEFAULT_TIMINGS = StreamTimings()
 
 
 async def event_stream(
@@ -89,73 +87,82 @@ async def event_stream(
     execution_id: UUID,
     after_seq: int,
     *,
-    allowed: Allowed,
-    seat: AbstractContextManager[None],
-    pace: Pace | None = None,
+    check_access: CheckAccess,
+    slot: AbstractContextManager[None],
+    timings: StreamTimings | None = None,
 ) -> Response:
-    """The events of an execution from there on; the caller has seen to the rights at the beginning.
+    """The events of an execution after ``after_seq``. The caller has checked the reader's rights once.
 
-    ``allowed`` is asked again and again, as a stream may outlive a token, a session or a membership. ``seat`` is held
-    as long as the stream is open. 204 where nothing is left, so that a browser's EventSource comes back no more. Raises
-    NotFound, Unavailable.
+    ``check_access`` is called repeatedly, as a stream may outlive a token, a session or a membership. ``slot`` is held
+    while the stream is open. 204 if there are no more events, so that a browser's EventSource does not reconnect.
+    Raises NotFound, Unavailable.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(seat)
+        stack.enter_context(slot)
         events = await stack.enter_async_context(feed.follow(execution_id, after_seq))
         if events.nothing_left:
             return Response(status_code=204)
-        return EventStreamResponse(events, stack.pop_all(), allowed, pace or USUAL)
+        return EventStreamResponse(events, stack.pop_all(), check_access, timings or DEFAULT_TIMINGS)
+
+
+def stream_headers() -> Response:
+    """The response to a HEAD request for a stream."""
+    response = Response(None, 200, _HEADERS, _TYPE)
+    del response.headers["content-length"]
+    return response
 
 
 class EventStreamResponse(Response):
-    """Ends with the execution, the client, a client that does not read or may not any more, and the server."""
+    """Ends with the execution, the client or the server, and for a client that stops reading or loses its rights."""
 
     media_type = _TYPE
 
-    def __init__(self, events: Following, stack: AsyncExitStack, allowed: Allowed, pace: Pace) -> None:
-        super().__init__(None, 200, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    def __init__(
+        self, events: Following, stack: AsyncExitStack, check_access: CheckAccess, timings: StreamTimings
+    ) -> None:
+        super().__init__(None, 200, _HEADERS)
         del self.headers["content-length"]
         self._events = events
         self._stack = stack
-        self._allowed = allowed
-        self._pace = pace
+        self._check_access = check_access
+        self._timings = timings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See the class."""
-        leaving = asyncio.create_task(self._until_gone(receive))
+        """Send events until the stream ends."""
+        disconnect = asyncio.create_task(self._wait_for_disconnect(receive))
         try:
             async with self._stack:
                 await self._write(send)
         except TimeoutError:
-            _log.info("A reader of live events does not read; the connection is cut")
+            _log.info("An event stream was closed because its client stopped reading")
             if abort := scope.get("extensions", {}).get(ABORT):
                 abort["now"]()
         finally:
-            leaving.cancel()
-            await asyncio.gather(leaving, return_exceptions=True)
+            disconnect.cancel()
+            await asyncio.gather(disconnect, return_exceptions=True)
 
-    async def _until_gone(self, receive: Receive) -> None:
+    async def _wait_for_disconnect(self, receive: Receive) -> None:
         try:
-            with suppress(HTTPException):  # of an announced body; the answer has begun, so all to do is to end it
+            with suppress(HTTPException):  # a bad request body; the response has begun, so the stream can only end
                 while (await receive())["type"] != "http.disconnect":
                     pass
         finally:
-            self._events.cut()  # else nobody would notice any more that the client leaves
+            self._events.cut()  # from here on nothing else would notice the disconnect
 
     async def _write(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await self._part(send, f"retry: {random.randint(*_RETRY_MS)}\n\n".encode())  # noqa: S311 - no secret
         loop = asyncio.get_running_loop()
-        asked_at = loop.time()
+        checked_at = loop.time()
         while True:
             events = None
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._pace.heartbeat_s):
+                async with asyncio.timeout(self._timings.heartbeat_s):
                     events = await self._events.take()
-            if loop.time() - asked_at >= self._pace.ask_again_s:
-                if not await self._may_go_on():
+            if loop.time() - checked_at >= self._timings.check_access_s:
+                if not await self._has_access():
                     break
-                asked_at = loop.time()
+                checked_at = loop.time()
             if events is None:
                 await self._part(send, _HEARTBEAT)
             elif events:
@@ -166,27 +173,27 @@ class EventStreamResponse(Response):
             await self._part(send, message("end", {"status": self._events.ended_as.value}))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _may_go_on(self) -> bool:
+    async def _has_access(self) -> bool:
         try:
-            await self._allowed()
+            await self._check_access()
         except Unavailable:
-            return True  # nobody can be asked; but nothing can be read either
+            return True  # it cannot be checked, but no events can be read either
         except (CombineError, HTTPException):
             return False
         return True
 
     async def _part(self, send: Send, part: bytes) -> None:
-        async with asyncio.timeout(self._pace.send_s):
+        async with asyncio.timeout(self._timings.send_s):
             await send({"type": "http.response.body", "body": part, "more_body": True})
 
 
 def encoded(events: Sequence[Event]) -> bytes:
-    """Events as they go over the wire."""
+    """Events as they are sent."""
     return b"".join([_event(event) for event in events])
 
 
 def message(kind: str, data: Mapping[str, Any], number: int | None = None) -> bytes:
-    """One message; its data stand on one line, whatever they hold."""
+    """One message; JSON keeps its data on one line."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     begin = "" if number is None else f"id: {number}\n"
     return f"{begin}event: {kind}\ndata: {text}\n\n".encode()

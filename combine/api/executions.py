@@ -1,4 +1,4 @@
-"""Executions: start, look, follow, and what people do to them."""
+"""Executions: start, show, follow, and the actions of people on them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,29 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from combine.api.answers import answer
-from combine.api.bodies import Body
-from combine.api.caller import TheServices, services_of
+from combine.api.application import AS_A_FILE, LOCATION, REPLAYED
+from combine.api.caller import TheServices, TheShell, services_of
 from combine.api.errors import responses
-from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream
-from combine.api.fields import Answers, BriefText, Flag, Model, Name, ProjectName, Usd, Words
-from combine.api.heads import headers_only, stream_headers
+from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, event_stream, stream_headers
 from combine.api.limits import Limit
-from combine.api.names import IDEMPOTENCY_KEY, CallId, ExecutionId, ProjectAsked, project_named
-from combine.api.openapi import AS_A_FILE, LOCATION, REPLAYED
-from combine.api.paging import Page, PageAsked, cursor_of, position
-from combine.api.reading import BodyRoute
-from combine.api.shell import TheShell
+from combine.api.middleware import is_head
+from combine.api.paging import Page, PageQuery, cursor_of, position_of
+from combine.api.requests import (
+    AnswersByQuestion,
+    BodyRoute,
+    BriefText,
+    CallId,
+    ExecutionId,
+    Flag,
+    Model,
+    Name,
+    ProjectFilter,
+    ProjectName,
+    RequestBody,
+    UsdInput,
+    Words,
+    id_or_name,
+)
 from combine.brief.brief import Brief
 from combine.brief.reading import decode_brief, split_brief
 from combine.documents.statuses import DecisionAction, ExecutionStatus
@@ -41,8 +52,9 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        pattern=IDEMPOTENCY_KEY,
-        description="The same key with the same body starts once, however often it is sent; it counts for a day.",
+        pattern="^[!-~]+$",
+        description="Requests with the same key and body start one execution, however often they are sent. A key is "
+        "remembered for a day.",
     ),
 ]
 
@@ -53,93 +65,94 @@ _EITHER: Final[list[JsonValue]] = [
 ]
 
 
-class StartBody(Body):
-    """What it takes to start one. The project is named by one of the two."""
+class StartBody(RequestBody):
+    """The execution to start. Exactly one of ``project_id`` and ``project`` is required."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})
+    checked_later = frozenset({"brief"})
 
     workflow_id: Name = "strategy-document"
     project_id: UUID | None = None
     project: ProjectName | None = None
-    """Its name. Where nobody has such a project, it is made if the execution is started, and is yours."""
+    """The project's name. If there is no such project, it is created with the execution, and the caller owns it."""
     brief: BriefText
     """Text or Markdown."""
-    answers: Answers = Field(default_factory=dict)
-    """Given in advance, by question id or text."""
+    answers: AnswersByQuestion = Field(default_factory=dict)
+    """Answers given in advance, by question ID or text."""
     model: Model | None = None
-    """``PROVIDER:MODEL``; none: the server's default."""
-    budget_usd: Usd | None = None
+    """``PROVIDER:MODEL``; default: the server's default model."""
+    budget_usd: UsdInput | None = None
     ask: Flag = True
-    """False: every question is left to the program, and becomes a declared assumption."""
+    """False: ask nothing; every question is answered by a declared assumption."""
     allow_unpriced: Flag = False
-    """Run models of unknown price although a cap applies."""
+    """Allow models of unknown price although a cap applies."""
 
     @model_validator(mode="after")
     def _in_one_project(self) -> Self:
         if (self.project_id is None) is (self.project is None):
-            msg = "the project is named by project_id or by project"
+            msg = "exactly one of project_id and project is required"
             raise ValueError(msg)
         return self
 
 
-class AnswerBody(Body):
+class AnswerBody(RequestBody):
     """Answers to open questions."""
 
-    answers: Answers = Field(default_factory=dict)
-    """By question id or text."""
+    answers: AnswersByQuestion = Field(default_factory=dict)
+    """By question ID or text."""
     decide_rest: Flag = False
-    """Leave the others to the program; they become declared assumptions."""
+    """Answer the remaining questions by declared assumptions."""
 
 
-class AcceptBody(Body):
-    """Which document is accepted."""
+class AcceptBody(RequestBody):
+    """Which document to accept."""
 
     step_id: Name | None = None
-    """Needed where several steps wait."""
+    """Required if several steps are waiting."""
 
 
-class RejectBody(Body):
-    """Why a document goes back."""
+class RejectBody(RequestBody):
+    """Why the document is rejected."""
 
     reason: Words
     step_id: Name | None = None
 
 
-class DecideBody(Body):
-    """What to do where a QA limit is reached."""
+class DecideBody(RequestBody):
+    """What to do after a QA limit was reached."""
 
     action: Literal["accept_anyway", "try_again", "cancel"]
     guidance: Words | None = None
-    """Needed to try again."""
+    """Required for `try_again`."""
 
 
-class ResumeBody(Body):
-    """How to go on."""
+class ResumeBody(RequestBody):
+    """Changes for the resumed execution."""
 
-    budget_usd: Usd | None = None
-    """What it may cost in all from now on."""
+    budget_usd: UsdInput | None = None
+    """The new cap on the execution's total cost."""
     allow_unpriced: Flag = False
 
 
-_NOTHING_SAID: Final = AcceptBody()
-_AS_IT_IS: Final = ResumeBody()
-"""Of requests without a body."""
+_NO_ACCEPT_BODY: Final = AcceptBody()
+_NO_RESUME_BODY: Final = ResumeBody()
 
 
-class ForkBody(Body):
-    """From where a new execution takes over."""
+class ForkBody(RequestBody):
+    """Where the new execution starts."""
 
     from_step: Name
+    """The first step to run again."""
     model: Model | None = None
-    budget_usd: Usd | None = None
+    budget_usd: UsdInput | None = None
     allow_unpriced: Flag = False
 
 
-class SettleBody(Body):
-    """What a call has cost, as the provider's bill shows."""
+class SettleBody(RequestBody):
+    """The actual cost of a call, from the provider's bill."""
 
-    usd: Usd
-    """0: it was not billed."""
+    usd: UsdInput
+    """0 if the call was not billed."""
 
 
 @router.post(
@@ -151,10 +164,10 @@ class SettleBody(Body):
 async def start(
     body: StartBody, services: TheServices, shell: TheShell, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Start an execution. With an Idempotency-Key that has been used, the answer is the first one's, as it stands."""
+    """Start an execution. With an Idempotency-Key that was used before, return the execution it started."""
     await shell.limits.check(Limit.STARTS, str(services.actor.user_id))
     project = body.project_id or body.project
-    assert project is not None  # the body sees to it
+    assert project is not None  # validated by the body
     command = StartExecution(
         brief=await brief_of(body.brief),
         workflow_id=body.workflow_id,
@@ -176,33 +189,33 @@ async def start(
 
 
 async def brief_of(text: str) -> Brief:
-    """The text in numbered sentences; beside the loop, as a long one takes a while. Raises Invalid."""
+    """The brief in numbered sentences. Runs in a thread, since a long one takes a while. Raises Invalid."""
     return await asyncio.to_thread(lambda: split_brief(decode_brief(text.encode())))
 
 
 @router.get("", response_model=Page[ExecutionView], responses=responses(404))
 async def list_(
     services: TheServices,
-    page: PageAsked,
-    project: ProjectAsked = None,
-    status: Annotated[ExecutionStatus | None, Query(description="Only those in this status.")] = None,
+    page: PageQuery,
+    project: ProjectFilter = None,
+    status: Annotated[ExecutionStatus | None, Query(description="Only this status.")] = None,
 ) -> Response:
-    """Executions, the newest first."""
+    """Executions, newest first."""
     views = await services.inspection.list(
-        project_named(project), status, page.limit + 1, position(page.cursor, datetime, UUID)
+        id_or_name(project), status, page.limit + 1, position_of(page.cursor, datetime, UUID)
     )
     return answer(Page[ExecutionView], Page.of(views, page.limit, lambda view: cursor_of(view.created_at, view.id)))
 
 
 @router.get("/{execution_id}", response_model=ExecutionDetail, responses=responses(404, 409))
 async def show(execution_id: ExecutionId, services: TheServices) -> Response:
-    """Steps, documents, questions, findings, calls and cost of one execution."""
+    """One execution with its steps, documents, questions, findings, calls and cost."""
     return answer(ExecutionDetail, await services.inspection.detail(execution_id))
 
 
 @router.get("/{execution_id}/steps", response_model=Page[StepView], responses=responses(404, 409))
 async def steps(execution_id: ExecutionId, services: TheServices) -> Response:
-    """The steps in the order of the workflow; all on one page."""
+    """The execution's steps in workflow order, all on one page."""
     detail = await services.inspection.detail(execution_id)
     return answer(Page[StepView], Page(detail.steps, None))
 
@@ -218,18 +231,18 @@ async def events(
 ) -> Response:
     """Events as they happen (SSE), until the execution has ended.
 
-    ``Last-Event-ID`` goes on behind that event, without a gap and without a repeat, on any process. Who may see it no
-    longer is cut off within about a minute.
+    ``Last-Event-ID`` resumes after that event, without gaps or repeats, on any server process. A client that loses its
+    access is disconnected within about a minute.
     """
     found = await services.inspection.find(execution_id)
-    if headers_only(request):
+    if is_head(request):
         return stream_headers()
 
-    async def still_allowed() -> None:
+    async def check_access() -> None:
         await (await services_of(request, shell)).inspection.find(str(found))
 
-    seat = shell.streams.taken(str(services.actor.user_id))
-    return await event_stream(shell.serving.feed, found, after, allowed=still_allowed, seat=seat)
+    slot = shell.streams.slot(str(services.actor.user_id))
+    return await event_stream(shell.serving.feed, found, after, check_access=check_access, slot=slot)
 
 
 @router.get(
@@ -242,7 +255,7 @@ async def events(
     },
 )
 async def recording(execution_id: ExecutionId, services: TheServices) -> Response:
-    """Everything its documents were made of, to be replayed elsewhere. No key and no address is in it."""
+    """A recording: everything needed to replay the execution elsewhere, without API keys or addresses."""
     file = await services.replays.file(execution_id, compress=False)
     name = f"{file.recording.snapshot.execution.id}.json"
     return Response(file.data, 200, {"Content-Disposition": f'attachment; filename="{name}"'}, "application/json")
@@ -250,39 +263,39 @@ async def recording(execution_id: ExecutionId, services: TheServices) -> Respons
 
 @router.post("/{execution_id}/answers", response_model=ExecutionDetail, responses=responses(403, 404, 409))
 async def give_answers(execution_id: ExecutionId, body: AnswerBody, services: TheServices) -> Response:
-    """Settle open questions."""
+    """Answer open questions."""
     done = await services.executions.answer(execution_id, body.answers, decide_rest=body.decide_rest)
     return await _detail(services, done)
 
 
 @router.post("/{execution_id}/accept", response_model=ExecutionDetail, responses=responses(403, 404, 409))
-async def accept(execution_id: ExecutionId, services: TheServices, body: AcceptBody = _NOTHING_SAID) -> Response:
-    """Accept the document that waits."""
+async def accept(execution_id: ExecutionId, services: TheServices, body: AcceptBody = _NO_ACCEPT_BODY) -> Response:
+    """Accept the document that is waiting for acceptance."""
     return await _detail(services, await services.executions.accept(execution_id, body.step_id))
 
 
 @router.post("/{execution_id}/reject", response_model=ExecutionDetail, responses=responses(403, 404, 409))
 async def reject(execution_id: ExecutionId, body: RejectBody, services: TheServices) -> Response:
-    """Send the document that waits back; the reason becomes an input of the next attempt."""
+    """Reject the document that is waiting for acceptance. The reason becomes an input of the next attempt."""
     return await _detail(services, await services.executions.reject(execution_id, body.reason, body.step_id))
 
 
 @router.post("/{execution_id}/decide", response_model=ExecutionDetail, responses=responses(403, 404, 409))
 async def decide(execution_id: ExecutionId, body: DecideBody, services: TheServices) -> Response:
-    """Say what happens where a QA limit is reached."""
+    """Decide how to continue after a QA limit was reached."""
     action = DecisionAction(body.action)
     return await _detail(services, await services.executions.decide(execution_id, action, body.guidance))
 
 
 @router.post("/{execution_id}/cancel", response_model=ExecutionDetail, responses=responses(403, 404, 409))
 async def cancel(execution_id: ExecutionId, services: TheServices) -> Response:
-    """End it for good; what it has made stays. A call in flight is cut."""
+    """Cancel the execution for good. Its documents stay; a call in flight is aborted."""
     return await _detail(services, await services.executions.cancel(execution_id))
 
 
 @router.post("/{execution_id}/resume", response_model=ExecutionDetail, responses=responses(403, 404, 409))
-async def resume(execution_id: ExecutionId, services: TheServices, body: ResumeBody = _AS_IT_IS) -> Response:
-    """Go on after a failure, an outage or a budget; what was finished is not done or paid again."""
+async def resume(execution_id: ExecutionId, services: TheServices, body: ResumeBody = _NO_RESUME_BODY) -> Response:
+    """Resume after a failure, an outage or a budget limit. Finished calls are neither repeated nor paid for again."""
     done = await services.executions.resume(execution_id, body.budget_usd, allow_unpriced=body.allow_unpriced)
     return await _detail(services, done)
 
@@ -294,7 +307,7 @@ async def resume(execution_id: ExecutionId, services: TheServices, body: ResumeB
     responses={201: {"headers": LOCATION}, **responses(403, 404, 409)},
 )
 async def fork(execution_id: ExecutionId, body: ForkBody, services: TheServices, shell: TheShell) -> Response:
-    """Start a new execution that takes over what stands before one step, and runs that step and what follows anew."""
+    """Start a new execution that reuses the documents before one step, and runs that step and those after it again."""
     await shell.limits.check(Limit.STARTS, str(services.actor.user_id))
     command = ForkExecution(body.from_step, body.model, body.budget_usd, body.allow_unpriced)
     return await _detail(services, await services.executions.fork(execution_id, command), status=201)
@@ -304,9 +317,9 @@ async def fork(execution_id: ExecutionId, body: ForkBody, services: TheServices,
     "/{execution_id}/calls/{call_id}/settle", response_model=ExecutionDetail, responses=responses(403, 404, 409)
 )
 async def settle(execution_id: ExecutionId, call_id: CallId, body: SettleBody, services: TheServices) -> Response:
-    """Say what a call of unknown outcome has cost; under every cap that counts from now on, and not its worst case.
+    """Record the actual cost of a call whose outcome is unknown. Caps then count it instead of the worst case.
 
-    For owners. Saying it again is allowed. What waits at a cap stays there until it is resumed.
+    For owners. The cost can be corrected later. An execution that is waiting at a cap stays there until it is resumed.
     """
     return await _detail(services, await services.settling.settle(execution_id, call_id, body.usd))
 

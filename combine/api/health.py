@@ -1,4 +1,4 @@
-"""Whether the server lives and can work, what it is, and its figures. Outside ``/api/v1``, and open to everybody."""
+"""Liveness, readiness, version and metrics. Outside ``/api/v1``, without authentication."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final, Literal
 from fastapi import APIRouter, Response
 
 from combine import __version__
+from combine.api.caller import TheShell
 from combine.api.errors import responses
-from combine.api.shell import TheShell
 from combine.errors import NotFound, Unavailable
 from combine.observability.metrics import CONTENT_TYPE
 
@@ -18,58 +18,58 @@ router: Final = APIRouter(tags=["server"])
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """It answers."""
+    """The process responds."""
 
     status: Literal["alive"] = "alive"
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """It can work."""
+    """The server can handle requests."""
 
     status: Literal["ready"] = "ready"
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What runs here."""
+    """The version of the server."""
 
     version: str
 
 
 @router.get("/health")
 async def alive() -> Alive:
-    """Whether the process answers; looks at nothing else. For what restarts a process that does not."""
+    """Liveness: whether the process responds; checks nothing else. For supervisors that restart it."""
     return Alive()
 
 
 @router.get("/health/ready")
 async def ready(shell: TheShell) -> Ready:
-    """Whether it can work: the database answers, has the right schema, and tells of events. For load balancers."""
-    health = await shell.serving.readiness.look()
+    """Readiness: the database responds, has the right schema and delivers events. For load balancers."""
+    health = await shell.serving.readiness.check()
     if not health.ready:
-        failed = sorted(name for name, well in health.checks.items() if not well)
+        failed = sorted(name for name, passed in health.checks.items() if not passed)
         raise Unavailable(
-            f"Not ready: {', '.join(failed)}.",
+            f"Not ready; failed checks: {', '.join(failed)}.",
             code="not_ready",
-            details={"checks": {name: "ok" if well else "failed" for name, well in health.checks.items()}},
+            details={"checks": {name: "ok" if passed else "failed" for name, passed in health.checks.items()}},
         )
     return Ready()
 
 
 @router.get("/version")
 async def version() -> Version:
-    """The version of the program."""
+    """The version of the server."""
     return Version(__version__)
 
 
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus's text format."}, **responses(404)},
+    responses={200: {"content": {"text/plain": {}}, "description": "The Prometheus text format."}, **responses(404)},
 )
 async def metrics(shell: TheShell) -> Response:
-    """Figures of this process, if they are switched on."""
+    """Metrics of this process, if enabled."""
     if shell.metrics is None:
-        raise NotFound("Metrics are switched off.", code="metrics_off")
+        raise NotFound("Metrics are disabled.", code="metrics_off", hint="Set COMBINE_ENABLE_METRICS=true.")
     return Response(shell.metrics.text(), media_type=CONTENT_TYPE)

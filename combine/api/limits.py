@@ -1,4 +1,4 @@
-"""How often somebody may do something. Counted in this process alone: with several, the limits add up."""
+"""Rate limits and concurrency limits. They count in this process only: with several, the limits add up."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from combine.api.errors import rate_limited
 
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _SWEEP_FROM: Final = 1000
-_SEAT_AGAIN_S: Final = 30
-MOST_STREAMS: Final = 1500
-"""Live streams of one user in one process; fewer than all that it takes."""
+_STREAM_RETRY_S: Final = 30
+MAX_STREAMS: Final = 1500
+"""Event streams one user may have open in one process; fewer than the process accepts in total."""
 
 
 class Limit(StrEnum):
@@ -29,12 +29,12 @@ class Limit(StrEnum):
     SIGN_IN = "sign_in"  # attempts from one address
     SIGN_IN_FAILED = "sign_in_failed"  # wrong credentials from one address
     STARTS = "starts"  # executions one user starts
-    TOKENS = "tokens"  # tokens one user makes
+    TOKENS = "tokens"  # tokens one user creates
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """So many within so many seconds, at any moment."""
+    """At most this many in any period of this length."""
 
     most: int
     seconds: int
@@ -47,10 +47,10 @@ class Rule:
 
 
 class RateLimits:
-    """Moving windows: of each key the moments of what was let through.
+    """Sliding windows: for each key the times of what was let through.
 
-    Memory is bounded: a window holds at most ``most`` moments, and windows that have run out are swept away whenever
-    there are twice as many as after the last sweep.
+    Memory is bounded: a window holds at most ``most`` times, and expired windows are removed whenever there are twice
+    as many as after the last sweep.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RateLimits:
         self._sweep_at = _SWEEP_FROM
 
     async def check(self, limit: Limit, key: str) -> None:
-        """Count one more. Raises the 429 with Retry-After, and counts nothing, if that is too many."""
+        """Count one more. If that is too many, count nothing and raise the 429 with Retry-After."""
         rule, now = self._rules[limit], self._clock()
         window = self._window(limit, key, now)
         if len(window) >= rule.most:
@@ -93,29 +93,29 @@ class RateLimits:
         self._sweep_at = max(_SWEEP_FROM, 2 * len(kept))
 
 
-class Seats:
+class ConcurrencyLimit:
     """How many of something one user may hold at the same time."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._taken: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
 
     @contextmanager
-    def taken(self, key: str) -> Iterator[None]:
-        """One is held. Raises the 429 with Retry-After if there is none left."""
-        if self._taken[key] >= self._most:
-            raise rate_limited("streams", _SEAT_AGAIN_S)
-        self._taken[key] += 1
+    def slot(self, key: str) -> Iterator[None]:
+        """Hold one. Raises the 429 with Retry-After if the user holds the maximum already."""
+        if self._held[key] >= self._most:
+            raise rate_limited("streams", _STREAM_RETRY_S)
+        self._held[key] += 1
         try:
             yield
         finally:
-            self._taken[key] -= 1
-            if not self._taken[key]:
-                del self._taken[key]
+            self._held[key] -= 1
+            if not self._held[key]:
+                del self._held[key]
 
 
 def client_address(request: Request) -> str:
-    """Whom limits by address count: the client's address, of IPv6 the network that one customer is given."""
+    """The key for limits by address: the client's IPv4 address, or the /64 network of its IPv6 address."""
     if request.client is None:
         return "unknown"
     try:

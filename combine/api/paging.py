@@ -1,4 +1,4 @@
-"""Lists in pages. A cursor is the place of the last item, in a form nobody is to look into."""
+"""Pagination. A cursor is the position of the last item in its list, in an opaque form."""
 
 from __future__ import annotations
 
@@ -12,61 +12,62 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
-from combine.api.fields import Digits
+from combine.api.requests import IntegerText
 from combine.errors import Invalid
+from combine.formats import is_storable
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-MOST: Final = 200
-_LONGEST_CURSOR: Final = 1000
-"""Of a name of 120 characters, each of them four bytes in UTF-8 and a third more in base64."""
-_MOST_NUMBER: Final = 2**63 - 1
+MAX_LIMIT: Final = 200
+_MAX_CURSOR: Final = 1000
+"""Enough for a name of 120 characters, each of them four bytes in UTF-8 and a third more in base64."""
+_MAX_INTEGER: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Some items of a list."""
+class Page(Generic[_T]):
+    """One page of a list."""
 
-    items: tuple[T, ...]
+    items: tuple[_T, ...]
     next_cursor: str | None
-    """For the page behind this one; null: there is none."""
+    """For the next page; null on the last one."""
 
     @classmethod
-    def of(cls, found: Sequence[T], limit: int, cursor: Callable[[T], str]) -> Page[T]:
-        """``found`` holds up to ``limit + 1`` items: the one too many says that there is another page."""
+    def of(cls, found: Sequence[_T], limit: int, cursor: Callable[[_T], str]) -> Page[_T]:
+        """``found`` holds up to ``limit + 1`` items: the extra one shows that there is another page."""
         items = tuple(found[:limit])
         return cls(items, cursor(items[-1]) if len(found) > limit else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Which page is asked for."""
+class PageRequest:
+    """Which page is requested."""
 
     limit: int
     cursor: str | None
 
 
-def _asked(
-    limit: Annotated[int, Query(ge=1, le=MOST, description="Items on a page."), Digits] = 50,
+def _page_request(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items per page."), IntegerText] = 50,
     cursor: Annotated[
-        str | None, Query(min_length=1, max_length=_LONGEST_CURSOR, description="`next_cursor` of the page before.")
+        str | None, Query(min_length=1, max_length=_MAX_CURSOR, description="`next_cursor` of the previous page.")
     ] = None,
-) -> Asked:
-    return Asked(limit, cursor)
+) -> PageRequest:
+    return PageRequest(limit, cursor)
 
 
-PageAsked = Annotated[Asked, Depends(_asked)]
+PageQuery = Annotated[PageRequest, Depends(_page_request)]
 
 
-def cursor_of(*place: datetime | UUID | int | str) -> str:
-    """The cursor of an item at this place of its list."""
-    values = [one if isinstance(one, int | str) else _text(one) for one in place]
+def cursor_of(*position: datetime | UUID | int | str) -> str:
+    """The cursor of an item at this position of its list."""
+    values = [one if isinstance(one, int | str) else _text(one) for one in position]
     packed = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
     return urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def position(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
-    """The place a cursor stands for, as values of these kinds: datetime, UUID, int or str. Raises Invalid."""
+def position_of(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+    """The position that a cursor stands for, as values of these types: datetime, UUID, int or str. Raises Invalid."""
     if cursor is None:
         return None
     try:
@@ -74,7 +75,7 @@ def position(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         if not isinstance(values, list):
             raise _invalid()
         return tuple(_read(value, kind) for value, kind in zip(values, kinds, strict=True))
-    except (ValueError, RecursionError):  # no base64, no UTF-8, no JSON, too few, not of its kind
+    except (ValueError, RecursionError):  # not base64, UTF-8 or JSON; the wrong number or type of values
         raise _invalid() from None
 
 
@@ -83,9 +84,9 @@ def _text(value: datetime | UUID) -> str:
 
 
 def _read(value: object, kind: type) -> Any:
-    if kind is int and type(value) is int and abs(value) <= _MOST_NUMBER:
+    if kind is int and type(value) is int and abs(value) <= _MAX_INTEGER:
         return value
-    if not isinstance(value, str) or "\0" in value or not value.isprintable():
+    if not isinstance(value, str) or not is_storable(value):
         raise _invalid()
     if kind is str:
         return value
@@ -100,7 +101,7 @@ def _read(value: object, kind: type) -> Any:
 
 def _invalid() -> Invalid:
     return Invalid(
-        "This cursor was not given out by this list.",
+        "Invalid cursor.",
         code="cursor_invalid",
-        hint="Take next_cursor of the page before as it is, or leave it out.",
+        hint="Pass next_cursor of the previous page unchanged, or omit it to start from the first page.",
     )

@@ -1,4 +1,4 @@
-"""Workflows and the schemas of their documents."""
+"""Workflows and the JSON Schemas of their documents."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Request, Response
 
 from combine.api.answers import answer, cached_view
+from combine.api.application import TAGGED
 from combine.api.caller import TheServices
 from combine.api.errors import responses
-from combine.api.openapi import TAGGED
-from combine.api.paging import Page, PageAsked, cursor_of, position
+from combine.api.paging import Page, PageQuery, cursor_of, position_of
 from combine.services.definitions import WorkflowDetail, WorkflowView
 
 router: Final = APIRouter(prefix="/api/v1/workflows", tags=["workflows"], responses=responses(401))
 
 WorkflowId = Annotated[str, Path(min_length=1, max_length=100, examples=["strategy-document"])]
-DocumentType = Annotated[str, Path(min_length=1, max_length=100, examples=["requirements-doc"])]
+DocumentTypePath = Annotated[str, Path(min_length=1, max_length=100, examples=["requirements-doc"])]
 
 
 @router.get("", response_model=Page[WorkflowView])
-async def list_(services: TheServices, page: PageAsked) -> Response:
-    """Workflows by id."""
-    after = position(page.cursor, str)
+async def list_(services: TheServices, page: PageQuery) -> Response:
+    """Workflows, by ID."""
+    after = position_of(page.cursor, str)
     views = [one for one in services.workflows.list() if after is None or one.workflow_id > after[0]]
     return answer(Page[WorkflowView], Page.of(views, page.limit, lambda one: cursor_of(one.workflow_id)))
 
@@ -39,7 +39,7 @@ async def show(workflow_id: WorkflowId, services: TheServices) -> Response:
     responses={**TAGGED, **responses(404)},
 )
 async def schema(
-    workflow_id: WorkflowId, document_type: DocumentType, request: Request, services: TheServices
+    workflow_id: WorkflowId, document_type: DocumentTypePath, request: Request, services: TheServices
 ) -> Response:
-    """The JSON Schema (2020-12) that documents of this type are checked against."""
+    """The JSON Schema (2020-12) that documents of this type are validated against."""
     return cached_view(request, dict[str, Any], dict(services.workflows.schema(workflow_id, document_type)))

@@ -1,1 +1,1 @@
-"""Who somebody is and what they may do: roles, scopes, tokens, sessions, sign-in at a provider."""
+"""Authentication and authorization: roles, scopes, tokens, sessions, sign-in with OpenID Connect."""

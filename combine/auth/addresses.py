@@ -1,4 +1,4 @@
-"""E-mail addresses and local paths: what is taken from outside is made regular here, or refused."""
+"""Normalizes or refuses e-mail addresses, redirect paths and URLs that come from outside."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 
 def email_address(text: str) -> str:
-    """The address in small letters. Raises Invalid.
+    """The address in lower case. Raises Invalid.
 
-    ASCII only: outside of it different letters have the same small form, and two addresses could become one.
+    ASCII only: outside of ASCII, different letters can have the same lower-case form, which could merge two addresses.
     """
     address = text.strip().lower() if text.isascii() else ""
     if len(address) > MAX_EMAIL or _EMAIL.fullmatch(address) is None or ".." in address:
-        raise Invalid(f"{text[:80]!r} is no e-mail address that can be used here.", code="email_invalid")
+        raise Invalid(f"{text[:80]!r} is not a valid e-mail address.", code="email_invalid")
     return address
 
 
 def domain_of(address: str) -> str:
-    """What stands behind the @."""
+    """The part after the @."""
     return address.rpartition("@")[2]
 
 
 def local_path(text: str | None) -> str:
-    """Where to go after signing in: a path on this server, or ``/`` for anything that could lead to another one.
+    """Where to redirect after signing in: a path on this server, or ``/`` for anything that could lead elsewhere.
 
-    Browsers read a backslash as a slash and drop control characters, so neither may stand anywhere in it.
+    Browsers treat a backslash as a slash and drop control characters, so neither is allowed.
     """
     if text is None or len(text) > MAX_PATH or not text.startswith("/") or text.startswith("//"):
         return "/"
@@ -42,10 +42,10 @@ def local_path(text: str | None) -> str:
 
 
 def is_secure(url: str) -> bool:
-    """Whether it is an https address, or an http one of this machine."""
+    """Whether it is an https URL, or an http URL of this machine."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # a port that is none raises
+        host, _ = parts.hostname, parts.port  # raises for an invalid port
     except ValueError:
         return False
     if not host or parts.username is not None or parts.fragment:

@@ -1,4 +1,4 @@
-"""Whether an ID token is what it claims to be, and whom it speaks of. Pure: keys and time come in as arguments."""
+"""Verifies ID tokens and reads the person from their claims. Pure: keys and time are arguments."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from joserfc.errors import ClaimError, ExpiredTokenError, InvalidKeyIdError, Jos
 from joserfc.jwk import KeySet
 
 from combine.auth.addresses import domain_of, email_address
-from combine.auth.providers import ProviderConfig
-from combine.auth.signing_in import Person
+from combine.auth.providers import Person, ProviderConfig
 from combine.errors import Invalid, NotPermitted, NotSignedIn
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
-"""Asymmetric ones only: with the others whoever knows a public key could sign."""
+"""Asymmetric only: with a symmetric algorithm anybody could sign with the public key."""
 LEEWAY_S = 60
-"""How far the clocks may be apart."""
+"""Tolerated clock difference."""
 ABOUT_EMAIL = ("email", "email_verified", "xms_edov")
-"""Claims that belong together: an address from one place is not verified by a word from another."""
+"""Claims that belong together: an address from one source is not verified by a claim from another."""
 MAX_SUBJECT = 255
 MAX_NAME = 120
 _TENANT = "{tenantid}"
@@ -35,26 +34,26 @@ _CODES = {"iss": "id_token_issuer", "aud": "id_token_audience", "azp": "id_token
 
 
 class UnknownKey(Exception):
-    """The token is signed by a key that is not in the set, which may be out of date. Stays inside of this room."""
+    """The signing key is not in the set, which may be stale. Not raised outside of this room."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """What a token must agree with."""
+class ExpectedClaims:
+    """What a token must contain."""
 
     issuer: str
-    """As discovered; Microsoft's holds ``{tenantid}`` where anybody's tenant may stand."""
+    """As discovered; Microsoft's contains ``{tenantid}`` for multi-tenant applications."""
     client_id: str
     nonce: str = field(repr=False)
     algorithms: tuple[str, ...] = ("RS256",)
     access_token: str | None = field(default=None, repr=False)
-    """If known, ``at_hash`` is checked against it."""
+    """If given, ``at_hash`` is checked against it."""
 
 
-def verify(token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[str, Any]:
-    """The claims of a token whose signature, issuer, audience, times and nonce are right.
+def verify(token: str, keys: KeySet, expected: ExpectedClaims, now: datetime) -> dict[str, Any]:
+    """The claims of a token after checking its signature, issuer, audience, times and nonce.
 
-    Raises NotSignedIn with a code for each of them, UnknownKey.
+    Raises UnknownKey, or NotSignedIn with a code for each check.
     """
     try:
         decoded = jwt.decode(token, keys, algorithms=expected.algorithms)
@@ -63,7 +62,7 @@ def verify(token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[
     except UnsupportedAlgorithmError as error:
         raise _refused("is signed with an algorithm that is not accepted", code="id_token_algorithm") from error
     except (JoseError, ValueError, TypeError) as error:
-        raise _refused("is not signed by the provider", code="id_token_signature") from error
+        raise _refused("has an invalid signature", code="id_token_signature") from error
     claims = decoded.claims
     issuer = _issuer(expected.issuer, claims)
     checked = CodeIDToken(
@@ -81,21 +80,21 @@ def verify(token: str, keys: KeySet, expected: Expected, now: datetime) -> dict[
             f"has a wrong or missing claim: {error.claim}", code=_CODES.get(error.claim, "id_token_invalid")
         ) from error
     except (JoseError, ValueError, TypeError) as error:
-        raise _refused("cannot be read", code="id_token_invalid") from error
+        raise _refused("is malformed", code="id_token_invalid") from error
     return claims
 
 
 def person(claims: Mapping[str, Any], provider: ProviderConfig) -> Person:
-    """Whom checked claims speak of. Raises NotPermitted unless their address is verified."""
+    """The person described by verified claims. Raises NotPermitted unless their address is verified."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
         raise _refused("has a wrong or missing claim: sub", code="id_token_invalid")
     raw = claims.get("email")
     if not isinstance(raw, str) or not raw:
         raise NotPermitted(
-            f"{provider.label} has not told your e-mail address.",
+            f"{provider.label} did not provide your e-mail address.",
             code="email_missing",
-            hint="Let it share the address; whoever runs this server may have to ask for the claim `email` there.",
+            hint="Allow it to share the address. The administrator may need to request the claim `email` there.",
         )
     try:
         email = email_address(raw)
@@ -103,9 +102,9 @@ def person(claims: Mapping[str, Any], provider: ProviderConfig) -> Person:
         raise NotPermitted(error.message, code="email_unusable") from error
     if not _is_verified(email, claims, provider):
         raise NotPermitted(
-            f"{provider.label} does not vouch for your e-mail address.",
+            f"{provider.label} has not verified your e-mail address.",
             code="email_not_verified",
-            hint="Verify the address there, or sign in with an account of your organisation.",
+            hint="Verify the address there, or sign in with an account of your organization.",
         )
     return Person(str(claims["iss"]), subject, email, _name(claims, email))
 
@@ -139,7 +138,7 @@ def _name(claims: Mapping[str, Any], email: str) -> str:
 
 def _refused(what: str, *, code: str) -> NotSignedIn:
     return NotSignedIn(
-        f"The provider's answer {what}, so you are not signed in.",
+        f"The provider's ID token {what}.",
         code=code,
-        hint="Sign in again; if it stays so, tell whoever runs this server.",
+        hint="Sign in again. If the problem persists, contact the administrator.",
     )

@@ -1,4 +1,4 @@
-"""Signing in at a provider: where to send the browser, and what comes back with it."""
+"""Sign-in with OpenID Connect (authorization code with PKCE)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ import httpx2
 from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 
-from combine.auth.discovery import PATIENCE_S, Discovery, Metadata, told, unavailable
-from combine.auth.id_token import ABOUT_EMAIL, Expected, UnknownKey, person, verify
-from combine.auth.providers import ProviderConfig
-from combine.auth.signing_in import Attempt, Person
+from combine.auth.discovery import RESPONSE_TIMEOUT_S, Discovery, Metadata, transport_error, unavailable
+from combine.auth.id_token import ABOUT_EMAIL, ExpectedClaims, UnknownKey, person, verify
+from combine.auth.providers import Person, ProviderConfig, SignInAttempt
 from combine.errors import Invalid, NotPermitted, NotSignedIn, Unavailable
 
 TIMEOUT_S = 5.0
@@ -28,8 +27,8 @@ _WORD = re.compile(r"[a-z_]{1,64}")
 _OUR_FAULT = frozenset({"invalid_client", "unauthorized_client"})
 
 
-class OidcProvider:
-    """One provider, as its client (OpenID Connect, authorization code with PKCE)."""
+class OidcClient:
+    """The client of one provider; implements ``SignInProvider``."""
 
     def __init__(
         self,
@@ -43,8 +42,8 @@ class OidcProvider:
         self._tls: ssl.SSLContext | None = None
         self._discovery = Discovery(config, self._plain_client, clock=clock)
 
-    async def authorization_url(self, attempt: Attempt, state: str, *, choose_account: bool = False) -> str:
-        """See ``SignInProvider``."""
+    async def authorization_url(self, attempt: SignInAttempt, state: str, *, choose_account: bool = False) -> str:
+        """Implements ``SignInProvider``."""
         metadata = await self._discovery.metadata()
         more = {"prompt": "select_account"} if choose_account and metadata.can_choose_account else {}
         async with self._client(metadata) as client:
@@ -59,28 +58,28 @@ class OidcProvider:
         return str(url)
 
     def refusal(self, word: str) -> NotPermitted | Invalid:
-        """See ``SignInProvider``."""
+        """Implements ``SignInProvider``."""
         if word == "access_denied":
             return NotPermitted(
-                f"You were not let in by {self.config.label}: the sign-in was cancelled or refused there.",
+                f"The sign-in was cancelled or denied at {self.config.label}.",
                 code="sign_in_denied",
-                hint="Sign in again and agree, or ask whoever runs the account.",
+                hint="Sign in again and give consent, or ask the administrator of the account.",
             )
         return Invalid(
-            f"{self.config.label} could not sign you in ({_word(word)}).",
+            f"{self.config.label} reported an error: {_word(word)}.",
             code="sign_in_failed",
-            hint="Sign in again; if it stays so, tell whoever runs this server.",
+            hint="Sign in again. If the problem persists, contact the administrator.",
         )
 
-    async def person(self, params: Mapping[str, str], attempt: Attempt) -> Person:
-        """See ``SignInProvider``."""
+    async def person(self, params: Mapping[str, str], attempt: SignInAttempt) -> Person:
+        """Implements ``SignInProvider``."""
         metadata = await self._discovery.metadata()
         _check_sender(params, metadata)
         code = _code_of(params)
         async with self._client(metadata) as client:
             token = await self._token(client, metadata, code, attempt)
             access_token = token.get("access_token")
-            expected = Expected(
+            expected = ExpectedClaims(
                 issuer=metadata.issuer,
                 client_id=self.config.client_id,
                 nonce=attempt.nonce,
@@ -94,7 +93,7 @@ class OidcProvider:
         return person(claims, self.config)
 
     async def logout_url(self, post_logout_redirect_uri: str, email: str | None) -> str | None:
-        """See ``SignInProvider``."""
+        """Implements ``SignInProvider``."""
         try:
             endpoint = (await self._discovery.metadata()).end_session_endpoint
         except Unavailable:
@@ -108,10 +107,10 @@ class OidcProvider:
         return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(given))))))
 
     async def _token(
-        self, client: AsyncOAuth2Client, metadata: Metadata, code: str, attempt: Attempt
+        self, client: AsyncOAuth2Client, metadata: Metadata, code: str, attempt: SignInAttempt
     ) -> Mapping[str, Any]:
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(RESPONSE_TIMEOUT_S):
                 token: Mapping[str, Any] = await client.fetch_token(
                     metadata.token_endpoint,
                     grant_type="authorization_code",
@@ -122,51 +121,51 @@ class OidcProvider:
         except OAuthError as error:
             raise self._refused_code(str(error.error)) from error
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-            raise unavailable(self.config, told(error)) from error
+            raise unavailable(self.config, transport_error(error)) from error
         except (ValueError, TypeError) as error:
-            raise unavailable(self.config, "its answer cannot be read") from error
+            raise unavailable(self.config, "its token response is malformed") from error
         return token
 
     def _refused_code(self, word: str) -> Unavailable | Invalid:
         if word in _OUR_FAULT:
             return Unavailable(
-                f"{self.config.label} does not know this server.",
+                f"{self.config.label} rejected this server's client credentials.",
                 code="sign_in_client_refused",
-                hint="Whoever runs it: check client_id and client_secret in COMBINE_OIDC_PROVIDERS.",
+                hint="Administrator: check client_id and client_secret in COMBINE_OIDC_PROVIDERS.",
             )
         return Invalid(
-            f"{self.config.label} does not accept this sign-in any more ({_word(word)}).",
+            f"{self.config.label} rejected the authorization code: {_word(word)}.",
             code="sign_in_code_refused",
-            hint="Sign in again; each sign-in is good once and for a few minutes.",
+            hint="Sign in again. Each sign-in works once and expires after a few minutes.",
         )
 
-    async def _verified(self, token: str, expected: Expected) -> dict[str, Any]:
+    async def _verified(self, token: str, expected: ExpectedClaims) -> dict[str, Any]:
         try:
             return verify(token, await self._discovery.keys(), expected, self._now())
         except UnknownKey:
             pass
         try:
-            return verify(token, await self._discovery.keys(doubted=True), expected, self._now())
+            return verify(token, await self._discovery.keys(maybe_stale=True), expected, self._now())
         except UnknownKey as error:
             raise NotSignedIn(
-                "The provider's answer is signed with a key that it does not publish, so you are not signed in.",
+                "The provider's ID token is signed with a key that the provider does not publish.",
                 code="id_token_signature",
                 hint="Sign in again in a minute.",
             ) from error
 
     async def _userinfo(
-        self, client: AsyncOAuth2Client, url: str, expected: Expected, claims: Mapping[str, Any]
+        self, client: AsyncOAuth2Client, url: str, expected: ExpectedClaims, claims: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """More claims, for providers that put the address nowhere else."""
+        """More claims, for providers that send the address only there."""
         headers = {"Authorization": f"Bearer {expected.access_token}"}
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(RESPONSE_TIMEOUT_S):
                 response = await client.request("GET", url, headers=headers, auth=None)
             response.raise_for_status()
             found = response.json()
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-            raise unavailable(self.config, told(error)) from error
-        except ValueError:  # a signed answer, for instance
+            raise unavailable(self.config, transport_error(error)) from error
+        except ValueError:  # for example a signed response
             return {}
         return found if isinstance(found, dict) and found.get("sub") == claims.get("sub") else {}
 
@@ -189,21 +188,21 @@ class OidcProvider:
 
     def _context(self) -> ssl.SSLContext:
         """Raises Unavailable."""
-        if self._tls is None:  # made once: it reads all certificates
+        if self._tls is None:  # created once: it reads all certificates
             try:
                 self._tls = httpx2.create_ssl_context()
             except OSError as error:
-                raise unavailable(self.config, "the file that SSL_CERT_FILE names holds no certificates") from error
+                raise unavailable(self.config, "SSL_CERT_FILE does not name a file of certificates") from error
         return self._tls
 
 
 def _check_sender(params: Mapping[str, str], metadata: Metadata) -> None:
-    """With several providers an answer must not be taken to another one than it came from (RFC 9207)."""
+    """With several providers, a response of one must not be accepted as that of another (RFC 9207)."""
     sender = params.get("iss")
     varies = "{" in metadata.issuer
-    if (sender is None and metadata.names_issuer) or (sender is not None and not varies and sender != metadata.issuer):
+    if (sender is None and metadata.sends_issuer) or (sender is not None and not varies and sender != metadata.issuer):
         raise NotSignedIn(
-            "This answer comes from another provider, so you are not signed in.",
+            "The response comes from another provider.",
             code="id_token_issuer",
             hint="Sign in again.",
         )
@@ -212,10 +211,12 @@ def _check_sender(params: Mapping[str, str], metadata: Metadata) -> None:
 def _code_of(params: Mapping[str, str]) -> str:
     code = params.get("code", "")
     if not 0 < len(code) <= _MAX_CODE or not all("!" <= character <= "~" for character in code):
-        raise Invalid("The provider's answer has no code.", code="sign_in_code_missing", hint="Sign in again.")
+        raise Invalid(
+            "The provider's response has no authorization code.", code="sign_in_code_missing", hint="Sign in again."
+        )
     return code
 
 
 def _word(text: str) -> str:
-    """An error's name as the standard defines them; any other text of the sender is not repeated."""
-    return text if _WORD.fullmatch(text) else "unnamed"
+    """An error name as the standard defines them; other text from the sender is not repeated."""
+    return text if _WORD.fullmatch(text) else "unknown error"

@@ -1,4 +1,4 @@
-"""Roles, scopes, and what follows from them. Pure: the table in ``docs/rights.md`` is this module in words."""
+"""Roles, scopes, and the rights they give. Pure. ``docs/rights.md`` documents them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from combine.errors import NotPermitted
 
 
 class InstanceRole(StrEnum):
-    """What somebody is in the whole installation."""
+    """A user's role in the whole installation."""
 
-    MEMBER = "member"  # has projects of their own and those they are invited to
-    ADMIN = "admin"  # sees and does everything, in every project
+    MEMBER = "member"  # owns projects and is a member of others
+    ADMIN = "admin"  # may do everything, in every project
 
 
 class ProjectRole(StrEnum):
-    """What somebody is in one project; each may do what those before it may."""
+    """A user's role in one project. Each includes the rights of those before it."""
 
     VIEWER = "viewer"  # reads
     EDITOR = "editor"  # starts executions, answers, accepts, decides, cancels
-    OWNER = "owner"  # sets the budget, settles calls of unknown outcome, invites, changes roles
+    OWNER = "owner"  # sets the budget, settles calls with unknown outcome, invites, changes roles
 
 
 class Scope(StrEnum):
-    """What a token may be used for; each holds those before it. A browser session holds all."""
+    """What a token may be used for. Each includes those before it; a browser session has all."""
 
-    READ = "read"  # look
-    RUN = "run"  # and start, answer, accept, decide, cancel, make projects
-    ADMIN = "admin"  # and whatever else the user may: rights, budgets, tokens, the installation
+    READ = "read"  # read everything the user can see
+    RUN = "run"  # also start, answer, accept, decide, cancel, create projects
+    ADMIN = "admin"  # also roles, budgets, tokens and the installation, if the user may
 
 
 _PROJECT_ORDER = tuple(ProjectRole)
@@ -38,47 +38,47 @@ _SCOPE_ORDER = tuple(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """On whose behalf something is done."""
+    """Who performs an action."""
 
     user_id: UUID | None
-    """None: whoever runs the program on its database, at the command line."""
+    """None: the operator, who uses the command line directly on the database."""
     role: InstanceRole
     scope: Scope
     token_id: UUID | None = None
-    """The token that was used, if one was."""
+    """The token used, if any."""
     session_id: UUID | None = None
-    """The browser session that was used, if one was."""
+    """The browser session used, if any."""
 
     @property
     def everywhere(self) -> bool:
-        """Whether every project is open to them, whoever its members are."""
+        """Whether they have access to every project, member or not."""
         return self.role is InstanceRole.ADMIN
 
     def need_scope(self, scope: Scope) -> None:
-        """Raises NotPermitted unless the token in use holds ``scope``."""
+        """Raises NotPermitted unless the token in use has ``scope``."""
         if _SCOPE_ORDER.index(self.scope) < _SCOPE_ORDER.index(scope):
             raise NotPermitted(
-                f"This token has the scope {self.scope}; {scope} is needed.",
+                f"This token has the scope {self.scope}; {scope} is required.",
                 code="scope_missing",
                 hint=f"Use a token with the scope {scope}.",
             )
 
     def need_instance_admin(self) -> None:
-        """Raises NotPermitted unless they are admin of the installation, with a token or session that may use it."""
+        """Raises NotPermitted unless they are an admin of the installation, with a token or session of scope admin."""
         self.need_scope(Scope.ADMIN)
         if self.role is not InstanceRole.ADMIN:
-            raise NotPermitted("Only an admin of the installation may do this.", code="admin_needed")
+            raise NotPermitted("This requires an admin of the installation.", code="admin_needed")
 
 
 OPERATOR = Actor(user_id=None, role=InstanceRole.ADMIN, scope=Scope.ADMIN)
-"""Whoever can reach the database may do everything in it; the command line works as this."""
+"""The command line on the database: whoever can reach the database may do everything."""
 
 
 def need_project_role(held: ProjectRole, needed: ProjectRole) -> None:
-    """Raises NotPermitted unless the role held in the project is enough."""
+    """Raises NotPermitted unless the role held in the project is sufficient."""
     if _PROJECT_ORDER.index(held) < _PROJECT_ORDER.index(needed):
         raise NotPermitted(
-            f"You are {held} of this project; {needed} is needed.",
+            f"You are {held} of this project; {needed} is required.",
             code="role_missing",
             hint="Ask an owner of the project.",
         )

@@ -1,4 +1,4 @@
-"""The only place where objects are built from Settings and joined together."""
+"""The only place where objects are created from Settings and connected."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the commands that only look need."""
+class LocalReadServices:
+    """What read-only commands need."""
 
     settings: Settings
     database: Database
@@ -53,8 +53,8 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Working(Reading):
-    """What the commands that make an execution go on need: the engine runs in this process."""
+class LocalWorkServices(LocalReadServices):
+    """What commands that run executions need: the engine runs in this process."""
 
     engine: Engine
     executions: ExecutionService
@@ -63,7 +63,7 @@ class Working(Reading):
 
 
 def llm_config(settings: Settings) -> LLMConfig:
-    """The language models' share of the settings."""
+    """The settings of the language models."""
     return LLMConfig(
         anthropic_api_key=settings.anthropic_api_key,
         anthropic_base_url=settings.anthropic_base_url,
@@ -83,18 +83,18 @@ def llm_config(settings: Settings) -> LLMConfig:
 
 
 def provider_factory(settings: Settings) -> ProviderFactory:
-    """Every provider that a model can be named for, the offline drafter among them."""
+    """All providers, including the offline drafter."""
     return ProviderFactory(llm_config(settings), {"offline": _offline_drafter})
 
 
 def _offline_drafter() -> LLMProvider:
-    from combine.drafter import OfflineProvider  # noqa: PLC0415 - loads language data of its own
+    from combine.drafter import OfflineProvider  # noqa: PLC0415 - loads language data
 
     return OfflineProvider()
 
 
 def check_models(settings: Settings, model: str, workflow_id: str, warn: Report) -> None:
-    """See that every model of the workflow can be used as configured, before anything is begun.
+    """Check that every model of the workflow is usable as configured, before anything is started.
 
     Raises NotFound for an unknown workflow, Invalid for an unknown model, LLMError for a missing key.
     """
@@ -108,9 +108,9 @@ def check_models(settings: Settings, model: str, workflow_id: str, warn: Report)
         factory.provider(ref)
 
 
-def doctor(settings: Settings) -> DoctorService:
-    """Looks at what the other commands need; opens and starts nothing by being made."""
-    from combine.services.doctor import DoctorService  # noqa: PLC0415 - one command needs it
+def doctor_service(settings: Settings) -> DoctorService:
+    """The service that checks what other commands need. Creating it opens and starts nothing."""
+    from combine.services.doctor import DoctorService  # noqa: PLC0415 - only one command needs it
 
     secret = settings.database_url
     return DoctorService(
@@ -121,18 +121,18 @@ def doctor(settings: Settings) -> DoctorService:
 
 
 async def database_url(settings: Settings, report: Report) -> str:
-    """The configured database's URL, or that of the embedded server, which is started if it is not up."""
+    """The configured database's URL, or that of the embedded server, which is started if it is not running."""
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
-    from combine.storage.server.embedded import start_embedded  # noqa: PLC0415 - a configured database never needs it
+    from combine.storage.server.embedded import start_embedded  # noqa: PLC0415 - not needed with a configured database
 
     server = await asyncio.to_thread(start_embedded, settings.data_dir, report=report)
     return server.url
 
 
 @asynccontextmanager
-async def open_reading(settings: Settings, report: Report) -> AsyncIterator[Reading]:
-    """Database at the right schema, catalog and the services that read. Closes what it opened."""
+async def open_reading(settings: Settings, report: Report) -> AsyncIterator[LocalReadServices]:
+    """A database with the current schema, the catalog, and the services that read. Closes what it opened."""
     async with AsyncExitStack() as stack:
         yield await _reading(settings, report, stack)
 
@@ -140,13 +140,13 @@ async def open_reading(settings: Settings, report: Report) -> AsyncIterator[Read
 @asynccontextmanager
 async def open_working(
     settings: Settings, report: Report, *, kind: str = "cli", shared: bool = False, start: bool = True
-) -> AsyncIterator[Working]:
+) -> AsyncIterator[LocalWorkServices]:
     """The same, with the engine running in this process.
 
-    ``shared``: take segments from the queue that all workers share; otherwise only those of this process's own
-    commands. ``start=False``: for what only ends an execution; the engine takes nothing.
+    ``shared``: take segments from the queue shared by all workers; otherwise only those of this process's commands.
+    ``start=False``: take no segments, for commands that only end an execution.
     """
-    from combine.engine.engine import Engine  # noqa: PLC0415 - half a second that only working commands pay
+    from combine.engine.engine import Engine  # noqa: PLC0415 - takes half a second, only for commands that run executions
     from combine.execution.runner import ExecutionRunner  # noqa: PLC0415 - as above
     from combine.execution.telemetry import Telemetry  # noqa: PLC0415 - as above
     from combine.services.executions import ExecutionService  # noqa: PLC0415 - as above
@@ -178,9 +178,9 @@ async def open_working(
         )
         if start:
             stack.push_async_callback(engine.drain)
-            stack.callback(slots.close)  # first: what waits for its turn is handed on at once
+            stack.callback(slots.close)  # first, so that waiting calls are handed over at once
             await engine.start()
-        yield Working(
+        yield LocalWorkServices(
             **{field.name: getattr(reading, field.name) for field in fields(reading)},
             engine=engine,
             executions=ExecutionService(
@@ -196,7 +196,7 @@ async def open_working(
         )
 
 
-async def _reading(settings: Settings, report: Report, stack: AsyncExitStack) -> Reading:
+async def _reading(settings: Settings, report: Report, stack: AsyncExitStack) -> LocalReadServices:
     catalog = load_catalog(settings.workflows_dir)
     url = await database_url(settings, report)
     await upgrade(url)
@@ -205,7 +205,7 @@ async def _reading(settings: Settings, report: Report, stack: AsyncExitStack) ->
     listener = EventListener(url)
     await listener.start()
     stack.push_async_callback(listener.close)
-    return Reading(
+    return LocalReadServices(
         settings=settings,
         database=database,
         catalog=catalog,

@@ -1,4 +1,4 @@
-"""Starts the embedded database again under a server that goes on, when somebody or something has killed it."""
+"""Restarts the embedded database if it dies while the server is running."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _LOOK_S: Final = 0.5
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 _STEADY_S: Final = 60.0
-"""After so long without trouble it begins with a short pause again."""
+"""After this long without failures the pause is reset."""
 _STOPPING_S: Final = 120.0
-"""What says for longer that it stops has died over it."""
+"""A server that has been stopping for longer than this died while stopping."""
 _START: Final = timedelta(seconds=10)
-"""How long one start is waited for, also by a server that stops meanwhile; a recovery goes on by itself."""
+"""How long to wait for one start, even if our server stops meanwhile; a recovery continues on its own."""
 
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def kept_up(data_dir: Path, listener: EventListener, report: Report) -> AsyncIterator[None]:
-    """As long as this lasts, an embedded server that has died is started again.
+    """While this is open, an embedded server that has died is restarted.
 
-    One that was stopped in order (`combine db stop`) is left alone: perhaps its files are being copied.
+    One that was stopped on purpose (`combine db stop`) is left alone: its files may be being copied.
     """
     task = asyncio.create_task(_keep(data_dir, listener, report), name="database-keeper")
     try:
@@ -46,29 +46,29 @@ async def kept_up(data_dir: Path, listener: EventListener, report: Report) -> As
 
 
 async def until_wanted(data_dir: Path) -> None:
-    """Until the embedded server is not, or no longer, one that was stopped in order."""
-    while await asyncio.to_thread(_was_stopped, data_dir):  # noqa: ASYNC110 - whoever starts it is another process
+    """Wait while the embedded server is stopped on purpose."""
+    while await asyncio.to_thread(_was_stopped, data_dir):  # noqa: ASYNC110 - another process starts it
         await asyncio.sleep(_FIRST_PAUSE_S)
 
 
 async def _keep(data_dir: Path, listener: EventListener, report: Report) -> None:
-    """For ever. The listener's connection, which stands all the time, tells at once that the server has gone."""
-    pause, last_fault = _FIRST_PAUSE_S, monotonic()
+    """Never returns. The listener's permanent connection shows at once that the server is gone."""
+    pause, last_failure = _FIRST_PAUSE_S, monotonic()
     while True:
         await asyncio.sleep(_LOOK_S)
         if listener.is_connected:
-            if monotonic() - last_fault > _STEADY_S:
+            if monotonic() - last_failure > _STEADY_S:
                 pause = _FIRST_PAUSE_S
             continue
-        last_fault = monotonic()
+        last_failure = monotonic()
         try:
             if await asyncio.to_thread(_was_stopped, data_dir):
                 await asyncio.sleep(_FIRST_PAUSE_S)
                 continue
             if (await asyncio.to_thread(_start, data_dir, report)).started_now:
-                _log.warning("The embedded database had died and was started again")
+                _log.warning("The embedded database died and was restarted")
         except (Unavailable, OSError) as error:
-            _log.warning("The embedded database has died: %s That is tried again in %g s", error, pause)
+            _log.warning("The embedded database died and could not be restarted; retrying in %g s: %s", pause, error)
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_S)
 
@@ -78,15 +78,15 @@ def _start(data_dir: Path, report: Report) -> EmbeddedServer:
 
 
 def _was_stopped(data_dir: Path) -> bool:
-    """Whether it ends or has ended in order, or its files are gone; after a crash its own record says something else.
+    """Whether it was shut down or is shutting down, or its files are gone; after a crash its state is different.
 
-    The record is written last, when all connections have been cut already; that it stops stands in its pid file first.
+    PostgreSQL records the state last, when all connections are closed; its pid file shows earlier that it is stopping.
     """
     host = prepare_host(data_dir)
     if not host.cluster.exists() or _is_stopping(host.cluster / "postmaster.pid"):
         return True
-    said = host.run("pg_controldata", "-D", str(host.cluster)).stdout
-    state = next((line.partition(":")[2].strip() for line in said.splitlines() if "cluster state" in line), "")
+    output = host.run("pg_controldata", "-D", str(host.cluster)).stdout
+    state = next((line.partition(":")[2].strip() for line in output.splitlines() if "cluster state" in line), "")
     return state == "shut down"
 
 

@@ -1,4 +1,4 @@
-"""What the HTTP server is made of."""
+"""Builds what the HTTP server needs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from combine.auth.one_time_links import OneTimeLinks
 from combine.auth.permissions import Actor
-from combine.auth.providers import provider_config
-from combine.auth.signing_in import SignInProviders
+from combine.auth.providers import SignInProviders, provider_config
+from combine.auth.secrets import OneTimeLinks
 from combine.bootstrap import Report, database_url, llm_config
 from combine.engine.queue import SharedQueue
 from combine.engine.queue_tables import make_queue_tables
@@ -42,15 +41,15 @@ from combine.storage.server.migrate import fits, upgrade
 from combine.workflows.catalog import Catalog, load_catalog
 
 SERVING_PATIENCE = timedelta(seconds=1)
-"""How long a request waits for a database that is away, or for one of its connections."""
+"""How long a request waits for a database that is down, or for a connection of the pool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What the HTTP server needs. No segment runs in its process."""
+    """What the HTTP server needs. It runs no segments in its process."""
 
     database: Database
-    """Short of patience: whoever asks is told at once that it is away."""
+    """With a short wait, so that requests fail quickly while it is down."""
     catalog: Catalog
     listener: EventListener
     feed: EventFeed
@@ -58,18 +57,18 @@ class Serving:
     authentication: AuthenticationService
     sign_in: SignInService
     one_time_links: OneTimeLinks | None
-    """Of local mode; None: people sign in at a provider."""
+    """For local mode; None: people sign in with a provider."""
     services_for: ServicesFor
     default_model: str
     database_wanted: Callable[[], Awaitable[None]] | None
-    """Waits as long as the embedded database is stopped on purpose; None: it is none of ours."""
+    """Waits while the embedded database is stopped on purpose; None: the database is not embedded."""
 
 
 @asynccontextmanager
 async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serving]:
-    """What the HTTP server needs: the schema and the queue's tables in place, live events running.
+    """What the HTTP server needs, with the schema and the queue's tables created and the event feed running.
 
-    Needs the database once, to begin; from then on it may come and go. The embedded one is started again if it dies.
+    The database must be up at the start; later it may go down and come back. The embedded one is restarted if it dies.
     """
     async with AsyncExitStack() as stack:
         catalog = load_catalog(settings.workflows_dir)
@@ -89,14 +88,14 @@ async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serv
         stack.push_async_callback(listener.close)
         wanted = None
         if settings.database_url is None:
-            from combine.bootstrap.keeping import kept_up, until_wanted  # noqa: PLC0415 - a configured one never needs it
+            from combine.bootstrap.keeping import kept_up, until_wanted  # noqa: PLC0415 - not needed with a configured database
 
             wanted = partial(until_wanted, settings.data_dir)
             await stack.enter_async_context(kept_up(settings.data_dir, listener, report))
         feed = EventFeed(database, listener)
         await feed.start()
         stack.push_async_callback(feed.close)
-        # A connection of its own: that all others are busy is no reason to take a server out of service.
+        # Its own connection: a server whose pool is busy must not be reported as not ready.
         watching = Database(url, pool_size=1, pool_timeout=SERVING_PATIENCE, patience=SERVING_PATIENCE)
         stack.push_async_callback(watching.close)
         yield Serving(
@@ -127,10 +126,10 @@ def _sign_in(settings: Settings, database: Database) -> SignInService:
 def _providers(settings: Settings) -> SignInProviders:
     if not settings.oidc_providers:
         return SignInProviders()
-    from combine.auth.oidc import OidcProvider  # noqa: PLC0415 - its libraries take 14 MB, which local mode can spare
+    from combine.auth.oidc import OidcClient  # noqa: PLC0415 - its libraries take 14 MB, and local mode does not need them
 
     return SignInProviders(
-        OidcProvider(
+        OidcClient(
             provider_config(
                 name,
                 one.client_id,

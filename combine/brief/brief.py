@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-UNKNOWN_LANGUAGE = "und"
-"""The code of ISO 639-2 for a language that was not recognised."""
-
 
 class SentenceKind(StrEnum):
     """What part of the text a sentence stands in."""
@@ -39,7 +36,7 @@ class Brief:
 
     text: str
     language: str
-    """ISO 639-1 code of the main language, e.g. ``de``, or ``UNKNOWN_LANGUAGE``."""
+    """ISO 639-1 code of the main language, e.g. ``de``."""
     sentences: tuple[Sentence, ...]
 
 

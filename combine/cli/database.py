@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 
-from combine.bootstrap import database_url, doctor
+from combine.bootstrap import database_url, doctor_service
 from combine.cli.backend import prepare_local
 from combine.cli.doctor import postgres_line
 from combine.cli.exit_codes import ExitCode
@@ -49,7 +49,7 @@ async def stop(*, json: bool) -> int:
 
 async def status(*, json: bool) -> int:
     """Show whether the database is up with the right schema, without starting it. Exit code 1 if it cannot be used."""
-    health = await doctor(prepare_local("db status")).database()
+    health = await doctor_service(prepare_local("db status")).database()
     if json:
         put(as_json(asdict(health)))
     else:

@@ -18,7 +18,7 @@ from combine import __version__
 from combine.cli.exit_codes import ExitCode
 from combine.cli.formatting import as_json, duration, table
 from combine.cli.runtime import put
-from combine.settings import Settings, told_unknown, unknown_variables
+from combine.settings import Settings, unknown_setting, unknown_variables
 from combine.storage.core.urls import display_url
 
 if TYPE_CHECKING:  # loads the database driver, which checking a server does not need
@@ -29,9 +29,9 @@ _HIDDEN = "(set, not shown)"
 
 async def check_local(settings: Settings, *, json: bool) -> int:
     """Exit code 1 if the database fails, 6 if a configured provider fails, else 0."""
-    from combine.bootstrap import doctor  # noqa: PLC0415 - as above
+    from combine.bootstrap import doctor_service  # noqa: PLC0415 - as above
 
-    service = doctor(settings)
+    service = doctor_service(settings)
     database, providers = await service.database(), await service.providers()
     shown, unknown = shown_settings(settings), unknown_variables(os.environ)
     if json:
@@ -47,13 +47,13 @@ async def check_local(settings: Settings, *, json: bool) -> int:
             )
         )
     else:
-        put("\n".join(_lines(database, providers, shown, unknown)))
+        put("\n".join(_report(database, providers, shown, unknown)))
     if not database.ok:
         return ExitCode.OTHER
     return ExitCode.PROVIDER if any(one.configured and not one.ok for one in providers) else ExitCode.COMPLETED
 
 
-def _lines(
+def _report(
     database: DatabaseHealth,
     providers: tuple[ProviderView, ...],
     settings: dict[str, Any],
@@ -86,7 +86,7 @@ def _lines(
     else:
         yield "Processes  none running"
     yield ""
-    yield from settings_lines(settings, unknown)
+    yield from settings_report(settings, unknown)
 
 
 def postgres_line(database: DatabaseHealth) -> str:
@@ -129,10 +129,10 @@ def _shown(name: str, value: object) -> object:
     return shown
 
 
-def settings_lines(settings: dict[str, Any], unknown: Mapping[str, str | None]) -> Iterator[str]:
+def settings_report(settings: dict[str, Any], unknown: Mapping[str, str | None]) -> Iterator[str]:
     """The settings as a table, after the environment variables that look like settings but are unknown."""
     for number, (name, near) in enumerate(unknown.items()):
-        yield f"{'Variables' if number == 0 else '':<9}  {mark(ok=False)}  {told_unknown(name, near)}"
+        yield f"{'Variables' if number == 0 else '':<9}  {mark(ok=False)}  {unknown_setting(name, near)}"
     if unknown:
         yield ""
     yield "Settings"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from combine.api.wire import BoundedProtocol
+from combine.api.wire import LimitedProtocol
 
 _KEEP_ALIVE_S: Final = 75  # longer than load balancers keep an idle connection, so that they never reuse a closed one
 
@@ -25,7 +25,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=BoundedProtocol,
+                http=LimitedProtocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,

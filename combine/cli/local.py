@@ -7,9 +7,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from combine.auth.permissions import OPERATOR
-from combine.bootstrap import Reading, Working, check_models, open_reading, open_working, provider_factory
+from combine.bootstrap import (
+    LocalReadServices,
+    LocalWorkServices,
+    check_models,
+    open_reading,
+    open_working,
+    provider_factory,
+)
 from combine.cli.formatting import duration
-from combine.cli.ports import Say
+from combine.cli.ports import Report
 from combine.llm.factory import parse_model
 from combine.services.definitions import WorkflowDetail, WorkflowService
 from combine.services.tokens import TokenService
@@ -22,12 +29,12 @@ class LocalBackend:
     """Runs commands in this process."""
 
     settings: Settings
-    say: Say
+    say: Report
 
-    def reading(self) -> AbstractAsyncContextManager[Reading]:
+    def reading(self) -> AbstractAsyncContextManager[LocalReadServices]:
         return open_reading(self.settings, self.say)
 
-    def working(self, *, start: bool = True) -> AbstractAsyncContextManager[Working]:
+    def working(self, *, start: bool = True) -> AbstractAsyncContextManager[LocalWorkServices]:
         return open_working(self.settings, self.say, start=start)
 
     @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from enum import Enum, StrEnum
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -61,7 +61,15 @@ class Grouping(Enum):
     EXECUTION = "execution"
 
 
-class ExportFormat(StrEnum):
+class TokenScope(Enum):
+    """What a token allows; each scope includes those before it."""
+
+    READ = "read"
+    RUN = "run"
+    ADMIN = "admin"
+
+
+class ExportFormat(Enum):
     """The file formats of an exported document."""
 
     MD = "md"

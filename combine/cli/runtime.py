@@ -15,7 +15,7 @@ import typer
 from combine.cli.exit_codes import ExitCode
 from combine.cli.options import SERVER
 from combine.observability.logging import configure_logging
-from combine.settings import Settings, read_settings, told_unknown, unknown_variables
+from combine.settings import Settings, read_settings, unknown_setting, unknown_variables
 
 DEBUG: Final = ContextVar("debug", default=False)
 """Whether --debug was given."""
@@ -42,8 +42,9 @@ def prepare(*, log_level: str | None = None, warn: bool = True) -> Settings:
     ``warn``: warn about environment variables that look like settings but are unknown.
     """
     settings = read_settings()
-    if warn and (unknown := unknown_variables(os.environ)):
-        say(f"Warning: {', '.join(told_unknown(name, near) for name, near in unknown.items())}.")
+    if warn:
+        for name, near in unknown_variables(os.environ).items():
+            say(f"Warning: {unknown_setting(name, near)}")
     if (named := SERVER.get()) is not None:
         settings = settings.model_copy(update={"server": named or None})
     debug = DEBUG.get()

@@ -1,1 +1,1 @@
-"""Logs and metrics. Knows nothing of workflows or requests."""
+"""Logs, metrics and health checks. Knows nothing about workflows or requests."""

@@ -1,4 +1,4 @@
-"""Whether a process can do its work now."""
+"""Readiness checks."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 Check = Callable[[], Awaitable[bool]]
-"""Whether something is as it should be; may raise, which means no."""
+"""Whether something works. An exception means no."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What came of the checks, by name."""
+    """The results of the checks, by name."""
 
     checks: Mapping[str, bool]
 
     @property
     def ready(self) -> bool:
-        """Whether all are well."""
+        """Whether all checks passed."""
         return all(self.checks.values())
 
 
 class Readiness:
-    """Several checks at once, none of them longer than ``seconds``."""
+    """Runs checks concurrently, each for at most ``seconds``."""
 
     def __init__(self, checks: Mapping[str, Check], *, seconds: float = 1.5) -> None:
         self._checks = dict(checks)
         self._seconds = seconds
 
-    async def look(self) -> Health:
-        """The present state. Why something is not well goes to the log, not to whoever asks."""
+    async def check(self) -> Health:
+        """Run all checks. Why one failed is logged and not returned."""
         found = await asyncio.gather(*(self._one(name, check) for name, check in self._checks.items()))
         return Health(dict(zip(self._checks, found, strict=True)))
 
@@ -41,6 +41,6 @@ class Readiness:
         try:
             async with asyncio.timeout(self._seconds):
                 return await check()
-        except Exception as error:  # noqa: BLE001 - whatever it is: not well
+        except Exception as error:  # noqa: BLE001 - any exception means failed
             _log.info("The check %s failed: %s %s", name, type(error).__name__, error)
             return False

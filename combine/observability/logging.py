@@ -1,4 +1,4 @@
-"""One formatter for our log lines and those of the libraries. Lines go to stderr; results own stdout."""
+"""One formatter for our log lines and those of libraries. Logs go to stderr; stdout is for results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MASK = "***"
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]+(@)")
 _API_KEY = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
 _NAMED_ERROR = re.compile(r"^(?:\w+\.)*(\w+: .+)$", re.MULTILINE)
-_NOISY_LOGGER = "dbos"  # writes some hundred lines a second while its database is away
+_NOISY_LOGGER = "dbos"  # logs about a hundred lines per second while its database is down
 _REPEAT_AFTER_S = 30.0
 _BACKSLASHES = r"(?<!\\)\\++"
 
@@ -24,52 +24,52 @@ _Event = MutableMapping[str, Any]
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
-    """Writes to what ``sys.stderr`` is at that moment, so that a live display can put lines above itself."""
+    """Writes to the current ``sys.stderr``, so that a live display can print lines above itself."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override] # a property in place of an attribute is the point
+    def stream(self) -> TextIO:  # type: ignore[override] # deliberately a property
         return sys.stderr
 
 
 class _FirstLine(logging.Filter):
-    """Leaves of a message what it says, without the traceback and the explanations that a library has put into it."""
+    """Keeps the first line of a message, without tracebacks and explanations that a library has put into it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        told = record.getMessage()
-        lines = told.partition("Traceback (most recent call last):")[0].strip().splitlines()
+        message = record.getMessage()
+        lines = message.partition("Traceback (most recent call last):")[0].strip().splitlines()
         first = lines[0].rstrip(": ") if lines else ""
-        if first != told:
-            named = _NAMED_ERROR.findall(told) if "Traceback (most" in told else []
+        if first != message:
+            named = _NAMED_ERROR.findall(message) if "Traceback (most" in message else []
             record.msg, record.args = ": ".join(part for part in (first, *named[-1:]) if part), ()
         return True
 
 
 class _OncePerPlace(logging.Filter):
-    """Lets a place in the code speak once in ``_REPEAT_AFTER_S``, and says how often it was held back."""
+    """Lets each place in the code log once per ``_REPEAT_AFTER_S``, with the number of lines suppressed since."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._said: dict[tuple[str, int], tuple[float, int]] = {}
+        self._logged: dict[tuple[str, int], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         place = (record.pathname, record.lineno)
-        last, held = self._said.get(place, (float("-inf"), 0))
+        last, suppressed = self._logged.get(place, (float("-inf"), 0))
         now = self._clock()
         if now - last < _REPEAT_AFTER_S:
-            self._said[place] = (last, held + 1)
+            self._logged[place] = (last, suppressed + 1)
             return False
-        self._said[place] = (now, 0)
-        if held:
-            record.msg, record.args = f"{record.getMessage()} (and {held} more like it)", ()
+        self._logged[place] = (now, 0)
+        if suppressed:
+            record.msg, record.args = f"{record.getMessage()} ({suppressed} similar lines suppressed)", ()
         return True
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """False where DBOS names the function whose task was cancelled: only we cancel, and say so in words of ours."""
+    """False for DBOS's line about a cancelled task: only we cancel tasks, and we log that ourselves."""
     return not record.getMessage().startswith("Asyncio task cancelled for workflow")
 
 
@@ -79,8 +79,8 @@ def configure_logging(log_format: str, level: str, *, tracebacks: bool, secrets:
     Args:
         log_format: ``json`` or ``console``.
         level: ``debug``, ``info``, ``warning`` or ``error``.
-        tracebacks: show where an exception was raised, not only what it says.
-        secrets: texts that never appear.
+        tracebacks: log the traceback of an exception, not only its message.
+        secrets: texts to mask.
 
     """
     shared: list[Any] = [
@@ -96,7 +96,7 @@ def configure_logging(log_format: str, level: str, *, tracebacks: bool, secrets:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    exceptions = structlog.processors.format_exc_info if tracebacks else _what_it_says
+    exceptions = structlog.processors.format_exc_info if tracebacks else _exception_line
     last = structlog.processors.JSONRenderer() if log_format == "json" else _console()
     handler = _Stderr()
     handler.setFormatter(
@@ -114,7 +114,7 @@ def configure_logging(log_format: str, level: str, *, tracebacks: bool, secrets:
     noisy = logging.getLogger(_NOISY_LOGGER)
     if level != "debug":
         for name in (_NOISY_LOGGER, "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)  # what they do between is of no use to who runs it
+            logging.getLogger(name).setLevel(logging.WARNING)  # their progress is of no use to the operator
     noisy.handlers, noisy.propagate = [handler], False
     noisy.filters = [_OncePerPlace()] if tracebacks else [_is_news, _FirstLine(), _OncePerPlace()]
 
@@ -125,8 +125,8 @@ def _console() -> Any:
     )
 
 
-def _what_it_says(_logger: Any, _method: str, event: _Event) -> _Event:
-    """The exception in one line instead of its traceback."""
+def _exception_line(_logger: Any, _method: str, event: _Event) -> _Event:
+    """Replace the traceback by one line."""
     info = event.pop("exc_info", None)
     error = info[1] if isinstance(info, tuple) else info if isinstance(info, BaseException) else sys.exc_info()[1]
     if info and error is not None:
@@ -135,16 +135,16 @@ def _what_it_says(_logger: Any, _method: str, event: _Event) -> _Event:
 
 
 def _as_written(secret: str) -> str:
-    """A pattern for a secret itself and for how JSON and ``repr`` write it, however often one into the other.
+    """A pattern for a secret as it is, and as JSON and ``repr`` escape it, however deeply nested.
 
-    All that these add are backslashes and numbers of characters, so a run of backslashes is one, however long.
+    Escaping adds only backslashes and character codes, so the pattern accepts a run of backslashes of any length.
     """
     pattern, behind_run = "", False
     for character in re.sub(r"\\+", r"\\", secret):
         if character == "\\":
             pattern += _BACKSLASHES
         else:
-            units = json.dumps(character)[1:-1].lstrip("\\").split("\\")  # two of them for what is beyond 16 bits
+            units = json.dumps(character)[1:-1].lstrip("\\").split("\\")  # two for characters beyond 16 bits
             escaped = _BACKSLASHES.join(map(re.escape, units))
             pattern += f"(?:{re.escape(character)}|{'' if behind_run else _BACKSLASHES}{escaped})"
         behind_run = character == "\\"

@@ -1,6 +1,6 @@
-"""Figures of one process, for a Prometheus to fetch. In a registry of their own: nothing counts by being imported.
+"""Prometheus metrics of one process, in their own registry, so that importing registers nothing.
 
-Every name is declared here, and has its line in ``docs/reference/metrics.md``.
+Every metric is declared here and documented in ``docs/reference/metrics.md``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What is not counted here but looked up when somebody asks; functions, to be called from any thread."""
+    """Values that are read on each scrape; the functions may be called from any thread."""
 
     event_streams: Callable[[], float]
     followed_executions: Callable[[], float]
@@ -30,17 +30,17 @@ class Readings:
 
 
 class Metrics:
-    """Counts what happens, and writes it down when asked."""
+    """Counts events and renders all metrics."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
-            "combine_http_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
+            "combine_http_requests", "HTTP requests.", ("route", "method", "status"), registry=self.registry
         )
         self._seconds = Histogram(
             "combine_http_request_seconds",
-            "Seconds until an answer began.",
+            "Seconds until the response began.",
             ("route", "method"),
             buckets=_BUCKETS,
             registry=self.registry,
@@ -50,40 +50,42 @@ class Metrics:
         )
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """One request is over; ``seconds`` until its answer began. ``status`` 0: it got none."""
+        """Count a finished request; ``seconds`` until its response began. ``status`` 0: it got no response."""
         method = method if method in _METHODS else "other"
         self._requests.labels(route, method, f"{status // 100}xx" if status else "none").inc()
         self._seconds.labels(route, method).observe(seconds)
 
     def rate_limited(self, limit: str) -> None:
-        """One request was refused."""
+        """Count a request refused by a rate limit."""
         self._rate_limited.labels(limit).inc()
 
-    def look_up(self, readings: Readings) -> None:
-        """From now on these belong to what is written."""
-        self.registry.register(_LookedUp(readings))
+    def add_readings(self, readings: Readings) -> None:
+        """Include these values from now on."""
+        self.registry.register(_ReadingsCollector(readings))
 
     def text(self) -> bytes:
-        """Everything, in Prometheus's text format."""
+        """All metrics in the Prometheus text format."""
         return generate_latest(self.registry)
 
 
-class _LookedUp(Collector):
+class _ReadingsCollector(Collector):
     def __init__(self, readings: Readings) -> None:
         self._readings = readings
 
     def collect(self) -> Iterator[Metric]:
-        """The present values."""
+        """The current values."""
         now = self._readings
-        yield GaugeMetricFamily("combine_event_streams", "Event streams open now.", now.event_streams())
+        yield GaugeMetricFamily("combine_event_streams", "Open event streams.", now.event_streams())
         yield GaugeMetricFamily(
-            "combine_followed_executions", "Executions that somebody follows now.", now.followed_executions()
+            "combine_followed_executions", "Executions with at least one open event stream.", now.followed_executions()
         )
         yield CounterMetricFamily(
-            "combine_event_streams_dropped", "Event streams ended because nobody read them.", now.dropped_streams()
+            "combine_event_streams_dropped",
+            "Event streams closed because nobody read them.",
+            now.dropped_streams(),
         )
         connections = GaugeMetricFamily(
-            "combine_database_connections", "Connections to the database by state.", labels=("state",)
+            "combine_database_connections", "Database connections by state.", labels=("state",)
         )
         for state, number in now.database_connections().items():
             connections.add_metric((state,), number)

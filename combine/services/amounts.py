@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import PlainSerializer
 
 from combine.errors import Invalid
 
@@ -11,6 +13,15 @@ MOST_USD: Final = 9_999_999
 USD_PLACES: Final = 6
 """As many decimal places as the database keeps."""
 SMALLEST_USD: Final = Decimal(1).scaleb(-USD_PLACES)
+
+
+def usd_text(usd: Decimal) -> str:
+    """An amount as the API writes it: with all decimal places that are stored."""
+    return f"{usd:.{USD_PLACES}f}"
+
+
+Usd = Annotated[Decimal, PlainSerializer(usd_text, return_type=str, when_used="json-unless-none")]
+"""An amount of USD in a view: a Decimal in Python, text with six decimal places in JSON."""
 
 
 def check_budget(budget_usd: Decimal | None) -> None:

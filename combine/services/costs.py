@@ -9,6 +9,7 @@ from uuid import UUID
 
 from combine.auth.permissions import Actor
 from combine.services.access import Access
+from combine.services.amounts import Usd
 from combine.services.views import TokensView
 from combine.storage.calls import CallGroup, Calls, CallSums, GroupBy
 from combine.storage.core.database import Database
@@ -28,11 +29,11 @@ class CostGroupView:
     unpriced: int
     """Answered at a price nobody knows; not in ``cost_usd``."""
     tokens: TokensView
-    cost_usd: Decimal
+    cost_usd: Usd
     """Of the calls with a known price."""
-    reserved_usd: Decimal
+    reserved_usd: Usd
     """Set aside for calls in flight; not in ``cost_usd``."""
-    outcome_unknown_usd: Decimal
+    outcome_unknown_usd: Usd
     """Set aside for calls whose outcome is unknown; not in ``cost_usd``."""
 
 

@@ -14,6 +14,7 @@ from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
 from combine.prompts.builder import PromptBuilder, PromptInput
 from combine.services.access import Access
+from combine.services.amounts import Usd
 from combine.storage.core.database import Database
 from combine.storage.history import History, StepHistory, TokensUsed
 from combine.workflows.catalog import Catalog
@@ -40,8 +41,8 @@ class Range:
 class UsdRange:
     """The same in money."""
 
-    low: Decimal
-    high: Decimal
+    low: Usd
+    high: Usd
 
 
 @dataclass(frozen=True, slots=True)

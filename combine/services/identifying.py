@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from combine.auth.permissions import InstanceRole
-from combine.auth.signing_in import Person
+from combine.auth.providers import Person
 from combine.errors import Conflict
 from combine.services.auditing import record
 from combine.services.people import acting

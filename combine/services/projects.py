@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
-from combine.services.amounts import check_budget
+from combine.services.amounts import Usd, check_budget
 from combine.services.auditing import record
 from combine.services.names import project_name
 from combine.storage.core.database import Database, ReadSession, WriteSession
@@ -29,11 +29,11 @@ class ProjectView:
     documents: int
     """Document types with a version, the brief not counted."""
     executions: int
-    budget_usd: Decimal | None
+    budget_usd: Usd | None
     """What all its executions together may cost; None: there is no cap."""
-    spent_usd: Decimal
+    spent_usd: Usd
     """Of the calls with a known price."""
-    reserved_usd: Decimal
+    reserved_usd: Usd
     """Set aside for calls in flight and calls whose outcome is unknown."""
     created_at: datetime
 

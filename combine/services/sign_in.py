@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 from combine.auth.addresses import domain_of, local_path
 from combine.auth.permissions import InstanceRole
+from combine.auth.providers import Person, SignInAttempt, SignInProviders
 from combine.auth.secrets import digest, new_secret
-from combine.auth.signing_in import Attempt, Person, SignInProviders
 from combine.errors import CombineError, Invalid, NotFound, NotPermitted, NotSignedIn
 from combine.services.auditing import record
 from combine.services.identifying import identify, link
@@ -88,7 +88,7 @@ class SignInService:
         """
         chosen = self._providers.get(provider)
         state = new_secret()
-        attempt = Attempt(redirect_uri, nonce=new_secret(), code_verifier=new_secret())
+        attempt = SignInAttempt(redirect_uri, nonce=new_secret(), code_verifier=new_secret())
         linking = link_user_id is not None
         url = await chosen.authorization_url(attempt, state, choose_account=linking)
         new = NewSignIn(
@@ -123,7 +123,7 @@ class SignInService:
                 await self._database.transact(lambda session: SignIns(session).take(digest(state)))
                 raise chosen.refusal(word)
             begun = await self._take(state, browser_secret, provider)
-            attempt = Attempt(redirect_uri, begun.nonce, begun.code_verifier)
+            attempt = SignInAttempt(redirect_uri, begun.nonce, begun.code_verifier)
             person = await chosen.person(params, attempt)
             self._check_domain(person)
             return await self._sign_in(begun, person, browser)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from combine.documents.statuses import ExecutionStatus, StepStatus
+from combine.services.amounts import Usd
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -95,8 +96,8 @@ class CallView:
     provider: str
     model: str
     tokens: TokensView
-    cost_usd: Decimal | None
-    reserved_usd: Decimal | None
+    cost_usd: Usd | None
+    reserved_usd: Usd | None
     started_at: datetime
     finished_at: datetime | None
     stop_reason: str | None
@@ -134,10 +135,10 @@ class ExecutionView:
     reason: str | None
     reason_code: str | None
     model: str
-    budget_usd: Decimal | None
-    spent_usd: Decimal
+    budget_usd: Usd | None
+    spent_usd: Usd
     """Of the calls with a known price."""
-    cost_usd: Decimal | None
+    cost_usd: Usd | None
     """The same, with what was reserved for calls of unknown outcome. None if the price of any call is unknown."""
     created_at: datetime
     updated_at: datetime
@@ -163,7 +164,7 @@ class ExecutionDetail:
     findings: tuple[FindingView, ...]
     calls: tuple[CallView, ...]
     tokens: TokensView
-    reserved_usd: Decimal
+    reserved_usd: Usd
     revision: int
     round: int
     seq: int

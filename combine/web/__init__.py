@@ -1,1 +1,1 @@
-"""Pages for people: signing in and out. No logic stands in the templates; they escape whatever they are given."""
+"""Web pages: signing in and out. The templates contain no logic and escape everything."""

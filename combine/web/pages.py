@@ -1,4 +1,4 @@
-"""Rendering: one environment, escaping everything, failing on names that are not there."""
+"""Rendering: one Jinja environment that escapes everything and fails on undefined names."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _POLICY: Final = (
 
 
 class Static(StaticFiles):
-    """The style sheet and what else pages load. Browsers may keep it for an hour."""
+    """The style sheet and other files that pages load. Browsers may cache them for an hour."""
 
     def __init__(self) -> None:
         super().__init__(directory=_STATIC)
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """See the class."""
+        """One file, with its Cache-Control."""
         response = super().file_response(*args, **kwargs)
         response.headers["Cache-Control"] = "public, max-age=3600"
         return response
@@ -44,8 +44,8 @@ def _environment() -> Environment:
     )
 
 
-def page(template: str, *, status: int = HTTPStatus.OK, **values: object) -> Response:
-    """One page, never cached, with a policy under which no inline script and no foreign address does anything."""
+def render_page(template: str, *, status: int = HTTPStatus.OK, **values: object) -> Response:
+    """One page, never cached. Its policy blocks inline scripts and resources of other origins."""
     text = _environment().get_template(template).render(**values)
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
     return Response(text, status, headers, "text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-"""Signing in and out with a browser."""
+"""Routes for signing in and out with a browser."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from combine.api.caller import TheServices, refuse_other_sites, services_of, session_cookie_name
+from combine.api.caller import Shell, TheServices, TheShell, refuse_other_sites, services_of, session_cookie_name
 from combine.api.errors import status_of
 from combine.api.limits import Limit, client_address
-from combine.api.shell import Shell, TheShell
 from combine.auth.secrets import new_secret
 from combine.errors import CombineError, NotPermitted, NotSignedIn
 from combine.observability.correlation import current_request_id
 from combine.services.people_views import SignedIn
 from combine.services.sign_in import Browser
-from combine.web.pages import page
+from combine.web.pages import render_page
 
 router: Final = APIRouter(include_in_schema=False)
 
@@ -32,31 +31,31 @@ Next = Annotated[str, Query(alias="next", max_length=2000)]
 
 @router.get("/")
 async def home(request: Request, shell: TheShell) -> Response:
-    """Who one is; for those who are nobody yet, the way in."""
+    """The home page, or a redirect to the sign-in page."""
     try:
         services = await services_of(request, shell)
     except NotSignedIn:
         return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
-    return page("home.html", me=await services.users.me(), server=shell.public_url)
+    return render_page("home.html", me=await services.users.me(), server=shell.public_url)
 
 
 @router.get("/login")
 async def login(shell: TheShell, next_path: Next = "/") -> Response:
-    """The ways to sign in."""
-    return page("login.html", providers=shell.serving.sign_in.providers(), next_path=next_path)
+    """The sign-in page."""
+    return render_page("login.html", providers=shell.serving.sign_in.providers(), next_path=next_path)
 
 
 @router.get("/login/local")
 async def redeem_link(request: Request, shell: TheShell, key: Annotated[str, Query(max_length=200)] = "") -> Response:
-    """The link that the server printed: good once."""
+    """Redeem the one-time link that the server printed."""
     await shell.limits.check(Limit.SIGN_IN, client_address(request))
     links = shell.serving.one_time_links
     if links is None or not links.redeem(key):
         return _refused(
             NotPermitted(
-                "This link is not good, or not any more.",
+                "This link is invalid, expired or already used.",
                 code="link_spent",
-                hint="Start combine serve again for a new one.",
+                hint="Restart combine serve to get a new link.",
             )
         )
     return _into_session(shell, await shell.serving.sign_in.local_sign_in(_browser(request, shell)))
@@ -66,9 +65,9 @@ async def redeem_link(request: Request, shell: TheShell, key: Annotated[str, Que
 async def begin(
     provider: str, request: Request, shell: TheShell, next_path: Next = "/", *, link: bool = False
 ) -> Response:
-    """Off to the provider; with ``link`` to add it to who is signed in."""
+    """Redirect to the provider. With ``link``, its account is added to the user who is signed in."""
     await shell.limits.check(Limit.SIGN_IN, client_address(request))
-    # The same in every tab of a browser: the one begun second must not spoil the first.
+    # Shared by all tabs of a browser, so that a second attempt does not invalidate the first.
     secret = request.cookies.get(_attempt_cookie(shell)) or new_secret()
     try:
         user_id = await _signed_in_here(request, shell) if link else None
@@ -92,7 +91,7 @@ async def begin(
 
 @router.get("/login/{provider}/callback")
 async def finish(provider: str, request: Request, shell: TheShell) -> Response:
-    """Back from the provider."""
+    """Finish the sign-in when the provider redirects back."""
     await shell.limits.check(Limit.SIGN_IN, client_address(request))
     try:
         signed_in = await shell.serving.sign_in.finish(
@@ -111,26 +110,26 @@ async def finish(provider: str, request: Request, shell: TheShell) -> Response:
 
 @router.post("/logout")
 async def logout(request: Request, shell: TheShell) -> Response:
-    """End this session, here and, where the provider has a place for it, there."""
+    """End this session, and also the provider's if it supports that."""
     refuse_other_sites(request, shell)
     secret = request.cookies.get(session_cookie_name(shell))
     url = None if secret is None else await shell.serving.sign_in.sign_out(secret, f"{shell.public_url}/login")
-    return _out_of_session(shell, page("signed_out.html", provider_url=url))
+    return _out_of_session(shell, render_page("signed_out.html", provider_url=url))
 
 
 @router.post("/logout/everywhere")
 async def logout_everywhere(shell: TheShell, services: TheServices) -> Response:
-    """End all of one's sessions."""
+    """End all sessions of the user."""
     await services.sessions.end_all()
-    return _out_of_session(shell, page("signed_out.html", provider_url=None))
+    return _out_of_session(shell, render_page("signed_out.html", provider_url=None))
 
 
 async def _signed_in_here(request: Request, shell: Shell) -> UUID | None:
-    """Whose session this browser has. Raises NotSignedIn, and NotPermitted if another site's page has led here."""
+    """The user of this browser's session. Raises NotSignedIn, or NotPermitted for a cross-site request."""
     refuse_other_sites(request, shell, always=True)
     actor = (await services_of(request, shell)).actor
     if actor.session_id is None:
-        raise NotSignedIn("A token cannot add a way to sign in.", hint="Sign in with the browser first.")
+        raise NotSignedIn("Adding a way to sign in requires a browser session.", hint="Sign in with a browser first.")
     return actor.user_id
 
 
@@ -167,7 +166,7 @@ def _out_of_session(shell: Shell, response: Response) -> Response:
 
 
 def _refused(error: CombineError) -> Response:
-    return page(
+    return render_page(
         "refused.html",
         status=status_of(error),
         message=error.message,

@@ -17,7 +17,7 @@ def test_the_page_names_every_metric():
     metrics = Metrics()
     metrics.request("/health", "GET", 200, 0.1)
     metrics.rate_limited("starts")
-    metrics.look_up(Readings(lambda: 1, lambda: 1, lambda: 1, lambda: {"in_use": 1}))
+    metrics.add_readings(Readings(lambda: 1, lambda: 1, lambda: 1, lambda: {"in_use": 1}))
     found = {}
     for family in metrics.registry.collect():
         labels = {label for sample in family.samples for label in sample.labels} - {"le"}

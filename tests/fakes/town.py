@@ -8,10 +8,9 @@ import sqlalchemy as sa
 from own_issuer import CLIENT_ID, CLIENT_SECRET
 from pydantic import SecretStr
 
-from combine.auth.oidc import OidcProvider
+from combine.auth.oidc import OidcClient
 from combine.auth.permissions import OPERATOR, Actor, InstanceRole, ProjectRole, Scope
-from combine.auth.providers import provider_config
-from combine.auth.signing_in import SignInProviders
+from combine.auth.providers import SignInProviders, provider_config
 from combine.services.audit import AuditService
 from combine.services.authentication import AuthenticationService
 from combine.services.sign_in import Browser, SignInPolicy, SignInService
@@ -43,7 +42,7 @@ class Door:
 
     def __post_init__(self):
         policy = SignInPolicy(self.allowed_domains, self.bootstrap_admin, IDLE, LIFETIME)
-        self.sign_in = SignInService(self.database, SignInProviders(map(OidcProvider, self.configs)), policy)
+        self.sign_in = SignInService(self.database, SignInProviders(map(OidcClient, self.configs)), policy)
         self.authentication = AuthenticationService(self.database, session_idle=IDLE)
 
     async def begin(self, provider="own", next_path="/", cookie=COOKIE, **more):

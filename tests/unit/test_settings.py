@@ -133,36 +133,54 @@ def test_faults_of_the_server(monkeypatch, variable, value):
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "place"),
     [
-        ("ALLOWED_HOSTS", "localhost, http://x", "1: a host name is wanted, without https:// and without a port"),
-        ("ALLOWED_HOSTS", "example.org:8765", "0: a host name is wanted"),
-        ("ALLOWED_HOSTS", "exam ple.org", "0: a host name is wanted"),
-        ("TRUSTED_PROXIES", "me", "0: an address or a network is wanted, such as 10.0.0.5 or 10.0.0.0/8"),
-        ("TRUSTED_PROXIES", "*", "0: an address or a network is wanted"),
-        ("TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.5/8", "1: an address or a network is wanted"),
-        ("LLM_PRICES", '{"m": {"input": 1e300, "output": 1}}', "m.input: it must be below 1000000"),
-        ("LLM_PRICES", '{"m": {"input": -1, "output": 1}}', "m.input: it must be at least 0"),
-        ("LLM_PRICES", '{"m": {"input": NaN, "output": 1}}', "m.input: a number is wanted"),
-        ("LLM_PRICES", '{"m": 1}', "m: a JSON object is wanted"),
-        ("SESSION_IDLE", "0", ": it must be above 0 s"),
-        ("DRAIN_GRACE", "soon", ": a duration is wanted: seconds, such as 30"),
-        ("DATABASE_POOL_SIZE", "1.5", ": a whole number is wanted"),
-        ("DATABASE_POOL_SIZE", "0", ": it must be at least 1"),
-        ("LLM_MAX_RETRIES", "11", ": it must be at most 10"),
-        ("LOG_FORMAT", "xml", ": it must be 'json' or 'console'"),
-        ("ENABLE_METRICS", "maybe", ": true or false is wanted"),
-        ("RATE_LIMIT_STARTS", "x", ": a number and second, minute, hour or day are wanted, such as 60/minute"),
-        ("BOOTSTRAP_ADMIN", "ada", ": an address of mail is wanted, such as ada@example.org"),
-        ("OIDC_ALLOWED_DOMAINS", "a b", "0: a domain is wanted, such as example.org, or * for anybody"),
-        ("DAILY_BUDGET_USD", "1.0000001", ": it must have no more than 6 decimal places"),
+        ("ALLOWED_HOSTS", "localhost, http://x", ".1"),
+        ("ALLOWED_HOSTS", "example.org:8765", ".0"),
+        ("ALLOWED_HOSTS", "exam ple.org", ".0"),
+        ("TRUSTED_PROXIES", "me", ".0"),
+        ("TRUSTED_PROXIES", "*", ".0"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.5/8", ".1"),
+        ("LLM_PRICES", '{"m": {"input": 1e300, "output": 1}}', ".m.input"),
+        ("LLM_PRICES", '{"m": {"input": -1, "output": 1}}', ".m.input"),
+        ("LLM_PRICES", '{"m": {"input": NaN, "output": 1}}', ".m.input"),
+        ("LLM_PRICES", '{"m": 1}', ".m"),
+        ("SESSION_IDLE", "0", ""),
+        ("DATABASE_POOL_SIZE", "1.5", ""),
+        ("DATABASE_POOL_SIZE", "0", ""),
+        ("LLM_MAX_RETRIES", "11", ""),
+        ("LOG_FORMAT", "xml", ""),
+        ("ENABLE_METRICS", "maybe", ""),
+        ("RATE_LIMIT_STARTS", "x", ""),
+        ("BOOTSTRAP_ADMIN", "ada", ""),
+        ("OIDC_ALLOWED_DOMAINS", "a b", ".0"),
+        ("DAILY_BUDGET_USD", "1.0000001", ""),
     ],
 )
-def test_a_fault_says_in_words_what_is_wanted(monkeypatch, variable, value, told):
+def test_an_error_names_the_variable_and_the_place_in_it(monkeypatch, variable, value, place):
     monkeypatch.setenv(f"COMBINE_{variable}", value)
-    with pytest.raises(Invalid, match=f"COMBINE_{variable}") as caught:
+    with pytest.raises(Invalid) as caught:
         read_settings()
-    assert told in caught.value.message
+    assert caught.value.code == "settings_invalid"
+    assert f"\n  COMBINE_{variable}{place}: " in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "example"),
+    [
+        ("ALLOWED_HOSTS", "http://x", "combine.example.org"),
+        ("TRUSTED_PROXIES", "me", "10.0.0.0/8"),
+        ("DRAIN_GRACE", "soon", "PT5M"),
+        ("RATE_LIMIT_STARTS", "x", "60/minute"),
+        ("BOOTSTRAP_ADMIN", "ada", "ada@example.org"),
+        ("OIDC_ALLOWED_DOMAINS", "a b", "example.org"),
+    ],
+)
+def test_an_error_shows_an_example_of_a_format_of_ours(monkeypatch, variable, value, example):
+    monkeypatch.setenv(f"COMBINE_{variable}", value)
+    with pytest.raises(Invalid) as caught:
+        read_settings()
+    assert example in caught.value.message
 
 
 def test_hosts_and_proxies(monkeypatch):
@@ -210,7 +228,8 @@ def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
     monkeypatch.setenv("COMBINE_OIDC_ALLOWED_DOMAIN", "secret.example.org")
     with pytest.raises(Invalid) as caught:
         read_settings()
-    assert "COMBINE_OIDC_ALLOWED_DOMAIN is no setting (perhaps COMBINE_OIDC_ALLOWED_DOMAINS)" in caught.value.message
+    [line] = [one for one in caught.value.message.splitlines() if one.startswith("  COMBINE_OIDC_ALLOWED_DOMAIN: ")]
+    assert "COMBINE_OIDC_ALLOWED_DOMAINS" in line
     assert "secret" not in caught.value.message
 
 
@@ -227,7 +246,7 @@ def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
 )
 def test_what_is_no_text_is_refused_by_its_name(monkeypatch, name):
     monkeypatch.setenv(name, os.fsdecode(b"/s3cret\xff"))
-    with pytest.raises(Invalid, match=f"  {name}: must be UTF-8") as caught:
+    with pytest.raises(Invalid, match=f"  {name}: .*UTF-8") as caught:
         read_settings()
     assert "s3cret" not in caught.value.message
 

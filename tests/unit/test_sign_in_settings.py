@@ -55,48 +55,48 @@ def test_domains_are_a_list_with_commas_or_json(given, text, domains):
 
 
 @pytest.mark.parametrize(
-    ("variables", "told"),
+    ("variables", "place"),
     [
-        ({"OIDC_PROVIDERS": "{"}, "COMBINE_OIDC_PROVIDERS: this is no JSON"),
-        ({"OIDC_PROVIDERS": "[]"}, "COMBINE_OIDC_PROVIDERS:"),
-        ({"OIDC_PROVIDERS": {"x": 1}}, "COMBINE_OIDC_PROVIDERS.x: a JSON object is wanted"),
-        ({"OIDC_PROVIDERS": {"google": {**GOOGLE, "scopes": "openid"}}}, "google.scopes: a JSON list is wanted"),
-        ({"OIDC_PROVIDERS": {"google": {**GOOGLE, "label": "x" * 41}}}, "label: it must have at most 40 characters"),
-        ({"OIDC_PROVIDERS": {"microsoft": {**GOOGLE, "tenant": "a b"}}}, "tenant: a tenant's id or domain is wanted"),
-        ({"OIDC_PROVIDERS": {"google": {}}}, "COMBINE_OIDC_PROVIDERS.google.client_id: needed"),
-        ({"OIDC_PROVIDERS": {"google": OKTA}}, "COMBINE_OIDC_PROVIDERS.google.issuer:"),
-        ({"OIDC_PROVIDERS": {"google": {**GOOGLE, "tenant": "x"}}}, "COMBINE_OIDC_PROVIDERS.google.tenant:"),
+        ({"OIDC_PROVIDERS": "{"}, "COMBINE_OIDC_PROVIDERS"),
+        ({"OIDC_PROVIDERS": "[]"}, "COMBINE_OIDC_PROVIDERS"),
+        ({"OIDC_PROVIDERS": {"x": 1}}, "COMBINE_OIDC_PROVIDERS.x"),
+        ({"OIDC_PROVIDERS": {"google": {**GOOGLE, "scopes": "openid"}}}, "google.scopes"),
+        ({"OIDC_PROVIDERS": {"google": {**GOOGLE, "label": "x" * 41}}}, "label"),
+        ({"OIDC_PROVIDERS": {"microsoft": {**GOOGLE, "tenant": "a b"}}}, "tenant"),
+        ({"OIDC_PROVIDERS": {"google": {}}}, "COMBINE_OIDC_PROVIDERS.google.client_id"),
+        ({"OIDC_PROVIDERS": {"google": OKTA}}, "COMBINE_OIDC_PROVIDERS.google.issuer"),
+        ({"OIDC_PROVIDERS": {"google": {**GOOGLE, "tenant": "x"}}}, "COMBINE_OIDC_PROVIDERS.google.tenant"),
         (
             {"OIDC_PROVIDERS": {"google": {**GOOGLE, "name": "x"}}},
-            "COMBINE_OIDC_PROVIDERS.google.name: there is no such field",
+            "COMBINE_OIDC_PROVIDERS.google.name",
         ),
-        ({"OIDC_PROVIDERS": {"okta": GOOGLE}}, "COMBINE_OIDC_PROVIDERS.okta.issuer:"),
-        ({"OIDC_PROVIDERS": {"okta": {**OKTA, "issuer": "http://x.example"}}}, "COMBINE_OIDC_PROVIDERS.okta.issuer:"),
-        ({"OIDC_PROVIDERS": {"okta": {**OKTA, "issuer": "https://x?y"}}}, "COMBINE_OIDC_PROVIDERS.okta.issuer:"),
-        ({"OIDC_PROVIDERS": {"okta": {**OKTA, "issuer": "https://x:y"}}}, "COMBINE_OIDC_PROVIDERS.okta.issuer:"),
+        ({"OIDC_PROVIDERS": {"okta": GOOGLE}}, "COMBINE_OIDC_PROVIDERS.okta.issuer"),
+        ({"OIDC_PROVIDERS": {"okta": {**OKTA, "issuer": "http://x.example"}}}, "COMBINE_OIDC_PROVIDERS.okta.issuer"),
+        ({"OIDC_PROVIDERS": {"okta": {**OKTA, "issuer": "https://x?y"}}}, "COMBINE_OIDC_PROVIDERS.okta.issuer"),
+        ({"OIDC_PROVIDERS": {"okta": {**OKTA, "issuer": "https://x:y"}}}, "COMBINE_OIDC_PROVIDERS.okta.issuer"),
         (
             {"OIDC_PROVIDERS": {"okta": {**OKTA, "client_id": " "}}},
-            "COMBINE_OIDC_PROVIDERS.okta.client_id: it must not be empty",
+            "COMBINE_OIDC_PROVIDERS.okta.client_id",
         ),
-        ({"OIDC_PROVIDERS": {"The Firm": OKTA}}, "COMBINE_OIDC_PROVIDERS.The Firm.(its key): small letters"),
-        ({"OIDC_PROVIDERS": {"local": OKTA}}, "COMBINE_OIDC_PROVIDERS.local.(its key):"),
-        ({"OIDC_PROVIDERS": {"okta": OKTA}}, "COMBINE_OIDC_ALLOWED_DOMAINS: say whose"),
+        ({"OIDC_PROVIDERS": {"The Firm": OKTA}}, "COMBINE_OIDC_PROVIDERS.The Firm.(key)"),
+        ({"OIDC_PROVIDERS": {"local": OKTA}}, "COMBINE_OIDC_PROVIDERS.local.(key)"),
+        ({"OIDC_PROVIDERS": {"okta": OKTA}}, "COMBINE_OIDC_ALLOWED_DOMAINS"),
         (
             {"OIDC_ALLOWED_DOMAINS": "exa mple"},
-            "COMBINE_OIDC_ALLOWED_DOMAINS.0: a domain is wanted, such as example.org",
+            "COMBINE_OIDC_ALLOWED_DOMAINS.0",
         ),
-        ({"OIDC_ALLOWED_DOMAINS": "[1]"}, "COMBINE_OIDC_ALLOWED_DOMAINS.0: a text is wanted"),
-        ({"OIDC_ALLOWED_DOMAINS": "["}, "COMBINE_OIDC_ALLOWED_DOMAINS: this is no JSON"),
-        ({"BOOTSTRAP_ADMIN": "ann"}, "COMBINE_BOOTSTRAP_ADMIN: an address of mail is wanted"),
-        ({"SESSION_IDLE": "0"}, "COMBINE_SESSION_IDLE: it must be above 0 s"),
-        ({"SESSION_LIFETIME": "3600"}, "COMBINE_SESSION_LIFETIME: not shorter than COMBINE_SESSION_IDLE"),
+        ({"OIDC_ALLOWED_DOMAINS": "[1]"}, "COMBINE_OIDC_ALLOWED_DOMAINS.0"),
+        ({"OIDC_ALLOWED_DOMAINS": "["}, "COMBINE_OIDC_ALLOWED_DOMAINS"),
+        ({"BOOTSTRAP_ADMIN": "ann"}, "COMBINE_BOOTSTRAP_ADMIN"),
+        ({"SESSION_IDLE": "0"}, "COMBINE_SESSION_IDLE"),
+        ({"SESSION_LIFETIME": "3600"}, "COMBINE_SESSION_LIFETIME"),
     ],
     ids=str,
 )
-def test_a_fault_is_named(given, variables, told):
+def test_an_error_names_the_variable_and_the_place_in_it(given, variables, place):
     with pytest.raises(Invalid) as caught:
         given(**variables)
-    assert told in caught.value.message
+    assert f"{place}: " in caught.value.message
     assert "the-secret" not in caught.value.message
 
 
@@ -114,8 +114,8 @@ def test_all_faults_are_named_at_once(given):
         "PROVIDERS.okta.client_id",
         "PROVIDERS.okta.tenant",
         "PROVIDERS.okta.issuer",
-        "LLM_PRICES: this is no JSON",
-        "LLM_CONCURRENCY: this is no JSON",
+        "LLM_PRICES: ",
+        "LLM_CONCURRENCY: ",
         "BOOTSTRAP_ADMIN",
         "SESSION_LIFETIME",
     ):

@@ -10,7 +10,7 @@ from api_server import api_server, new_database
 from api_world import World
 
 from combine.api.answers import answer
-from combine.api.errors import given_out
+from combine.api.errors import public_details
 from combine.services.estimates import UsdRange
 
 FORM = re.compile(r"[0-9]+\.[0-9]{6}")
@@ -63,4 +63,4 @@ def test_however_they_are_kept(value):
     expected = f"{float(value):.6f}"
     body = bytes(answer(UsdRange, UsdRange(kept, kept)).body)
     assert body == f'{{"low":"{expected}","high":"{expected}"}}'.encode()
-    assert given_out({"spent_usd": kept}) == {"spent_usd": expected}
+    assert public_details({"spent_usd": kept}) == {"spent_usd": expected}

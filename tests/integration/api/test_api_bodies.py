@@ -12,7 +12,7 @@ import pytest
 from api_server import api_server, new_database
 from api_world import Person, World
 
-from combine.api.openapi import operations
+from combine.api.application import operations
 from combine.brief.reading import MAX_BRIEF_BYTES
 from combine.main import create_app
 from combine.settings import Settings
@@ -125,7 +125,9 @@ def test_no_text_holds_what_a_database_does_not(sender, route, escaped):
     for path in leaves(BODIES[route]):
         body = json.dumps(with_leaf(BODIES[route], path, "@@")).replace("@@", escaped)
         found = sender.send(route, content=body, headers={"Content-Type": "application/json"})
-        assert code(found) == (422, "request_invalid"), (path, found.text)
+        codes = {"brief_binary", "brief_encoding"} if path == ("brief",) and "0000" in escaped else {"request_invalid"}
+        status, found_code = code(found)
+        assert (status, found_code in codes) == (422, True), (path, found.text)
 
 
 @pytest.mark.parametrize("escaped", ["Q\\u0000", "\\ud800"])

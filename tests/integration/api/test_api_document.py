@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from api_server import api_server, new_database
 
-from combine.api.openapi import operations
+from combine.api.application import operations
 from combine.main import create_app
 from combine.settings import Settings
 

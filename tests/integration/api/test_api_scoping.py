@@ -13,7 +13,7 @@ import pytest
 from api_server import api_server, new_database
 from api_world import Person, World
 
-from combine.api.openapi import operations
+from combine.api.application import operations
 from combine.brief.reading import split_brief
 from combine.main import create_app
 from combine.services.costs import GroupBy

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Response
 from pydantic import SecretStr
 
 from combine.api import health
-from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, Pace, event_stream
-from combine.api.shell import TheShell
+from combine.api.caller import TheShell
+from combine.api.event_stream import EVENT_STREAM_RESPONSES, AfterSeq, StreamTimings, event_stream
 from combine.bootstrap.serving import open_serving
 from combine.main import create_app
 from combine.observability.correlation import caused_by
@@ -28,8 +28,10 @@ async def stream(execution_id: UUID, after: AfterSeq, shell: TheShell) -> Respon
     async def always():
         pass
 
-    pace = Pace(HEARTBEAT_S, SEND_S)
-    return await event_stream(shell.serving.feed, execution_id, after, allowed=always, seat=nullcontext(), pace=pace)
+    timings = StreamTimings(HEARTBEAT_S, SEND_S)
+    return await event_stream(
+        shell.serving.feed, execution_id, after, check_access=always, slot=nullcontext(), timings=timings
+    )
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from api_server import new_database
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from combine.api import health, openapi
-from combine.api.bodies import Body
+from combine.api import application, health
+from combine.api.caller import TheShell
 from combine.api.correlation import signed_in
 from combine.api.errors import responses
 from combine.api.limits import Limit, client_address
-from combine.api.shell import TheShell
+from combine.api.requests import RequestBody
 from combine.errors import Conflict, DatabaseUnavailable, Invalid, NotFound, NotPermitted, NotSignedIn
 from combine.main import create_app
 from combine.observability.correlation import current_request_id
@@ -37,7 +37,7 @@ RAISES = {
 }
 
 
-class Numbered(Body):
+class Numbered(RequestBody):
     number: int
     word: str = ""
 
@@ -108,7 +108,7 @@ async def limited(shell: TheShell, key: str) -> None:
 async def documented() -> None: ...
 
 
-ROUTERS = (health.router, openapi.router, router)
+ROUTERS = (health.router, application.router, router)
 
 
 @pytest.fixture(scope="module")
@@ -226,11 +226,11 @@ async def test_a_body_that_is_too_large_announced_or_not(server, settings):
 
 async def test_a_client_that_sends_on_after_it_was_refused_is_cut_in_the_end(server, monkeypatch):
     begun = b"POST /probe/size HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n"
-    monkeypatch.setattr("combine.api.wire.LEFTOVER_S", 0.2)
+    monkeypatch.setattr("combine.api.wire.UNREAD_TIMEOUT_S", 0.2)
     with suppress(ConnectionError):
         await server.raw(begun)
-    monkeypatch.setattr("combine.api.wire.LEFTOVER_S", 60)
-    monkeypatch.setattr("combine.api.wire.LARGEST_LEFTOVER", 100_000)
+    monkeypatch.setattr("combine.api.wire.UNREAD_TIMEOUT_S", 60)
+    monkeypatch.setattr("combine.api.wire.MAX_UNREAD_BYTES", 100_000)
     with suppress(ConnectionError):
         await server.raw(begun + b"x" * 5_000_000)
 
@@ -442,13 +442,13 @@ async def test_what_is_no_request_or_has_no_end_is_refused_in_the_one_shape(serv
 
 
 async def test_a_client_that_never_finishes_its_headers_is_cut(server, monkeypatch):
-    monkeypatch.setattr("combine.api.wire.HEAD_S", 0.2)
+    monkeypatch.setattr("combine.api.wire.HEAD_TIMEOUT_S", 0.2)
     for begun in (b"", HEAD, HEAD + b"\r\n" + b"G"):
         assert (await server.raw(begun)).count(b"HTTP/1.1") == (1 if begun.endswith(b"G") else 0)
 
 
 async def test_more_at_once_than_we_take(settings, monkeypatch):
-    monkeypatch.setattr("combine.main.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("combine.main.MAX_CONCURRENT_REQUESTS", 2)
     async with live_server(create_app(settings, routers=ROUTERS), grace_s=1) as server, server.client() as client:
         hanging = [asyncio.create_task(client.get("/probe/hang")) for _ in range(2)]
         await until(lambda: len(server.http.server_state.tasks) == 2)

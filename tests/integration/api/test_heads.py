@@ -6,7 +6,7 @@ import pytest
 from api_server import api_server, new_database
 from api_world import World
 
-from combine.api.openapi import operations
+from combine.api.application import operations
 from combine.main import create_app
 from combine.settings import Settings
 

@@ -10,7 +10,7 @@ import pytest
 from api_recipes import E, P, Scene, bearer, open_scene, routes
 from starlette.routing import Mount
 
-from combine.api.openapi import operations
+from combine.api.application import operations
 from combine.main import create_app
 from combine.settings import Settings
 

@@ -61,7 +61,7 @@ def test_a_database_that_was_killed_is_started_again_without_a_worker(data_dir, 
             wait_for(lambda pid=killed: (now := embedded_status(data_dir)) and now.pid != pid, serve)
             wait_for(lambda: ready(serve) == 200, serve)
             said = "".join(serve.output)
-            assert said.count("The embedded database had died and was started again") == times
+            assert said.count("The embedded database died and was restarted") == times
     assert "Traceback" not in "".join(serve.output)
 
 
@@ -94,7 +94,7 @@ def test_nor_does_the_worker_start_it(data_dir, tmp_path):
     with serving(data_dir, tmp_path) as serve:
         wait_for(lambda: "Worker ready" in "".join(serve.output), serve)
         assert stop_embedded(data_dir)
-        wait_for(lambda: "The worker has ended" in "".join(serve.output), serve)
+        wait_for(lambda: "The worker exited" in "".join(serve.output), serve)
         deadline = time.monotonic() + 4
         while time.monotonic() < deadline:
             assert embedded_status(data_dir) is None
@@ -110,8 +110,8 @@ def test_one_that_cannot_be_started_is_tried_again_with_growing_pauses(data_dir,
         good = control.read_bytes()
         control.write_bytes(good + b"\nno_such_setting = 1\n")
         kill_database(data_dir)
-        wait_for(lambda: "tried again in 2 s" in "".join(serve.output), serve)
-        assert "tried again in 1 s" in "".join(serve.output)
+        wait_for(lambda: "retrying in 2 s" in "".join(serve.output), serve)
+        assert "retrying in 1 s" in "".join(serve.output)
         control.write_bytes(good)
         wait_for(lambda: ready(serve) == 200, serve)
 

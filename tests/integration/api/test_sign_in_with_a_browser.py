@@ -290,7 +290,7 @@ async def test_nothing_secret_of_a_session_is_stored(town, provider, database_ur
 
 async def test_the_link_of_local_mode_is_good_once(database_url):
     async with team_server(database_url) as server, server.client() as browser:
-        assert "runs for one person" in (await browser.get("/login")).text
+        assert "local mode" in (await browser.get("/login")).text
         link = f"/login/local?key={server.serving.one_time_links.issue()}"
         back = await browser.get(link)
         assert (back.status_code, back.headers["location"]) == (303, "/")

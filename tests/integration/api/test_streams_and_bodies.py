@@ -14,7 +14,7 @@ from api_server import api_server
 from api_world import World
 
 from combine.api import event_stream
-from combine.api.event_stream import Pace
+from combine.api.event_stream import StreamTimings
 
 MOST = 1024
 BODIES = {
@@ -28,7 +28,7 @@ ENOUGH = 100
 
 @pytest.fixture
 def server(monkeypatch, database_url):
-    monkeypatch.setattr(event_stream, "USUAL", Pace(heartbeat_s=0.05))
+    monkeypatch.setattr(event_stream, "DEFAULT_TIMINGS", StreamTimings(heartbeat_s=0.05))
     with api_server(database_url, body_timeout=timedelta(seconds=0.2), max_body_bytes=MOST) as running:
         yield running
 

@@ -7,7 +7,7 @@ from api_server import api_server
 from api_world import World
 
 from combine.api import event_stream
-from combine.api.event_stream import Pace
+from combine.api.event_stream import StreamTimings
 
 LOSSES = {
     "the token is revoked": "UPDATE api_tokens SET revoked_at = clock_timestamp()",
@@ -18,7 +18,7 @@ LOSSES = {
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(event_stream, "USUAL", Pace(heartbeat_s=0.05, ask_again_s=0.05))
+    monkeypatch.setattr(event_stream, "DEFAULT_TIMINGS", StreamTimings(heartbeat_s=0.05, check_access_s=0.05))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -201,8 +201,8 @@ async def test_a_provider_that_is_down(door, issuer):
 
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/keys", "/token", "/userinfo"])
 async def test_a_provider_that_sends_a_byte_now_and_then(door, issuer, monkeypatch, path):
-    monkeypatch.setattr("combine.auth.discovery.PATIENCE_S", 0.5)
-    monkeypatch.setattr("combine.auth.oidc.PATIENCE_S", 0.5)
+    monkeypatch.setattr("combine.auth.discovery.RESPONSE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("combine.auth.oidc.RESPONSE_TIMEOUT_S", 0.5)
     issuer.claims, issuer.dripping = {"sub": "ann"}, path
 
     async def both():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -179,9 +180,9 @@ def test_a_misspelt_variable_is_named_beside_the_result(module_cli):
     wrong = {"COMBINE_DATABSE_URL": "postgresql://u:secret@host/x", "COMBINE_COLOUR": "blue"}
     listed = module_cli.here("list", "--json", **wrong)
     assert (listed.code, listed.json) == (0, [])
-    assert listed.err == (
-        "Warning: COMBINE_COLOUR is no setting, COMBINE_DATABSE_URL is no setting (perhaps COMBINE_DATABASE_URL).\n"
-    )
+    colour, database = listed.err.splitlines()
+    assert "COMBINE_COLOUR" in colour
+    assert "COMBINE_DATABASE_URL" in database
     assert module_cli.here("list", "--json", COMBINE_SMOKE_URL="x", COMBINE_EMPTY="").err == ""
 
 
@@ -192,7 +193,7 @@ def test_doctor_names_misspelt_variables(module_cli):
         page, found = module_cli.here("doctor", **wrong, **at), module_cli.here("doctor", "--json", **wrong, **at)
         assert (page.code, found.code) == (1, 1) if at else (0, 0)
         assert found.json["unknown_variables"] == near
-        assert "!!  COMBINE_DATABSE_URL is no setting (perhaps COMBINE_DATABASE_URL)" in page.out
+        assert re.search(r"!!  COMBINE_DATABSE_URL.* COMBINE_DATABASE_URL", page.out)
         assert "secret" not in page.out + page.err + found.out + found.err
         assert module_cli.here("doctor", "--json", **at).json["unknown_variables"] == {}
 

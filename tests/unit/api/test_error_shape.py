@@ -20,7 +20,6 @@ STATUSES = {
     tree.TransientLLMError: 503,
     tree.PermanentLLMError: 422,
     tree.LLMError: 500,
-    tree.OutputInvalid: 500,
     tree.OwnershipLost: 500,
     tree.CombineError: 500,
 }
@@ -36,7 +35,7 @@ class Usage:
     tokens: int
 
 
-def test_details_are_given_out_as_far_as_they_are_json():
+def test_details_are_public_details_as_far_as_they_are_json():
     details = {
         "usd": Decimal("1.50"),
         "id": UUID(int=1),

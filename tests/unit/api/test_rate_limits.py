@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from combine.api.errors import Refusal
-from combine.api.limits import Limit, RateLimits, Rule, Seats, client_address
+from combine.api.errors import HttpError
+from combine.api.limits import ConcurrencyLimit, Limit, RateLimits, Rule, client_address
 
 
 class Clock:
@@ -38,7 +38,7 @@ async def test_so_many_within_any_minute(limits, clock, refused):
         clock.now = 1000 + second
         await limits.check(Limit.STARTS, "ada")
     clock.now = 1030
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(HttpError) as caught:
         await limits.check(Limit.STARTS, "ada")
     assert (caught.value.status_code, caught.value.code) == (429, "rate_limited")
     assert caught.value.headers == {"Retry-After": "30"}
@@ -47,7 +47,7 @@ async def test_so_many_within_any_minute(limits, clock, refused):
     await limits.check(Limit.STARTS, "grace")
     clock.now = 1060
     await limits.check(Limit.STARTS, "ada")  # the first one is a minute old
-    with pytest.raises(Refusal):
+    with pytest.raises(HttpError):
         await limits.check(Limit.STARTS, "ada")
 
 
@@ -56,7 +56,7 @@ async def test_what_was_refused_does_not_count(limits, clock):
         await limits.check(Limit.SIGN_IN_FAILED, "1.2.3.4")
     for second in (0, 1800):
         clock.now = 1000 + second
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(HttpError) as caught:
             await limits.check(Limit.SIGN_IN_FAILED, "1.2.3.4")
         assert caught.value.headers == {"Retry-After": str(3600 - second)}
     clock.now = 1000 + 3600
@@ -79,7 +79,7 @@ def test_never_more_than_the_rule_in_any_window(pauses):
             clock.now += pause
             try:
                 await limits.check(Limit.STARTS, "ada")
-            except Refusal:
+            except HttpError:
                 recent = [moment for moment in let_through if moment > clock.now - 60]
                 assert len(recent) == 3  # none was refused for nothing
             else:
@@ -109,12 +109,12 @@ def test_no_address_is_one_key():
 
 
 def test_seats_are_held_by_one_user_and_given_back():
-    seats = Seats(2)
-    with seats.taken("ada"), seats.taken("ada"):
-        with pytest.raises(Refusal) as refused, seats.taken("ada"):
+    seats = ConcurrencyLimit(2)
+    with seats.slot("ada"), seats.slot("ada"):
+        with pytest.raises(HttpError) as refused, seats.slot("ada"):
             pass
         assert (refused.value.status_code, refused.value.code) == (429, "rate_limited")
-        with seats.taken("bob"):
+        with seats.slot("bob"):
             pass
-    with seats.taken("ada"):
+    with seats.slot("ada"):
         pass

@@ -1,6 +1,6 @@
 from dataclasses import dataclass, field
 
-from combine.api.rendered import RenderedPages
+from combine.api.answers import RenderedPages
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Export:
 
 
 async def test_pages_that_nobody_has_asked_for_lately_make_room():
-    pages, made = RenderedPages(most_bytes=100), []
+    pages, made = RenderedPages(max_bytes=100), []
     first, second, third = (Export(name, name * 40, made) for name in "abc")
     for one in (first, second, first, third, first):
         assert await pages.page(one) == one.text.encode()
@@ -26,7 +26,7 @@ async def test_pages_that_nobody_has_asked_for_lately_make_room():
 
 
 async def test_a_page_that_is_larger_than_all_room_is_made_each_time_and_drives_no_other_out():
-    pages, made = RenderedPages(most_bytes=100), []
+    pages, made = RenderedPages(max_bytes=100), []
     small, large = Export("small", "x" * 40, made), Export("large", "x" * 101, made)
     for one in (small, large, large, small):
         assert await pages.page(one) == one.text.encode()

@@ -1,14 +1,14 @@
 import pytest
 from pydantic import ValidationError
 
-from combine.api.bodies import Body
+from combine.api.requests import RequestBody
 
 
-class Inner(Body):
+class Inner(RequestBody):
     name: str = ""
 
 
-class Outer(Body):
+class Outer(RequestBody):
     text: str = ""
     answers: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     inner: Inner = Inner()

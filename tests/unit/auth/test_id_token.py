@@ -9,7 +9,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
-from combine.auth.id_token import ALGORITHMS, Expected, UnknownKey, person, verify
+from combine.auth.id_token import ALGORITHMS, ExpectedClaims, UnknownKey, person, verify
 from combine.auth.providers import provider_config
 from combine.errors import NotPermitted, NotSignedIn
 
@@ -47,7 +47,9 @@ def token(key=RSA, alg="RS256", header=None, **changes):
 
 
 def expected(**changes):
-    return Expected(**({"issuer": ISSUER, "client_id": CLIENT, "nonce": NONCE, "algorithms": ALGORITHMS} | changes))
+    return ExpectedClaims(
+        **({"issuer": ISSUER, "client_id": CLIENT, "nonce": NONCE, "algorithms": ALGORITHMS} | changes)
+    )
 
 
 def part(value):

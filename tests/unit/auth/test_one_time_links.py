@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from combine.auth.one_time_links import OneTimeLinks
+from combine.auth.secrets import OneTimeLinks
 
 
 class Clock:

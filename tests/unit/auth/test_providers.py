@@ -59,7 +59,7 @@ def test_little_is_needed():
     assert (found.end_session_endpoint, found.userinfo_endpoint) == (None, None)
     assert found.algorithms == ("RS256",)
     assert found.token_auth_method == "client_secret_basic"
-    assert not found.names_issuer
+    assert not found.sends_issuer
 
 
 SIGNS = "id_token_signing_alg_values_supported"
@@ -74,7 +74,7 @@ OUT = "https://login.example.org/out"
         ({"end_session_endpoint": OUT}, "end_session_endpoint", OUT),
         ({SIGNS: ["none", "HS256", "ES256", "RS256"]}, "algorithms", ("RS256", "ES256")),
         ({METHODS: ["client_secret_basic", "client_secret_post"]}, "token_auth_method", "client_secret_post"),
-        ({"authorization_response_iss_parameter_supported": True}, "names_issuer", True),
+        ({"authorization_response_iss_parameter_supported": True}, "sends_issuer", True),
         ({"prompt_values_supported": ["none", "select_account"]}, "can_choose_account", True),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

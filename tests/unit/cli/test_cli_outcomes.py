@@ -22,7 +22,6 @@ from combine.errors import (
     Invalid,
     NotFound,
     NotPermitted,
-    OutputInvalid,
     PermanentLLMError,
     TransientLLMError,
 )
@@ -53,7 +52,6 @@ ID = UUID("0123456789abcdef0123456789abcdef")
         (TransientLLMError(), 6),
         (PermanentLLMError(), 6),
         (DatabaseUnavailable(), 1),
-        (OutputInvalid(), 1),
         (RuntimeError(), 1),
     ],
 )

@@ -28,7 +28,7 @@ def test_two_servers_in_one_process_count_apart():
 
 def test_what_is_looked_up_when_asked():
     metrics, connections = Metrics(), {"in_use": 1.0, "idle": 2.0}
-    metrics.look_up(Readings(lambda: 3, lambda: 2, lambda: 1, lambda: connections))
+    metrics.add_readings(Readings(lambda: 3, lambda: 2, lambda: 1, lambda: connections))
     connections["in_use"] = 5.0
     text = metrics.text().decode()
     for line in (
@@ -59,9 +59,9 @@ async def hanging():
 
 @pytest.mark.parametrize("check", [ill, broken, hanging])
 async def test_one_check_that_is_not_well_is_enough_and_is_named(check):
-    health = await Readiness({"a": well, "b": check}, seconds=0.05).look()
+    health = await Readiness({"a": well, "b": check}, seconds=0.05).check()
     assert (health.ready, health.checks) == (False, {"a": True, "b": False})
 
 
 async def test_ready_when_all_are_well():
-    assert (await Readiness({"a": well, "b": well}).look()).ready
+    assert (await Readiness({"a": well, "b": well}).check()).ready

@@ -1,10 +1,10 @@
-"""What is fetched from elsewhere is fetched once for all, kept for a while, and let alone after a failure."""
+"""What is fetched from elsewhere is fetched once for all, cached for a while, and let alone after a failure."""
 
 import asyncio
 
 import pytest
 
-from combine.auth.kept import Kept
+from combine.auth.discovery import Cached
 from combine.errors import Unavailable
 
 
@@ -30,42 +30,42 @@ def source():
 
 
 @pytest.fixture
-def kept(source):
-    return Kept(source.fetch, clock=lambda: source.now)
+def cached(source):
+    return Cached(source.fetch, clock=lambda: source.now)
 
 
-async def test_many_who_ask_at_once_cause_one_fetch(kept, source):
-    assert await asyncio.gather(*(kept.get() for _ in range(50))) == [1] * 50
+async def test_many_who_ask_at_once_cause_one_fetch(cached, source):
+    assert await asyncio.gather(*(cached.get() for _ in range(50))) == [1] * 50
     assert source.fetched == 1
 
 
 @pytest.mark.parametrize(("seconds", "value"), [(3599, 1), (3600, 2)])
-async def test_it_is_kept_for_an_hour(kept, source, seconds, value):
-    await kept.get()
+async def test_it_is_kept_for_an_hour(cached, source, seconds, value):
+    await cached.get()
     source.now += seconds
-    assert await kept.get() == value
+    assert await cached.get() == value
 
 
 @pytest.mark.parametrize(("seconds", "value"), [(0, 1), (29, 1), (30, 2)])
-async def test_doubts_cause_a_fetch_twice_a_minute_at_most(kept, source, seconds, value):
-    await kept.get()
+async def test_a_stale_value_is_fetched_at_most_twice_a_minute(cached, source, seconds, value):
+    await cached.get()
     source.now += seconds
-    assert await kept.get(doubted=True) == value
+    assert await cached.get(maybe_stale=True) == value
 
 
-async def test_after_a_failure_nobody_waits_for_another_one(kept, source):
+async def test_after_a_failure_nobody_waits_for_another_one(cached, source):
     source.fails = True
-    results = await asyncio.gather(*(kept.get() for _ in range(50)), return_exceptions=True)
+    results = await asyncio.gather(*(cached.get() for _ in range(50)), return_exceptions=True)
     assert {(type(one), one.code, one.hint) for one in results} == {(Unavailable, "down", "Wait.")}
     assert source.fetched == 1
 
 
-async def test_soon_it_is_tried_again(kept, source):
+async def test_soon_it_is_tried_again(cached, source):
     source.fails = True
     with pytest.raises(Unavailable):
-        await kept.get()
+        await cached.get()
     source.fails = False
     with pytest.raises(Unavailable):
-        await kept.get()
+        await cached.get()
     source.now += 3
-    assert await kept.get() == 2
+    assert await cached.get() == 2
