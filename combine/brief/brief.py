@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+UNKNOWN_LANGUAGE = "und"
+"""The code of ISO 639-2 for a language that was not recognised."""
+
 
 class SentenceKind(StrEnum):
     """What part of the text a sentence stands in."""
@@ -36,7 +39,7 @@ class Brief:
 
     text: str
     language: str
-    """ISO 639-1 code of the main language, e.g. ``de``."""
+    """ISO 639-1 code of the main language, e.g. ``de``, or ``UNKNOWN_LANGUAGE``."""
     sentences: tuple[Sentence, ...]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import sentencex
 
 from combine.brief.blocks import Block
-from combine.brief.brief import SentenceKind
+from combine.brief.brief import UNKNOWN_LANGUAGE, SentenceKind
 
 _TERMINATORS = re.compile(
     "[.!?\u2026\u3002\uff01\uff0e\uff1f\uff61\u061f\u06d4\u0964\u0965\u2047-\u2049\u203c\u0589\u1362\u104a\u104b]"
@@ -37,6 +37,8 @@ _ORDINAL_BEFORE = (
 )
 _WORDS_BEFORE = 400
 """Characters before an end that are looked at for the words before it."""
+_LONGEST_ABBREVIATION = 5
+"""Letters; longer words before a stop end a sentence in a language whose abbreviations are not known."""
 _NO_END = {
     "de": frozenset({"gez.", "hr.", "fr.", "lfd.", "o.g.", "sog.", "zzgl.", "inkl.", "evtl."}),
     "fr": frozenset({"m.", "mm.", "mme.", "mlle.", "me.", "art.", "env."}),
@@ -142,8 +144,9 @@ def _cuts(shape: str, start: int, end: int, language: str) -> Iterator[int]:
 def _lengths(piece: str, language: str) -> list[int]:
     if language in _COSTLY and _stops(piece) > _DENSE_STOPS:
         language = "en"
+    rules = "en" if language == UNKNOWN_LANGUAGE else language
     # The splitter panics on some blanks of more than one byte.
-    sentences = sentencex.segment(language, _WIDE_BLANK.sub(" ", piece))
+    sentences = sentencex.segment(rules, _WIDE_BLANK.sub(" ", piece))
     return [len(part) for sentence in sentences for part in _parts(sentence)]
 
 
@@ -166,8 +169,16 @@ def _goes_on(piece: str, following: str, language: str) -> bool:
     if not last.endswith("."):
         return False
     stem = last[:-1].strip("(\"'\u201e\u201c\u00ab")
+    if language == UNKNOWN_LANGUAGE and _is_abbreviation(stem, following):
+        return True
     if last.lower() in _NO_END.get(language, frozenset()):
         return True
     if stem.isdecimal() and language == "de" and len(words) > 1 and words[-2].lower() in _ORDINAL_BEFORE.split():
         return True
     return following.islower() and (stem.isdecimal() or len(stem) == 1 or "." in stem)
+
+
+def _is_abbreviation(stem: str, following: str) -> bool:
+    """A guess for languages without a list: a short word before a small letter, or an initial in another script."""
+    is_initial = len(stem) == 1 and not stem.isascii()
+    return is_initial or (following.islower() and len(stem) <= _LONGEST_ABBREVIATION)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from combine.cli.ports import Backend
-from combine.cli.remote.address import address
+from combine.cli.remote.address import parse_address
 from combine.cli.runtime import prepare, say
 from combine.errors import Invalid
 from combine.settings import Settings
@@ -26,7 +26,7 @@ def prepare_local(command: str, *, log_level: str | None = None, warn: bool = Tr
     settings = prepare(log_level=log_level, warn=warn)
     if settings.server is not None:
         raise Invalid(
-            f"`combine {command}` runs on this machine only, not on {address(settings.server)}.",
+            f"`combine {command}` runs on this machine only, not on {parse_address(settings.server)}.",
             code="server_unexpected",
             hint="Remove --server, unset COMBINE_SERVER, and run the command on the machine itself.",
         )

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from combine.cli.options import ExportFormat, Json, Out, Project, TextCommand, TokenScope, usd_amount
+from combine.auth.permissions import Scope
+from combine.cli.options import ExportFormat, Json, Out, Project, TextCommand, usd_amount
 from combine.documents.statuses import DocumentStatus
 
 _MAX_VERSION = 2**31 - 1  # the largest version that the database can store
@@ -55,7 +56,7 @@ def docs_list(
     from combine.cli.docs import list_documents
     from combine.cli.runtime import execute
 
-    execute(list_documents(project, type_, status, json_=as_json))
+    execute(list_documents(project, type_, status, json=as_json))
 
 
 def docs_show(
@@ -72,7 +73,7 @@ def docs_show(
     from combine.cli.docs import show
     from combine.cli.runtime import execute
 
-    execute(show(document, project, version, json_=as_json))
+    execute(show(document, project, version, json=as_json))
 
 
 def docs_diff(
@@ -107,7 +108,7 @@ def docs_diff(
     from combine.cli.docs import diff
     from combine.cli.runtime import execute
 
-    execute(diff(document_type, project, old, new, json_=as_json))
+    execute(diff(document_type, project, old, new, json=as_json))
 
 
 def docs_export(
@@ -135,7 +136,7 @@ def docs_export(
     from combine.cli.docs import export
     from combine.cli.runtime import execute
 
-    execute(export(document, project, version, None if form is None else form.value, out, json_=as_json))
+    execute(export(document, project, version, form, out, json=as_json))
 
 
 def workflows_list(*, as_json: Json = False) -> None:
@@ -221,12 +222,12 @@ def tokens_create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the token, for example what it is used for.")],
     *,
     scope: Annotated[
-        TokenScope,
+        Scope,
         typer.Option(
             "--scope",
             help="read: view only. run: also start, answer and decide. admin: everything else too.",
         ),
-    ] = TokenScope.READ,
+    ] = Scope.READ,
     days: Annotated[
         int, typer.Option("--days", metavar="N", min=1, max=365, help="Days until the token expires.")
     ] = 90,
@@ -237,11 +238,10 @@ def tokens_create(
 
     The token is printed once, on stdout. Set COMBINE_TOKEN to it on the machine where you use it.
     """
-    from combine.auth.permissions import Scope
     from combine.cli.runtime import execute
     from combine.cli.tokens import create
 
-    execute(create(name, Scope(scope.value), days, user, json=as_json))
+    execute(create(name, scope, days, user, json=as_json))
 
 
 def tokens_list(*, user: _User = None, as_json: Json = False) -> None:

@@ -35,7 +35,7 @@ class Conversation:
 
     services: WorkServices
 
-    async def settle(self, detail: ExecutionDetail) -> bool:
+    async def ask(self, detail: ExecutionDetail) -> bool:
         """Whether the user has answered, so that the execution can continue."""
         match detail.execution.status:
             case ExecutionStatus.WAITING_FOR_ANSWERS:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ _FOOTNOTE_REF = re.compile(r"\[\^(\d+)\]")
 
 
 async def list_documents(
-    project: str | None, document_type: str | None, status: DocumentStatus | None, *, json_: bool
+    project: str | None, document_type: str | None, status: DocumentStatus | None, *, json: bool
 ) -> int:
     """Documents and their versions, newest first."""
     async with choose_backend().reading() as services:
@@ -47,7 +47,7 @@ async def list_documents(
         )
     if document_type is not None and unknown_type:
         await _check_type(document_type)
-    if json_:
+    if json:
         put(as_json([asdict(one) for one in found]))
         return ExitCode.COMPLETED
     if not found:
@@ -86,14 +86,14 @@ async def _check_type(document_type: str) -> None:
         )
 
 
-async def show(wanted: str, project: str | None, version: int | None, *, json_: bool) -> int:
+async def show(document: str, project: str | None, version: int | None, *, json: bool) -> int:
     """One document: formatted in a terminal, Markdown in a pipe."""
     async with choose_backend().reading() as services:
-        if json_:
-            detail = await services.documents.get(wanted, project, version)
+        if json:
+            detail = await services.documents.get(document, project, version)
             put(as_json(_with_provenance(detail)))
             return ExitCode.COMPLETED
-        export = await services.documents.export(wanted, project, version)
+        export = await services.documents.export(document, project, version)
     if sys.stdout.isatty():
         Console().print(Markdown(for_terminal(export.markdown), hyperlinks=False))
     else:
@@ -120,11 +120,11 @@ def _with_provenance(detail: DocumentDetail) -> dict[str, Any]:
     return {**asdict(detail.document), "provenance": provenance, "content": detail.content}
 
 
-async def diff(document_type: str, project: str | None, old: int | None, new: int | None, *, json_: bool) -> int:
+async def diff(document_type: str, project: str | None, old: int | None, new: int | None, *, json: bool) -> int:
     """The changes between two versions, item by item."""
     async with choose_backend().reading() as services:
         changes = await services.documents.diff(document_type, project, old, new)
-    put(as_json(_as_object(changes)) if json_ else "\n".join(diff_as_text(changes)))
+    put(as_json(_as_object(changes)) if json else "\n".join(diff_as_text(changes)))
     return ExitCode.COMPLETED
 
 
@@ -193,56 +193,58 @@ def _parts(value: object) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, dict) and value.keys() == {"ref", "quote"}:
         return f"{value['ref']}: “{value['quote']}”"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else dumps(value, ensure_ascii=False)
 
 
-async def _print(wanted: str | None, project: str | None, version: int | None, form: str | None, *, json_: bool) -> int:
-    if json_ and form == "md":
+async def _print(
+    document: str | None, project: str | None, version: int | None, form: str | None, *, json: bool
+) -> int:
+    if json and form == "md":
         raise Invalid(
             "--json cannot print Markdown to stdout.",
             code="out_missing",
             hint="Remove --json or --format md, or add --out.",
         )
-    if wanted is None:
+    if document is None:
         raise Invalid(
             "Only a single document can be written to stdout.",
             code="out_missing",
             hint="Specify a document, or add --out.",
         )
     async with choose_backend().reading() as services:
-        found = await services.documents.export(wanted, project, version)
-    as_json_text = form == "json" or (json_ and form is None)
+        found = await services.documents.export(document, project, version)
+    as_json_text = form == "json" or (json and form is None)
     put((found.json_text if as_json_text else found.markdown).rstrip("\n"))
     return ExitCode.COMPLETED
 
 
 async def export(
-    wanted: str | None, project: str | None, version: int | None, form: str | None, out: Path | None, *, json_: bool
+    document: str | None, project: str | None, version: int | None, form: str | None, out: Path | None, *, json: bool
 ) -> int:
     """Write documents to files, or a single one to stdout."""
     if out is None:
-        return await _print(wanted, project, version, form, json_=json_)
+        return await _print(document, project, version, form, json=json)
     prepare_folder(out)
     async with choose_backend().reading() as services:
         exports = [
-            await services.documents.export(one, project, version) for one in await _chosen(services, wanted, project)
+            await services.documents.export(one, project, version) for one in await _chosen(services, document, project)
         ]
-    _write(exports, out, form, json_=json_)
+    _write(exports, out, form, json=json)
     return ExitCode.COMPLETED
 
 
-def _write(exports: list[DocumentExport], out: Path, form: str | None, *, json_: bool) -> None:
+def _write(exports: list[DocumentExport], out: Path, form: str | None, *, json: bool) -> None:
     written = []
     for one in exports:
         paths = write_export(one, out, (form,) if form else ("json", "md"))
         written += [{"type": one.document.type, "version": one.document.version, "path": str(path)} for path in paths]
-    put(as_json(written) if json_ else "\n".join(str(entry["path"]) for entry in written))
+    put(as_json(written) if json else "\n".join(str(entry["path"]) for entry in written))
 
 
-async def _chosen(services: ReadServices, wanted: str | None, project: str | None) -> list[str]:
+async def _chosen(services: ReadServices, document: str | None, project: str | None) -> list[str]:
     """The document asked for, or all active documents of the project."""
-    if wanted is not None:
-        return [wanted]
+    if document is not None:
+        return [document]
     active: list[DocumentView] = list(await services.documents.list(project, status=DocumentStatus.ACTIVE))
     projects = sorted({one.project for one in active})
     if len(projects) > 1:

@@ -47,13 +47,13 @@ async def check_local(settings: Settings, *, json: bool) -> int:
             )
         )
     else:
-        put("\n".join(_report(database, providers, shown, unknown)))
+        put("\n".join(_lines(database, providers, shown, unknown)))
     if not database.ok:
         return ExitCode.OTHER
     return ExitCode.PROVIDER if any(one.configured and not one.ok for one in providers) else ExitCode.COMPLETED
 
 
-def _report(
+def _lines(
     database: DatabaseHealth,
     providers: tuple[ProviderView, ...],
     settings: dict[str, Any],
@@ -86,7 +86,7 @@ def _report(
     else:
         yield "Processes  none running"
     yield ""
-    yield from settings_report(settings, unknown)
+    yield from settings_lines(settings, unknown)
 
 
 def postgres_line(database: DatabaseHealth) -> str:
@@ -129,7 +129,7 @@ def _shown(name: str, value: object) -> object:
     return shown
 
 
-def settings_report(settings: dict[str, Any], unknown: Mapping[str, str | None]) -> Iterator[str]:
+def settings_lines(settings: dict[str, Any], unknown: Mapping[str, str | None]) -> Iterator[str]:
     """The settings as a table, after the environment variables that look like settings but are unknown."""
     for number, (name, near) in enumerate(unknown.items()):
         yield f"{'Variables' if number == 0 else '':<9}  {mark(ok=False)}  {unknown_setting(name, near)}"

@@ -16,7 +16,7 @@ from combine.bootstrap import (
     provider_factory,
 )
 from combine.cli.formatting import duration
-from combine.cli.ports import Report
+from combine.cli.ports import Say
 from combine.llm.factory import parse_model
 from combine.services.definitions import WorkflowDetail, WorkflowService
 from combine.services.tokens import TokenService
@@ -29,7 +29,7 @@ class LocalBackend:
     """Runs commands in this process."""
 
     settings: Settings
-    say: Report
+    say: Say
 
     def reading(self) -> AbstractAsyncContextManager[LocalReadServices]:
         return open_reading(self.settings, self.say)

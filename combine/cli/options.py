@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -61,15 +61,7 @@ class Grouping(Enum):
     EXECUTION = "execution"
 
 
-class TokenScope(Enum):
-    """What a token allows; each scope includes those before it."""
-
-    READ = "read"
-    RUN = "run"
-    ADMIN = "admin"
-
-
-class ExportFormat(Enum):
+class ExportFormat(StrEnum):
     """The file formats of an exported document."""
 
     MD = "md"

@@ -29,7 +29,7 @@ from combine.services.views import DocumentView, ExecutionDetail, ExecutionView,
 SERVER_DEFAULT_MODEL: Final = ""
 """No model was named: the default of the server applies, and the estimate returns its name."""
 
-Report = Callable[[str], None]
+Say = Callable[[str], None]
 """Shows a line to the user while a command runs."""
 
 

@@ -38,7 +38,7 @@ class StepProgress:
     cost_usd: Decimal | None = Decimal(0)
     waiting: str | None = None
 
-    def price(self, data: Mapping[str, Any]) -> None:
+    def add_call(self, data: Mapping[str, Any]) -> None:
         """Add a finished call."""
         self.input_tokens += sum(data.get(f"{kind}_tokens", 0) for kind in ("input", "cache_read", "cache_write"))
         self.output_tokens += data.get("output_tokens", 0)
@@ -46,7 +46,7 @@ class StepProgress:
         cost = data.get("cost_usd")
         self.cost_usd = None if cost is None or self.cost_usd is None else self.cost_usd + Decimal(cost)
 
-    def figures(self, now: datetime) -> str:
+    def stats(self, now: datetime) -> str:
         """Seconds, tokens and cost so far."""
         tokens = f"{self.input_tokens:,} tokens in, {self.output_tokens:,} out"
         if self.estimated:
@@ -116,7 +116,7 @@ class ProgressState:
 
     def _call_finished(self, event: Event) -> str | None:
         if step := self.running.get(event.step_id or ""):
-            step.price(event.data)
+            step.add_call(event.data)
         return None
 
     def _call_failed(self, event: Event) -> str:
@@ -139,8 +139,8 @@ class ProgressState:
 
     def _document_saved(self, event: Event) -> str:
         step = self.running.pop(event.step_id or "", None)
-        figures = f", {step.figures(event.at)}" if step else ""
-        return f"{event.data.get('document')} version {event.data.get('version')}{figures}"
+        stats = f", {step.stats(event.at)}" if step else ""
+        return f"{event.data.get('document')} version {event.data.get('version')}{stats}"
 
     def _revision_started(self, event: Event) -> str:
         steps = ", ".join(step for step in event.data.get("steps", ()) if step != event.step_id)
@@ -230,7 +230,5 @@ class LiveDisplay:
             what = f"{step.step_id}: {step.doing} {step.output}"
             if step.doing == "fixing":
                 what += f", attempt {step.attempt}"
-            table.add_row(
-                Spinner("line"), Text(what), Text(step.waiting or step.figures(datetime.now(UTC)), style="dim")
-            )
+            table.add_row(Spinner("line"), Text(what), Text(step.waiting or step.stats(datetime.now(UTC)), style="dim"))
         return table

@@ -62,7 +62,7 @@ async def replay(source: str, *, json: bool) -> int:
     else:
         async with choose_backend().reading() as services:
             report = await services.replays.replay(source)
-    put(as_json(asdict(report)) if json else "\n".join(_report_lines(report)))
+    put(as_json(asdict(report)) if json else "\n".join(_replay_lines(report)))
     return ExitCode.COMPLETED if report.identical else ExitCode.OTHER
 
 
@@ -86,7 +86,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _report_lines(report: ReplayReport) -> Iterator[str]:
+def _replay_lines(report: ReplayReport) -> Iterator[str]:
     same = sum(one.identical for one in report.documents)
     verdict = "Identical" if report.identical else "Different"
     yield (

@@ -84,7 +84,7 @@ async def _until_rest(
     while True:
         seq = await follow(services, execution_id, seq, live=presentation.interactive)
         detail = await services.inspection.detail(str(execution_id))
-        if not presentation.interactive or not await conversation.settle(detail):
+        if not presentation.interactive or not await conversation.ask(detail):
             return detail
 
 

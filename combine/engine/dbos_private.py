@@ -1,24 +1,26 @@
 """The only module that touches what DBOS does not document.
 
 Pinned to DBOS 3.4.0 and held by ``tests/integration/engine/test_dbos_contract.py``: the owner token of a
-claim, the set of segments that run in this process, and the columns of ``dbos.workflow_status`` that the
-ownership fence and the recovery of dead processes read and write.
+claim, the set of segments that run in this process, the loop that claims them, and the columns of
+``dbos.workflow_status`` that the ownership fence and the recovery of dead processes read and write.
 """
 
 # ruff: noqa: SLF001 - reaching into DBOS is what this module is for
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable
 from typing import Any
 
-from dbos import DBOS, _dbos
+from dbos import DBOS, Queue, _dbos, _queue
 from dbos._context import get_local_dbos_context
 from dbos._dbos import _get_dbos_instance
 from dbos._error import DBOSWorkflowConflictIDError
 from dbos._serialization import Serializer
 
-from combine.engine.queue import SERIALIZER_NAME, to_json
+from combine.engine.queue import SERIALIZER_NAME, enqueue_again, to_json
+from combine.engine.waking import WakeableStop
 
 FENCE = """
 SELECT 1 FROM dbos.workflow_status
@@ -26,21 +28,20 @@ WHERE workflow_uuid = :claim_workflow AND owner_xid = :claim_owner AND status = 
 """
 """Holds the claim for the length of a transaction; no row means that somebody else has it."""
 
-HAND_BACK = """
-UPDATE dbos.workflow_status
-SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL, queue_name = :queue,
-    updated_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-WHERE name = :workflow
-  AND ((status = 'PENDING' AND executor_id = ANY(:dead))
-    OR (status = 'ENQUEUED' AND queue_name = ANY(:dead_queues)))
-RETURNING workflow_uuid
-"""
+HAND_BACK = enqueue_again("""name = :workflow
+    AND ((status = 'PENDING' AND executor_id = ANY(:dead))
+      OR (status = 'ENQUEUED' AND queue_name = ANY(:dead_queues)))""")
 """Returns what dead processes had claimed or had queued for themselves to the shared queue.
 
 A queue is dead, too, if no process at all listens to it.
 
 The status is part of the condition, so a row that a live process has claimed meanwhile is left alone.
 """
+
+HAND_BACK_OWN = enqueue_again("workflow_uuid = ANY(:lost) AND status = 'PENDING' AND executor_id = :executor")
+"""Enqueues again what this process has claimed but does not run (a lost dispatch)."""
+
+MOVE_QUEUED = enqueue_again("queue_name = :of AND status = 'ENQUEUED'")
 
 LOST = """
 SELECT workflow_uuid FROM dbos.workflow_status
@@ -62,11 +63,6 @@ FOR UPDATE SKIP LOCKED
 The grace time is what makes this safe: an execution whose round has just changed is looked at with its new round but
 with the queue as it was before.
 """
-
-MOVE_QUEUED = """
-UPDATE dbos.workflow_status SET queue_name = :to WHERE queue_name = :of AND status = 'ENQUEUED'
-"""
-
 
 SegmentTakenOver = DBOSWorkflowConflictIDError
 """DBOS parks a segment quietly on this error and gives it the result of the one that took over."""
@@ -106,11 +102,34 @@ def running_here() -> frozenset[str]:
     return frozenset(instance._active_workflows_set.activeList() if instance else ())
 
 
-def hand_back_own(workflow_ids: Sequence[str], executor_id: str, queue: str) -> None:
-    """Return claimed rows of this process that nothing here runs (a lost dispatch) to the queue."""
+def start_claiming(queue: str, concurrency: int, poll_s: float) -> Callable[[], None]:
+    """Start to claim the segments of one queue, in a thread. Returns a function that makes the thread poll now.
+
+    The threads that DBOS has started at its launch are ended: we use none of them, and most of them query the database
+    every second.
+    """
     instance = _get_dbos_instance()
-    for workflow_id in workflow_ids:
-        instance._sys_db.reenqueue_for_recovery(workflow_id, [executor_id], queue)
+    _end_own_threads(instance)
+    stop = WakeableStop(is_full=lambda: len(instance._workflow_tasks) >= concurrency)
+    source = Queue(
+        queue, worker_concurrency=concurrency, polling_interval_sec=poll_s, token=_queue._INTERNAL_QUEUE_CONSTRUCTION
+    )
+    thread = threading.Thread(
+        target=_queue.queue_worker_thread, args=(stop, instance, source), name="combine-queue", daemon=True
+    )
+    instance.background_thread_stop_events.append(stop)
+    instance._background_threads.append(thread)
+    thread.start()
+    return stop.wake
+
+
+def _end_own_threads(instance: DBOS) -> None:
+    """The threads for schedules, delays, deadlines, the queues in DBOS's table, and messages between workflows."""
+    for event in instance.background_thread_stop_events:
+        event.set()
+    instance._background_jobs_stop_event.set()
+    instance._sys_db._run_background_processes = False
+    instance._sys_db._cleanup_connections()
 
 
 def stop_claiming() -> None:

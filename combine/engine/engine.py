@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos import DBOS, DBOSConfig
 
 from combine.engine import dbos_private, queue
 from combine.engine.alive import SHARED_QUEUE
@@ -27,13 +26,13 @@ from combine.errors import DatabaseUnavailable, OwnershipLost
 from combine.execution.segment import SegmentRunner
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.core.faults import mark_disconnects
-from combine.storage.core.listener import CONTROL_CHANNEL, EventListener, Subscription
+from combine.storage.core.listener import CONTROL_CHANNEL, QUEUE_CHANNEL, EventListener, Subscription
 from combine.storage.hot.claim import Claim
 from combine.storage.hot.outages import NOBODY
 from combine.storage.server.beat import BeatConnection
 
-POLL_S = 0.1
-SHARED_POLL_S = 0.35  # a worker's idle CPU is this poll; nobody sits and waits for its first segment
+POLL_S = 2.0  # only for lost notifications: whoever enqueues a segment wakes the workers
+_TURN_S = 0.1
 _UNWIND_S = 5.0
 _SERIALIZER = dbos_private.JsonSerializer()
 _LAUNCH_LOCK = 7_261_002  # DBOS migrates at launch; one process at a time
@@ -79,7 +78,7 @@ class Engine:
         version: str,
         concurrency: int = 64,
         drain_grace_s: float = 30.0,
-        poll_s: float | None = None,
+        poll_s: float = POLL_S,
     ) -> None:
         self.executor_id = uuid4().hex
         self.queue = SHARED_QUEUE if shared else f"cli-{self.executor_id}"
@@ -92,13 +91,7 @@ class Engine:
         self._version = version
         self._concurrency = concurrency
         self._drain_grace_s = drain_grace_s
-        self._poll_s = poll_s or (SHARED_POLL_S if shared else POLL_S)
-        self._client = DBOSClient(
-            system_database_url=self._url,
-            serializer=_SERIALIZER,
-            application_name=APP_NAME,
-            lazy=True,
-        )
+        self._poll_s = poll_s
         self._heartbeat = Heartbeat(BeatConnection(database.url, self.executor_id))
         self._segments: set[_Segment] = set()
         self._ending: set[asyncio.Task[object]] = set()
@@ -108,6 +101,8 @@ class Engine:
         self._recovery_task: asyncio.Task[None] | None = None
         self._poked: Subscription | None = None
         """Told when executions wait no longer for a provider."""
+        self._queued: Subscription | None = None
+        """Woken when a segment was enqueued in our queue."""
         self._begun = False
 
     async def start(self) -> None:
@@ -119,9 +114,11 @@ class Engine:
         self._heartbeat.start(kind=self._kind, queue=self.queue, version=self._version)
         DBOS(config=self._config())
         self._register_segment()
-        DBOS.listen_queues([self.queue])
+        DBOS.listen_queues([])
         while not await self._database.transact(self._launch):  # noqa: ASYNC110 - the other one is another process
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(_TURN_S)
+        wake = dbos_private.start_claiming(self.queue, self._concurrency, self._poll_s)
+        self._queued = self._listener.subscribe(self.queue, QUEUE_CHANNEL, on_wake=wake)
         shared = self.queue == SHARED_QUEUE
         self._poked = self._listener.subscribe(NOBODY, CONTROL_CHANNEL) if shared else None
         recovery = Recovery(
@@ -160,10 +157,11 @@ class Engine:
         if self._recovery_task is not None:
             self._recovery_task.cancel()
             await asyncio.gather(self._recovery_task, return_exceptions=True)
-        if self._poked is not None:
-            self._poked.close()
+        for subscription in (self._poked, self._queued):
+            if subscription is not None:
+                subscription.close()
         try:
-            await self._forget_queue()
+            await self._empty_queue()
         finally:
             await self._stop_dbos()
 
@@ -195,15 +193,16 @@ class Engine:
     async def _launch(self, session: WriteSession) -> bool:
         """Alone among all processes. False: it is another one's turn.
 
-        Waiting inside the statement would hold a snapshot, and DBOS builds indexes concurrently, which waits for
-        every snapshot: the one that holds the lock would wait for those that want it, for ever.
+        DBOS builds indexes concurrently, which waits for every snapshot. So no process waits for its turn inside a
+        statement: the one that holds the lock would wait for those that want it, for ever.
         """
         turn = await session.connection.execute(
             sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK}
         )
         if not turn.scalar_one():
             return False
-        await self._register_queue_if_possible(session)
+        # In a transaction, a statement with parameters holds its snapshot until the next one.
+        await session.connection.execute(sa.text("SAVEPOINT launch"))
         try:
             DBOS.launch()
         except sa.exc.SQLAlchemyError as error:
@@ -211,24 +210,7 @@ class Engine:
             raise DatabaseUnavailable(
                 f"The engine could not start on this database: {error}", hint="`combine doctor` looks at the database."
             ) from error
-        await DBOS.register_queue_async(
-            self.queue, worker_concurrency=self._concurrency, polling_interval_sec=self._poll_s
-        )
         return True
-
-    async def _register_queue_if_possible(self, session: WriteSession) -> None:
-        """Register before launch: DBOS looks for queues at launch and then once a second.
-
-        On an empty database DBOS has made no table yet, and where its first launch was killed not every column; then
-        the first look comes a second later.
-        """
-        there = await session.connection.execute(sa.text("SELECT to_regclass('dbos.queues')"))
-        if there.scalar_one_or_none() is None:
-            return
-        with suppress(sa.exc.ProgrammingError):  # it goes on with its migrations at launch
-            await self._client.register_queue_async(
-                self.queue, worker_concurrency=self._concurrency, polling_interval_sec=self._poll_s
-            )
 
     def _register_segment(self) -> None:
         @DBOS.workflow(name=SEGMENT_NAME, max_recovery_attempts=None)
@@ -266,19 +248,16 @@ class Engine:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
-    async def _forget_queue(self) -> None:
-        if self.queue == SHARED_QUEUE:
+    async def _empty_queue(self) -> None:
+        if self.queue == SHARED_QUEUE or self._queued is None:
             return
 
-        async def forget(session: WriteSession) -> None:
-            if (await session.connection.execute(sa.text("SELECT to_regclass('dbos.queues')"))).scalar() is None:
-                return  # the start came not so far
-            await session.connection.execute(sa.text(dbos_private.MOVE_QUEUED), {"to": SHARED_QUEUE, "of": self.queue})
+        async def hand_over(session: WriteSession) -> None:
             await session.connection.execute(
-                sa.text("DELETE FROM dbos.queues WHERE name = :name"), {"name": self.queue}
+                sa.text(dbos_private.MOVE_QUEUED), {"queue": SHARED_QUEUE, "of": self.queue}
             )
 
-        await self._database.transact(forget)
+        await self._database.transact(hand_over)
 
     async def _stop_dbos(self) -> None:
         loop = asyncio.get_running_loop()
@@ -286,4 +265,3 @@ class Engine:
             await loop.run_in_executor(own, dbos_private.reset_registry)
             loop.set_default_executor(ThreadPoolExecutor(4))
             await loop.run_in_executor(own, self._heartbeat.stop)
-            await loop.run_in_executor(own, self._client.destroy)

@@ -15,14 +15,16 @@ import sqlalchemy as sa
 
 from combine.engine.alive import SHARED_QUEUE, read_executors
 from combine.storage.core.database import WriteSession
+from combine.storage.core.listener import QUEUE_CHANNEL
 
+# ruff: noqa: S608 - only constants are formatted into statements
 SEGMENT_NAME = "segment"
 APP_NAME = "combine"
 APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
 SERIALIZER_NAME = "combine_json"
 """The name that DBOS stores beside each value."""
 
-_ENQUEUE = sa.text("""
+_ENQUEUE = sa.text(f"""
 WITH status AS (
   INSERT INTO dbos.workflow_status
     (workflow_uuid, status, name, queue_name, application_version, application_name, serialization, priority,
@@ -30,23 +32,37 @@ WITH status AS (
   VALUES (:workflow_id, 'ENQUEUED', :workflow, :queue, :app_version, :app_name, :serialization, 0,
     cast(gen_random_uuid() AS text))
   ON CONFLICT DO NOTHING
+  RETURNING queue_name
+), input AS (
+  INSERT INTO dbos.workflow_input (workflow_uuid, inputs) VALUES (:workflow_id, :inputs) ON CONFLICT DO NOTHING
 )
-INSERT INTO dbos.workflow_input (workflow_uuid, inputs) VALUES (:workflow_id, :inputs) ON CONFLICT DO NOTHING
+SELECT pg_notify('{QUEUE_CHANNEL}', queue_name) FROM status
 """)
 """What DBOS writes for ``DBOSClient.enqueue_in_transaction``, which compiles its statements anew each time.
 
-The same id twice is one row.
+The same id twice is one row. The commit wakes the workers of the queue.
 """
 
-_ADOPT = sa.text("""
-UPDATE dbos.workflow_status
-SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL, queue_name = :queue,
-    updated_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-WHERE workflow_uuid = :workflow_id
-  AND ((status = 'PENDING' AND executor_id <> ALL(:alive))
-    OR (status = 'ENQUEUED' AND queue_name <> ALL(:alive_queues)))
-RETURNING workflow_uuid
-""")
+
+def enqueue_again(condition: str) -> str:
+    """The statement that enqueues segments again in ``:queue`` and wakes its workers; it returns their ids."""
+    return f"""
+WITH moved AS (
+  UPDATE dbos.workflow_status
+  SET status = 'ENQUEUED', owner_xid = NULL, started_at_epoch_ms = NULL, queue_name = :queue,
+      updated_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+  WHERE {condition}
+  RETURNING workflow_uuid, queue_name
+)
+SELECT workflow_uuid, pg_notify('{QUEUE_CHANNEL}', queue_name) FROM moved
+"""
+
+
+_ADOPT = sa.text(
+    enqueue_again("""workflow_uuid = :workflow_id
+    AND ((status = 'PENDING' AND executor_id <> ALL(:alive))
+      OR (status = 'ENQUEUED' AND queue_name <> ALL(:alive_queues)))""")
+)
 """Moves one segment that nobody alive works on to a queue."""
 
 SEGMENT_STATE = """

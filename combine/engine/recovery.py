@@ -149,5 +149,8 @@ class Recovery:
             claimed = frozenset(rows.scalars().all())
         lost = claimed - dbos_private.running_here()
         if confirmed := lost & self._suspects:
-            await asyncio.to_thread(dbos_private.hand_back_own, sorted(confirmed), self._executor_id, self._queue)
+            values = {"queue": self._queue, "lost": sorted(confirmed), "executor": self._executor_id}
+            await self._database.transact(
+                lambda session: session.connection.execute(sa.text(dbos_private.HAND_BACK_OWN), values)
+            )
         self._suspects = lost

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from combine.brief.brief import Brief
+from combine.brief.brief import UNKNOWN_LANGUAGE, Brief
 from combine.documents.findings import Finding, Hint
 from combine.documents.questions import Answer
 from combine.documents.schema_walk import LISTS, SCALARS, as_object, in_schema_order
@@ -160,7 +160,7 @@ class PromptBuilder:
 
     def _prefix(self, given: PromptInput) -> str:
         parts = [
-            f"<language>{html.escape(given.brief.language)}</language>",
+            f"<language>{_language(given.brief)}</language>",
             _section("brief", [{"id": s.id, "text": s.text} for s in given.brief.sentences]),
             _section("answers", [_answer(a) for a in given.answers]),
         ]
@@ -216,6 +216,11 @@ class PromptBuilder:
     def _ordered(self, document_type: str, content: JsonObject) -> dict[str, Any]:
         ordered: dict[str, Any] = in_schema_order(content, self._catalog.schema(document_type).schema)
         return ordered
+
+
+def _language(brief: Brief) -> str:
+    """What completes "in the language of"."""
+    return "the brief" if brief.language == UNKNOWN_LANGUAGE else html.escape(brief.language)
 
 
 def read_prompt(prefix: str, task: str) -> PromptSections:

@@ -27,7 +27,7 @@ class Address:
         return self.url
 
 
-def address(text: str) -> Address:
+def parse_address(text: str) -> Address:
     """Parse the address of a server. Raises Invalid, also if the token would be sent unencrypted."""
     try:
         url = urlsplit(text.strip())
@@ -47,7 +47,7 @@ def address(text: str) -> Address:
     return Address(f"{url.scheme}://{url.netloc.lower()}")
 
 
-def bearer(token: SecretStr | None, server: Address) -> str:
+def bearer_token(token: SecretStr | None, server: Address) -> str:
     """The token as it is sent. Raises NotSignedIn if there is none, Invalid if it is malformed."""
     text = "" if token is None else token.get_secret_value().strip()
     if not text:

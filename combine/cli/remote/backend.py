@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from combine.cli.ports import SERVER_DEFAULT_MODEL, Report
-from combine.cli.remote.address import Address, address, bearer
+from combine.cli.ports import SERVER_DEFAULT_MODEL, Say
+from combine.cli.remote.address import Address, bearer_token, parse_address
 from combine.cli.remote.client import Client, open_client
 from combine.cli.remote.inspection import RemoteInspection
 
@@ -35,7 +35,7 @@ class RemoteServices:
 
     client: Client
     workflows_dir: Path | None
-    say: Report
+    say: Say
 
     @property
     def inspection(self) -> RemoteInspection:
@@ -91,7 +91,7 @@ class ServerBackend:
     server: Address
     token: SecretStr
     workflows_dir: Path | None
-    say: Report
+    say: Say
 
     def reading(self) -> AbstractAsyncContextManager[RemoteServices]:
         return self.working()
@@ -149,7 +149,7 @@ class ServerBackend:
         return open_client(self.server, self.token.get_secret_value())
 
 
-def server_backend(server: str, token: SecretStr | None, workflows_dir: Path | None, say: Report) -> ServerBackend:
+def server_backend(server: str, token: SecretStr | None, workflows_dir: Path | None, say: Say) -> ServerBackend:
     """Raises Invalid for an invalid address, NotSignedIn without a token."""
-    where = address(server)
-    return ServerBackend(where, SecretStr(bearer(token, where)), workflows_dir, say)
+    where = parse_address(server)
+    return ServerBackend(where, SecretStr(bearer_token(token, where)), workflows_dir, say)

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from combine import __version__
 from combine.cli.remote.address import Address
-from combine.cli.remote.errors import error_of, incompatible
+from combine.cli.remote.errors import error_from_response, incompatible
 from combine.errors import CombineError, Invalid, Unavailable
 from combine.formats import retry_after_s
 
@@ -148,7 +148,7 @@ class Client:
     def response_error(self, response: httpx2.Response) -> CombineError:
         """The error of an unsuccessful response."""
         location, pause = response.headers.get("location"), retry_after_s(response.headers)
-        return error_of(str(self.server), response.status_code, response.content, pause, location)
+        return error_from_response(str(self.server), response.status_code, response.content, pause, location)
 
     def connection_error(self, error: httpx2.HTTPError, *, maybe_done: bool = False) -> Unavailable:
         """The error for a missing or incomplete response."""

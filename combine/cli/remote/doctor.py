@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from combine import __version__
-from combine.cli.doctor import mark, settings_report, shown_settings
+from combine.cli.doctor import mark, settings_lines, shown_settings
 from combine.cli.exit_codes import ExitCode, of_error
 from combine.cli.formatting import as_json
-from combine.cli.remote.address import Address, address, bearer
+from combine.cli.remote.address import Address, bearer_token, parse_address
 from combine.cli.remote.client import API, open_client
 from combine.cli.runtime import put
 from combine.errors import CombineError
@@ -49,19 +49,19 @@ class _Found:
 
 async def check_server(server: str, settings: Settings, *, json: bool) -> int:
     """Exit code 1 if the server does not respond or is not ready, 2 if it rejects the token. Raises Invalid."""
-    found = await _check(address(server), settings)
+    found = await _check(parse_address(server), settings)
     shown, unknown = shown_settings(settings), unknown_variables(os.environ)
     if json:
         put(as_json({"version": __version__, **_as_object(found), "settings": shown, "unknown_variables": unknown}))
     else:
-        put("\n".join(_report(found, shown, unknown)))
+        put("\n".join(_lines(found, shown, unknown)))
     return found.exit_code
 
 
 async def _check(server: Address, settings: Settings) -> _Found:
     token, no_token = None, None
     try:
-        token = bearer(settings.token, server)
+        token = bearer_token(settings.token, server)
     except CombineError as error:
         no_token = error
     async with open_client(server, token) as client:
@@ -93,14 +93,14 @@ def _as_object(found: _Found) -> dict[str, Any]:
     }
 
 
-def _report(found: _Found, settings: dict[str, Any], unknown: dict[str, str | None]) -> Iterator[str]:
+def _lines(found: _Found, settings: dict[str, Any], unknown: dict[str, str | None]) -> Iterator[str]:
     yield f"combine {__version__}"
     yield ""
     yield f"Server     {mark(ok=found.error is None)}  {found.server}"
     yield f"               {_state(found)}"
     yield f"You        {mark(ok=found.you is not None) if found.version else '--'}  {_identity(found)}"
     yield ""
-    yield from settings_report(settings, unknown)
+    yield from settings_lines(settings, unknown)
 
 
 def _state(found: _Found) -> str:

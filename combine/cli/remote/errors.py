@@ -36,7 +36,9 @@ _OTHER_VERSION: Final = "The versions of client and server may be incompatible; 
 _NEW_TOKEN: Final = "Then set COMBINE_TOKEN."  # noqa: S105 - not a secret
 
 
-def error_of(server: str, status: int, body: bytes, retry_after: float | None, location: str | None) -> CombineError:
+def error_from_response(
+    server: str, status: int, body: bytes, retry_after: float | None, location: str | None
+) -> CombineError:
     """The error of a response. ``location``: the target of a redirect."""
     if 300 <= status < 400:  # noqa: PLR2004 - redirects
         return incompatible(

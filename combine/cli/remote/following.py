@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx2
 
 from combine.cli.formatting import duration, short
-from combine.cli.ports import Report
+from combine.cli.ports import Say
 from combine.cli.remote.client import API, Client
 from combine.cli.result import UNDER_WAY
 from combine.documents.statuses import ExecutionStatus
@@ -48,7 +48,7 @@ class Following:
     execution: when a stream starts or ends, and at every event that may mean it.
     """
 
-    def __init__(self, client: Client, execution_id: UUID, look: Look, say: Report, pace: Pace | None = None) -> None:
+    def __init__(self, client: Client, execution_id: UUID, look: Look, say: Say, pace: Pace | None = None) -> None:
         self._client = client
         self._id = execution_id
         self._look = look
@@ -125,7 +125,7 @@ class Following:
 class _Outage:
     """Tracks how long the server has been unavailable, and informs the user."""
 
-    def __init__(self, say: Report, patience_s: float) -> None:
+    def __init__(self, say: Say, patience_s: float) -> None:
         self._say = say
         self._patience_s = patience_s
         self._since: float | None = None

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from combine.cli.ports import Report
+from combine.cli.ports import Say
 from combine.cli.remote.client import API, Client
 from combine.cli.remote.following import Following
 from combine.documents.statuses import ExecutionStatus
@@ -19,13 +19,13 @@ from combine.storage.core.id_prefix import uuid_range
 @dataclass(frozen=True, slots=True)
 class RemoteInspection:
     client: Client
-    say: Report
+    say: Say
 
     async def list(
         self, project: str | None = None, status: ExecutionStatus | None = None, limit: int = 50
     ) -> tuple[ExecutionView, ...]:
-        asked = {"project": project, "status": status}
-        return await self.client.get_list(ExecutionView, f"{API}/executions", asked, limit=limit)
+        query = {"project": project, "status": status}
+        return await self.client.get_list(ExecutionView, f"{API}/executions", query, limit=limit)
 
     async def detail(self, execution: str) -> ExecutionDetail:
         return await self.client.get(ExecutionDetail, execution_path(execution))

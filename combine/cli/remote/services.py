@@ -39,8 +39,8 @@ class RemoteDocuments:
     async def list(
         self, project: str | None = None, document_type: str | None = None, status: DocumentStatus | None = None
     ) -> tuple[DocumentView, ...]:
-        asked = {"project": project, "type": document_type, "status": status}
-        return await self.client.get_list(DocumentView, f"{API}/documents", asked, limit=_MAX_LISTED)
+        query = {"project": project, "type": document_type, "status": status}
+        return await self.client.get_list(DocumentView, f"{API}/documents", query, limit=_MAX_LISTED)
 
     async def get(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentDetail:
         return await self.client.get(DocumentDetail, _document_path(wanted), {"project": project, "version": version})
@@ -48,8 +48,8 @@ class RemoteDocuments:
     async def diff(
         self, wanted: str, project: str | None = None, old: int | None = None, new: int | None = None
     ) -> DocumentChanges:
-        asked = {"project": project, "old": old, "new": new}
-        return await self.client.get(DocumentChanges, f"{_document_path(wanted)}/diff", asked)
+        query = {"project": project, "old": old, "new": new}
+        return await self.client.get(DocumentChanges, f"{_document_path(wanted)}/diff", query)
 
     async def export(self, wanted: str, project: str | None = None, version: int | None = None) -> DocumentExport:
         """Looked up first and then exported by id, since another version could become current in between."""
@@ -135,8 +135,8 @@ class RemoteCosts:
     async def report(self, by: GroupBy, project: str | None = None, since: datetime | None = None) -> CostReport:
         """The server takes only the date of ``since``."""
         day = None if since is None else since.date().isoformat()
-        asked = {"group_by": by.value, "project": project, "since": day}
-        return await self.client.get(CostReport, f"{API}/costs", asked)
+        query = {"group_by": by.value, "project": project, "since": day}
+        return await self.client.get(CostReport, f"{API}/costs", query)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One LISTEN connection for the whole process: who waits for the events of an execution is woken when there are some.
+"""One LISTEN connection for the whole process: wakes those who wait for the events of an execution, or for a queue.
 
 A wake-up carries nothing; the waiter reads what is stored. So a lost notification costs time, never an event: after
 a reconnect everybody is woken, and a wait ends by itself after a while.
@@ -26,7 +26,10 @@ CHANNEL = "combine_events"
 CONTROL_CHANNEL = "combine_control"
 """Told the id of an execution that a person has changed; the segment that works on it looks at once."""
 
-_CHANNELS = (CHANNEL, CONTROL_CHANNEL)
+QUEUE_CHANNEL = "combine_queue"
+"""Carries the name of the queue in which a segment was enqueued; the workers of that queue poll it at once."""
+
+_CHANNELS = (CHANNEL, CONTROL_CHANNEL, QUEUE_CHANNEL)
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.1, 5.0
 _CONNECT_SECONDS = 5
@@ -35,16 +38,16 @@ _log = logging.getLogger(__name__)
 
 
 class Subscription:
-    """One waiter for one execution. Use it as a context manager, and in a loop: read what is stored, then ``wait``.
+    """One waiter for one subject. Use it as a context manager, and in a loop: read what is stored, then ``wait``.
 
     Nothing is missed in between: what is stored after the last ``wait`` returned ends the next one at once.
     """
 
     def __init__(
-        self, listener: EventListener, channel: str, execution_id: UUID, on_wake: Callable[[], None] | None = None
+        self, listener: EventListener, channel: str, subject: str, on_wake: Callable[[], None] | None = None
     ) -> None:
         self._listener = listener
-        self._key = (channel, execution_id)
+        self._key = (channel, subject)
         self._on_wake = on_wake
         self.woken = asyncio.Event()
         """Set when there may be something new; for those who wait for several things at once."""
@@ -74,7 +77,7 @@ class Subscription:
             self._on_wake()
 
     def close(self) -> None:
-        """Stop listening for this execution."""
+        """Stop listening for this subject."""
         self._listener.forget(self._key, self)
 
 
@@ -83,7 +86,7 @@ class EventListener:
 
     def __init__(self, url: str) -> None:
         self._url = libpq_url(url)
-        self._waiting: defaultdict[tuple[str, UUID], set[Subscription]] = defaultdict(set)
+        self._waiting: defaultdict[tuple[str, str], set[Subscription]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
 
@@ -102,17 +105,17 @@ class EventListener:
         self._wake_all()
 
     def subscribe(
-        self, execution_id: UUID, channel: str = CHANNEL, *, on_wake: Callable[[], None] | None = None
+        self, subject: UUID | str, channel: str = CHANNEL, *, on_wake: Callable[[], None] | None = None
     ) -> Subscription:
-        """A waiter for the events of one execution; it counts from now on, even before the connection stands.
+        """A waiter for one execution or one queue; it counts from now on, even before the connection stands.
 
-        ``on_wake`` is called at each wake-up, for those who wait for many executions at once.
+        ``on_wake`` is called at each wake-up, for those who wait for many subjects at once.
         """
-        subscription = Subscription(self, channel, execution_id, on_wake)
-        self._waiting[channel, execution_id].add(subscription)
+        subscription = Subscription(self, channel, str(subject), on_wake)
+        self._waiting[channel, str(subject)].add(subscription)
         return subscription
 
-    def forget(self, key: tuple[str, UUID], subscription: Subscription) -> None:
+    def forget(self, key: tuple[str, str], subscription: Subscription) -> None:
         """The opposite of ``subscribe``."""
         waiters = self._waiting.get(key)
         if waiters is not None:
@@ -161,9 +164,8 @@ class EventListener:
                 await connection.execute("SELECT 1")  # a connection that died silently shows it only when used
 
     def _wake(self, channel: str, payload: str) -> None:
-        with suppress(ValueError):
-            for subscription in self._waiting.get((channel, UUID(payload.partition(" ")[0])), ()):
-                subscription.wake()
+        for subscription in self._waiting.get((channel, payload.partition(" ")[0]), ()):
+            subscription.wake()
 
     def _wake_all(self) -> None:
         for waiters in self._waiting.values():

@@ -17,7 +17,7 @@ from scripted_bakery import QUESTIONS, TYPES, asking, reply
 from serve_process import ServeProcess
 
 from combine.auth.permissions import OPERATOR, Scope
-from combine.cli.remote.address import address
+from combine.cli.remote.address import parse_address
 from combine.cli.remote.client import open_client
 from combine.cli.remote.following import Following, Pace
 from combine.cli.remote.inspection import RemoteInspection
@@ -61,7 +61,7 @@ class Watcher:
 
 @asynccontextmanager
 async def watching(url, token, execution_id, after=0, pace=QUICK):
-    async with open_client(address(url), token) as client:
+    async with open_client(parse_address(url), token) as client:
         watcher = Watcher(client, execution_id, pace)
         watcher.task = asyncio.create_task(watcher.follow(after))
         try:

@@ -10,10 +10,9 @@ from uuid import uuid4
 import dbos
 import pytest
 import sqlalchemy as sa
-from dbos import _migration
+from dbos import _migration, _queue
 from dbos._dbos import DBOS
 from dbos._schemas.system_database import SystemSchema
-from dbos._sys_db import SystemDatabase
 
 from combine.engine import dbos_private
 from combine.engine.alive import SHARED_QUEUE
@@ -37,13 +36,9 @@ def test_the_columns_that_fence_and_recovery_use(column):
     assert column in SystemSchema.workflow_status.c
 
 
-def test_recovery_into_a_queue():
-    assert list(inspect.signature(SystemDatabase.reenqueue_for_recovery).parameters) == [
-        "self",
-        "workflow_id",
-        "executor_ids",
-        "recovery_queue_name",
-    ]
+def test_the_loop_that_claims_segments_waits_on_the_event_it_is_given():
+    assert list(inspect.signature(_queue.queue_worker_thread).parameters) == ["stop_event", "dbos", "queue"]
+    assert inspect.getsource(_queue.queue_worker_thread).count("stop_event.wait(timeout=") == 1
 
 
 def test_arguments_come_back_from_json_as_dbos_wants_them():
@@ -107,6 +102,20 @@ async def test_our_enqueue_writes_what_that_of_dbos_writes(database_url):
         await asyncio.to_thread(client.destroy)
         await listener.close()
         await database.close()
+
+
+async def test_the_threads_that_dbos_starts_for_itself_have_ended(database):
+    """Most of them query the database every second, and one wakes a hundred times per second."""
+    listener = EventListener(database.url)
+    engine = Engine(database, listener, pass_by, kind="test", shared=True, version="0")
+    try:
+        await engine.start()
+        instance = dbos_private._instance()
+        async with asyncio.timeout(20):
+            while [thread.name for thread in instance._background_threads if thread.is_alive()] != ["combine-queue"]:
+                await asyncio.sleep(0.02)
+    finally:
+        await engine.drain()
 
 
 def test_the_version_of_the_tables_that_we_look_for_is_that_of_dbos():

@@ -172,8 +172,8 @@ async def test_draining_waits_until_a_segment_that_is_over_is_written_as_over(da
         await over.wait()
         draining = asyncio.create_task(engine.drain())
         await asyncio.wait([draining], timeout=0.3)
-        ours = sa.text("SELECT count(*) FROM dbos.queues WHERE name = :name")
-        assert (await session.connection.execute(ours, {"name": engine.queue})).scalar_one(), "it waits no longer"
+        ours = sa.text("SELECT count(*) FROM executors WHERE id = :id")
+        assert (await session.connection.execute(ours, {"id": engine.executor_id})).scalar_one(), "it waits no longer"
         return draining
 
     async with engine_on(database, runner) as engine:

@@ -67,6 +67,26 @@ def test_sentences_end_where_a_reader_would_end_them(text, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (
+            "Срок — май. Бюджет 5 тыс. руб. на год, т. е. немного! А. С. Пушкин согласен.",
+            ["Срок — май.", "Бюджет 5 тыс. руб. на год, т. е. немного!", "А. С. Пушкин согласен."],
+        ),
+        (
+            "Asiakkaat varaavat esim. ajan ja maksavat kortilla. Hinta on n. 5 euroa.",
+            ["Asiakkaat varaavat esim. ajan ja maksavat kortilla.", "Hinta on n. 5 euroa."],
+        ),
+        ("tarvitsemme järjestelmän. asiakkaat maksavat.", ["tarvitsemme järjestelmän.", "asiakkaat maksavat."]),
+        ("العملاء يختارون الوقت؟ نعم! انتهى.", ["العملاء يختارون الوقت؟", "نعم!", "انتهى."]),
+        ("Η τιμή. Όχι.", ["Η τιμή.", "Όχι."]),
+    ],
+)
+def test_sentences_of_a_language_that_is_not_recognised(text, expected):
+    assert texts(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("# Title #\ntext", [("heading", "Title"), ("prose", "text")]),
         ("Title\n=====", [("heading", "Title")]),
         ("- some. More.\n  - e\n* f", [("list_item", s) for s in ("some.", "More.", "e", "f")]),

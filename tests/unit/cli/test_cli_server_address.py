@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from combine.cli.app import global_options_first
 from combine.cli.backend import prepare_local
-from combine.cli.remote.address import address, bearer
+from combine.cli.remote.address import bearer_token, parse_address
 from combine.errors import Invalid, NotSignedIn
 
 
@@ -22,7 +22,7 @@ from combine.errors import Invalid, NotSignedIn
     ],
 )
 def test_an_address(given, url):
-    assert address(given).url == url
+    assert parse_address(given).url == url
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_an_address(given, url):
 )
 def test_a_token_does_not_go_to_another_machine_in_the_clear(given):
     with pytest.raises(Invalid) as refused:
-        address(given)
+        parse_address(given)
     assert refused.value.code == "server_insecure"
 
 
@@ -63,13 +63,13 @@ def test_a_token_does_not_go_to_another_machine_in_the_clear(given):
 )
 def test_what_is_no_address(given):
     with pytest.raises(Invalid) as refused:
-        address(given)
+        parse_address(given)
     assert refused.value.code == "server_invalid"
 
 
 def test_a_password_in_an_address_is_not_repeated():
     with pytest.raises(Invalid) as refused:
-        address("https://user:geheim@example.org")
+        parse_address("https://user:geheim@example.org")
     assert "geheim" not in refused.value.message
 
 
@@ -80,24 +80,24 @@ def test_a_command_of_this_machine_does_not_repeat_it_either(monkeypatch):
     assert "geheim" not in refused.value.message
 
 
-SERVER = address("https://combine.example.org")
+SERVER = parse_address("https://combine.example.org")
 
 
 def test_a_token_is_taken_without_the_end_of_its_line():
-    assert bearer(SecretStr("cmb_abc\n"), SERVER) == "cmb_abc"
+    assert bearer_token(SecretStr("cmb_abc\n"), SERVER) == "cmb_abc"
 
 
 @pytest.mark.parametrize("given", [None, SecretStr(""), SecretStr("  ")])
 def test_no_token(given):
     with pytest.raises(NotSignedIn) as refused:
-        bearer(given, SERVER)
+        bearer_token(given, SERVER)
     assert refused.value.code == "token_missing"
 
 
 @pytest.mark.parametrize("given", ["two words", "cmb_\x00", "cmb_ä", "a\r\nX-Header: 1"])
 def test_what_cannot_stand_in_a_header_is_no_token(given):
     with pytest.raises(Invalid) as refused:
-        bearer(SecretStr(given), SERVER)
+        bearer_token(SecretStr(given), SERVER)
     assert refused.value.code == "token_malformed"
     assert given not in refused.value.message
 

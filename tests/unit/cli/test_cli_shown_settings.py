@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from combine.cli.doctor import settings_report, shown_settings
+from combine.cli.doctor import settings_lines, shown_settings
 from combine.settings import Settings, read_settings
 
 PROVIDERS = {"google": {"client_id": "the-id", "client_secret": "a-secret"}}
@@ -28,7 +28,7 @@ def shown(monkeypatch):
 
 def test_every_setting_is_there_and_no_secret(shown):
     assert shown.keys() == Settings.model_fields.keys()
-    text = json.dumps(shown) + "\n".join(settings_report(shown, {}))
+    text = json.dumps(shown) + "\n".join(settings_lines(shown, {}))
     assert "a-secret" not in text
 
 

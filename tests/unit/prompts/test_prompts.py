@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from combine.brief.brief import Brief, Sentence, SentenceKind
+from combine.brief.brief import UNKNOWN_LANGUAGE, Brief, Sentence, SentenceKind
 from combine.documents.findings import Finding, FindingKind, Hint, Severity
 from combine.documents.questions import Answer
 from combine.documents.statuses import DecidedBy
@@ -218,6 +218,11 @@ HOSTILE = [
 ]
 texts = st.one_of(st.sampled_from(HOSTILE), st.text(alphabet=st.characters(), max_size=30))
 contents = st.dictionaries(texts, st.one_of(texts, st.lists(texts, max_size=2), st.dictionaries(texts, texts)))
+
+
+def test_a_prompt_does_not_name_a_language_that_was_not_recognised():
+    given = PromptInput("w", STEP, "m", brief("Tarvitsemme sen.", language=UNKNOWN_LANGUAGE))
+    assert build(given).prefix.startswith("<language>the brief</language>")
 
 
 @given(
