@@ -124,7 +124,7 @@ async def invitations(project_id: UUID, services: TheServices, page: PageQuery) 
     "/{project_id}/invitations", status_code=201, response_model=InvitationView, responses=responses(403, 404, 409)
 )
 async def invite(project_id: UUID, body: InviteBody, services: TheServices) -> Response:
-    """Invite the person with this e-mail address. They see the invitation when signed in with it; no e-mail is sent."""
+    """Invite the person with this email address. They see the invitation when signed in with it; no email is sent."""
     return answer(InvitationView, await services.invitations.create(project_id, body.email, body.role), status=201)
 
 

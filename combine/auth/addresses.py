@@ -1,4 +1,4 @@
-"""Normalizes or refuses e-mail addresses, redirect paths and URLs that come from outside."""
+"""Normalizes or refuses email addresses, redirect paths and URLs that come from outside."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def email_address(text: str) -> str:
     """
     address = text.strip().lower() if text.isascii() else ""
     if len(address) > MAX_EMAIL or _EMAIL.fullmatch(address) is None or ".." in address:
-        raise Invalid(f"{text[:80]!r} is not a valid e-mail address.", code="email_invalid")
+        raise Invalid(f"{text[:80]!r} is not a valid email address.", code="email_invalid")
     return address
 
 

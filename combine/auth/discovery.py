@@ -29,6 +29,7 @@ REFRESH_INTERVAL_S = 30.0
 FAILURE_INTERVAL_S = 3.0
 """For this long after a failed fetch, callers get the same failure at once instead of waiting for the provider."""
 _REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_OPTIONAL = ("userinfo_endpoint", "end_session_endpoint")
 _TENANT_ISSUER = re.compile(r"(\w+://[^/]+)/[^/]+/v2\.0")
 _SYMMETRIC = "oct"
 
@@ -135,10 +136,7 @@ def metadata_from(found: Mapping[str, Any], config: ProviderConfig) -> Metadata:
     issuer = found.get("issuer")
     if not isinstance(issuer, str) or not _same_issuer(issuer, config):
         raise unavailable(config, f"its issuer is {issuer!r}, not {config.issuer!r}")
-    urls = {name: found.get(name) for name in (*_REQUIRED, "userinfo_endpoint", "end_session_endpoint")}
-    bad = [name for name, url in urls.items() if not _usable(url) and (name in _REQUIRED or url is not None)]
-    if bad:
-        raise unavailable(config, f"it publishes no https URL as {', '.join(bad)}")
+    urls = _urls(found, config)
     algorithms = tuple(
         one for one in ALGORITHMS if one in _words(found, "id_token_signing_alg_values_supported", "RS256")
     )
@@ -149,11 +147,11 @@ def metadata_from(found: Mapping[str, Any], config: ProviderConfig) -> Metadata:
     method = "client_secret_post" if "client_secret_post" in methods else "client_secret_basic"
     return Metadata(
         issuer=issuer,
-        authorization_endpoint=str(urls["authorization_endpoint"]),
-        token_endpoint=str(urls["token_endpoint"]),
-        jwks_uri=str(urls["jwks_uri"]),
-        userinfo_endpoint=urls["userinfo_endpoint"],
-        end_session_endpoint=urls["end_session_endpoint"],
+        authorization_endpoint=urls["authorization_endpoint"],
+        token_endpoint=urls["token_endpoint"],
+        jwks_uri=urls["jwks_uri"],
+        userinfo_endpoint=urls.get("userinfo_endpoint"),
+        end_session_endpoint=urls.get("end_session_endpoint"),
         token_auth_method="none" if config.client_secret is None else method,
         algorithms=algorithms,
         sends_issuer=found.get("authorization_response_iss_parameter_supported") is True,
@@ -194,8 +192,14 @@ def _same_issuer(issuer: str, config: ProviderConfig) -> bool:
     return theirs is not None and ours is not None and theirs[1] == ours[1]
 
 
-def _usable(url: object) -> bool:
-    return isinstance(url, str) and is_secure(url)
+def _urls(found: Mapping[str, Any], config: ProviderConfig) -> dict[str, str]:
+    """The endpoints by name. Raises Unavailable if a required one is missing or any is not secure."""
+    given = {name: found.get(name) for name in (*_REQUIRED, *_OPTIONAL)}
+    urls = {name: url for name, url in given.items() if isinstance(url, str) and is_secure(url)}
+    bad = [name for name, url in given.items() if name not in urls and (name in _REQUIRED or url is not None)]
+    if bad:
+        raise unavailable(config, f"it publishes no https URL as {', '.join(bad)}")
+    return urls
 
 
 def _words(found: Mapping[str, Any], name: str, default: str) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def person(claims: Mapping[str, Any], provider: ProviderConfig) -> Person:
     raw = claims.get("email")
     if not isinstance(raw, str) or not raw:
         raise NotPermitted(
-            f"{provider.label} did not provide your e-mail address.",
+            f"{provider.label} did not provide your email address.",
             code="email_missing",
             hint="Allow it to share the address. The administrator may need to request the claim `email` there.",
         )
@@ -102,7 +102,7 @@ def person(claims: Mapping[str, Any], provider: ProviderConfig) -> Person:
         raise NotPermitted(error.message, code="email_unusable") from error
     if not _is_verified(email, claims, provider):
         raise NotPermitted(
-            f"{provider.label} has not verified your e-mail address.",
+            f"{provider.label} has not verified your email address.",
             code="email_not_verified",
             hint="Verify the address there, or sign in with an account of your organization.",
         )

@@ -18,7 +18,7 @@ MICROSOFT = "microsoft"
 GOOGLE_ISSUER = "https://accounts.google.com"
 _MICROSOFT_HOST = "https://login.microsoftonline.com"
 OPEN_TENANTS = frozenset({"common", "organizations", "consumers"})
-"""Microsoft's multi-tenant values: accounts there may state any e-mail address, so it proves nothing."""
+"""Microsoft's multi-tenant values: accounts there may state any email address, so it proves nothing."""
 SCOPES = ("openid", "email", "profile")
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Final
-
-from pydantic import PlainSerializer
+from typing import Final
 
 from combine.errors import Invalid
 
@@ -18,10 +16,6 @@ SMALLEST_USD: Final = Decimal(1).scaleb(-USD_PLACES)
 def usd_text(usd: Decimal) -> str:
     """An amount as the API writes it: with all decimal places that are stored."""
     return f"{usd:.{USD_PLACES}f}"
-
-
-Usd = Annotated[Decimal, PlainSerializer(usd_text, return_type=str, when_used="json-unless-none")]
-"""An amount of USD in a view: a Decimal in Python, text with six decimal places in JSON."""
 
 
 def check_budget(budget_usd: Decimal | None) -> None:

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from combine.auth.permissions import Actor
 from combine.services.access import Access
-from combine.services.amounts import Usd
-from combine.services.views import TokensView
+from combine.services.views import TokensView, Usd
 from combine.storage.calls import CallGroup, Calls, CallSums, GroupBy
 from combine.storage.core.database import Database
 

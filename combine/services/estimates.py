@@ -14,7 +14,7 @@ from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
 from combine.prompts.builder import PromptBuilder, PromptInput
 from combine.services.access import Access
-from combine.services.amounts import Usd
+from combine.services.views import Usd
 from combine.storage.core.database import Database
 from combine.storage.history import History, StepHistory, TokensUsed
 from combine.workflows.catalog import Catalog

@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
-from combine.services.amounts import Usd, check_budget
+from combine.services.amounts import check_budget
 from combine.services.auditing import record
 from combine.services.names import project_name
+from combine.services.views import Usd
 from combine.storage.core.database import Database, ReadSession, WriteSession
 from combine.storage.people.members import Members
 from combine.storage.projects import Projects, ProjectSums

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
+from pydantic import PlainSerializer
+
 from combine.documents.statuses import ExecutionStatus, StepStatus
-from combine.services.amounts import Usd
+from combine.services.amounts import usd_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
 V = TypeVar("V", bound="DataclassInstance")
+
+Usd = Annotated[Decimal, PlainSerializer(usd_text, return_type=str, when_used="json-unless-none")]
+"""An amount of USD: a Decimal in Python, text with six decimal places in JSON."""
 
 
 def view(kind: type[V], record: object, **more: Any) -> V:

@@ -29,7 +29,8 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from combine.auth.secrets import new_token
-from combine.settings import OidcProvider, Settings
+from combine.settings import Settings
+from combine.settings.values import OidcProvider
 
 COMBINE = Path(sys.executable).parent / "combine"
 SECRETS = {
