@@ -1,4 +1,4 @@
-"""What a budget may be, and what a call may have cost: the same wherever one is given."""
+"""Valid budgets and valid costs of a call, checked the same way everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from combine.errors import Invalid
 
 MOST_USD: Final = 9_999_999
 USD_PLACES: Final = 6
-"""As many decimal places as the database keeps."""
+"""Decimal places stored in the database."""
 SMALLEST_USD: Final = Decimal(1).scaleb(-USD_PLACES)
 
 
@@ -19,21 +19,21 @@ def usd_text(usd: Decimal) -> str:
 
 
 def check_budget(budget_usd: Decimal | None) -> None:
-    """Raises Invalid for an amount that cannot be kept as it is given."""
+    """Raises Invalid for an amount that cannot be stored exactly."""
     if budget_usd is None:
         return
     if not _is_kept(budget_usd) or budget_usd == 0:
         raise Invalid(
-            f"A budget is an amount above 0 up to {MOST_USD} USD, with no more than {USD_PLACES} decimal places.",
+            f"A budget must be greater than 0 and at most {MOST_USD} USD, with at most {USD_PLACES} decimal places.",
             code="budget_invalid",
         )
 
 
 def check_cost(cost_usd: Decimal) -> None:
-    """Raises Invalid for what cannot be kept as the cost of a call; nothing is a cost, too."""
+    """Raises Invalid for an amount that cannot be stored as the cost of a call; 0 is valid."""
     if not _is_kept(cost_usd):
         raise Invalid(
-            f"A cost is an amount from 0 to {MOST_USD} USD, with no more than {USD_PLACES} decimal places.",
+            f"A cost must be between 0 and {MOST_USD} USD, with at most {USD_PLACES} decimal places.",
             code="cost_invalid",
         )
 

@@ -1,4 +1,4 @@
-"""Reading the audit."""
+"""Reads the audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from combine.storage.people.audit import Audit
 
 
 class AuditService:
-    """Who changed what, for those who answer for it."""
+    """Who changed what, for project owners and admins."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
@@ -22,9 +22,9 @@ class AuditService:
     async def list(
         self, *, project_id: UUID | None = None, before: int | None = None, limit: int = 50
     ) -> tuple[AuditView, ...]:
-        """The newest first; of one project for its owners, of everything for admins of the installation.
+        """Entries, newest first: of one project for its owners, of everything for admins of the installation.
 
-        ``before``: the id of the last one of the page before. Raises NotFound, NotPermitted.
+        ``before``: the id of the last entry of the previous page. Raises NotFound, NotPermitted.
         """
         if project_id is None:
             self._actor.need_instance_admin()

@@ -1,4 +1,4 @@
-"""One row of the audit, written by whoever makes the change, in the transaction of the change."""
+"""Writes one row of the audit log, in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def record(
     object_: str | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Say who did ``action`` (a dotted word of ``docs/reference/audit.md``) to which object. No secret in ``data``."""
+    """Record who did ``action`` (a name from ``docs/reference/audit.md``) to which object. No secrets in ``data``."""
     await Audit(session).add(
         action,
         user_id=actor.user_id,

@@ -1,4 +1,4 @@
-"""Whose session or token it is: asked on every request, answered by one statement."""
+"""Finds the user of a session or token: on every request, with one statement."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from combine.storage.people.sessions import SessionOwner, Sessions
 
 
 class AuthenticationService:
-    """Turns what a request brings along into an actor."""
+    """Turns a request's credentials into an actor."""
 
     def __init__(self, database: Database, *, session_idle: timedelta) -> None:
         self._database = database
         self._session_idle = session_idle
 
     async def authenticate_session(self, secret: str) -> Actor:
-        """The actor of a session's cookie. Raises NotSignedIn."""
+        """The actor of a session cookie. Raises NotSignedIn."""
         hashed = digest(secret)
 
         async def work(session: WriteSession) -> SessionOwner | None:
@@ -30,7 +30,7 @@ class AuthenticationService:
         if owner is None or owner.disabled:
             raise NotSignedIn("This session has ended.", code="session_ended", hint="Sign in again.")
         if owner.expired:
-            raise NotSignedIn("This session is too old.", code="session_expired", hint="Sign in again.")
+            raise NotSignedIn("This session has expired.", code="session_expired", hint="Sign in again.")
         return Actor(owner.user_id, InstanceRole(owner.role), Scope.ADMIN, session_id=owner.id)
 
     async def authenticate_token(self, secret: str) -> Actor:
@@ -51,16 +51,16 @@ class AuthenticationService:
 
 def _must_be_good(owner: TokenOwner) -> None:
     if owner.revoked:
-        raise NotSignedIn("This token has been revoked.", code="token_revoked", hint="Make a new one.")
+        raise NotSignedIn("This token has been revoked.", code="token_revoked", hint="Create a new one.")
     if owner.expired:
-        raise NotSignedIn("This token has expired.", code="token_expired", hint="Make a new one.")
+        raise NotSignedIn("This token has expired.", code="token_expired", hint="Create a new one.")
     if owner.disabled:
         raise NotSignedIn(
-            "The user of this token is shut out.", code="token_user_disabled", hint="Ask an admin of the installation."
+            "The user of this token is disabled.", code="token_user_disabled", hint="Ask an admin of the installation."
         )
 
 
 def _token_unknown() -> NotSignedIn:
     return NotSignedIn(
-        "There is no such token.", code="token_unknown", hint="Check that it is complete: cmb_ and 49 characters."
+        "Unknown token.", code="token_unknown", hint="Check that it is complete: cmb_ followed by 49 characters."
     )

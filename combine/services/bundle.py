@@ -25,7 +25,7 @@ from combine.services.users import UserService
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Cheap to make; made anew for each request."""
+    """Cheap to create; created for each request."""
 
     actor: Actor
     audit: AuditService

@@ -1,4 +1,4 @@
-"""What was spent, on what."""
+"""Costs by group."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["CostGroupView", "CostReport", "CostService", "GroupBy"]
 
 @dataclass(frozen=True, slots=True)
 class CostGroupView:
-    """Calls of one group added up."""
+    """Totals of the calls of one group."""
 
     key: str
     calls: int
@@ -26,19 +26,19 @@ class CostGroupView:
     outcome_unknown: int
     """Sent, but the process ended before the reply."""
     unpriced: int
-    """Answered at a price nobody knows; not in ``cost_usd``."""
+    """Answered, but the price is unknown; not in ``cost_usd``."""
     tokens: TokensView
     cost_usd: Usd
     """Of the calls with a known price."""
     reserved_usd: Usd
-    """Set aside for calls in flight; not in ``cost_usd``."""
+    """Reserved for calls in flight; not in ``cost_usd``."""
     outcome_unknown_usd: Usd
-    """Set aside for calls whose outcome is unknown; not in ``cost_usd``."""
+    """Reserved for calls whose outcome is unknown; not in ``cost_usd``."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostReport:
-    """All groups and their sum."""
+    """All groups and their total."""
 
     by: GroupBy
     groups: tuple[CostGroupView, ...]
@@ -46,7 +46,7 @@ class CostReport:
 
 
 class CostService:
-    """Reads the ledger of what its actor may see."""
+    """Reads the part of the ledger that its actor may see."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
@@ -55,7 +55,7 @@ class CostService:
     async def report(
         self, by: GroupBy = GroupBy.DAY, project: str | UUID | None = None, since: datetime | None = None
     ) -> CostReport:
-        """Costs of calls begun at or after ``since``. Raises NotFound for an unknown project."""
+        """Costs of calls started at or after ``since``. Raises NotFound for an unknown project."""
         async with self._database.read() as session:
             project_id = None if project is None else (await self._access.project(session, project)).id
             rows = await Calls(session).groups(by, self._access.visibility, project_id=project_id, since=since)

@@ -1,4 +1,4 @@
-"""Workflows: what they are made of, and the schemas of their documents."""
+"""Workflows: their definitions, and the schemas of their documents."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class WorkflowView:
     version: str
     description: str
     steps: tuple[str, ...]
-    """Ids, as they are written in the definition."""
+    """Step ids, as written in the definition."""
     documents: tuple[str, ...]
-    """The types its steps make."""
+    """The document types its steps produce."""
     source: str
-    """``built in``, or the name of its file in the folder of one's own; where that is, is nobody's business."""
+    """``built in``, or the name of its file in the user's workflow folder, without the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class WorkflowDetail:
 
 
 class WorkflowService:
-    """Reads the catalog; everybody who is signed in may see all of it."""
+    """Reads the catalog; every signed-in user may see all of it."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -48,18 +48,18 @@ class WorkflowService:
         return tuple(self._view(workflow_id) for workflow_id in sorted(self._catalog.workflow_ids()))
 
     def get(self, workflow_id: str) -> WorkflowDetail:
-        """One. Raises NotFound."""
+        """One workflow. Raises NotFound."""
         definition = definition_to_json(self._catalog.workflow(workflow_id))
         return WorkflowDetail(self._view(workflow_id), definition)
 
     def schema(self, workflow_id: str, document_type: str) -> Mapping[str, Any]:
-        """The JSON Schema that documents of a type are checked against. Raises NotFound."""
+        """The JSON Schema that documents of a type are validated against. Raises NotFound."""
         made = self._view(workflow_id).documents
         if document_type not in made:
             raise NotFound(
-                f"The workflow {workflow_id} makes no {document_type!r}.",
+                f"Workflow {workflow_id} does not produce {document_type!r}.",
                 code="document_type_not_found",
-                hint=f"It makes {', '.join(made)}.",
+                hint=f"It produces {', '.join(made)}.",
             )
         return self._catalog.schema(document_type).schema
 

@@ -1,4 +1,4 @@
-"""Looks at what everything else needs: database, schema, providers, processes. Starts nothing and spends nothing."""
+"""Checks database, schema, providers and processes. Starts nothing and spends nothing."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class DatabaseHealth:
     """Folder or address, never a password."""
     up: bool
     ok: bool
-    """False: commands that need it would fail."""
+    """False: commands that need the database would fail."""
     message: str
     server_version: str | None = None
     schema_version: str | None = None
-    """None: empty."""
+    """None: the database is empty."""
     wanted_schema_version: str = ""
     executors: tuple[ExecutorView, ...] = ()
 
@@ -46,13 +46,13 @@ class ProviderView:
 
     name: str
     configured: bool
-    """False: it has no key, so it is not used."""
+    """False: no API key is set, so the provider is not used."""
     ok: bool
     message: str
 
 
 class DoctorService:
-    """Finds out, and changes nothing."""
+    """Runs the checks; changes nothing."""
 
     def __init__(self, database_url: str | None, data_dir: Path, providers: ProviderFactory) -> None:
         self._database_url = database_url
@@ -60,7 +60,7 @@ class DoctorService:
         self._providers = providers
 
     async def database(self) -> DatabaseHealth:
-        """The database; an embedded one that is down is not started."""
+        """The database; an embedded one that is not running is not started."""
         if self._database_url is not None:
             return await _health("server", display_url(self._database_url), self._database_url)
         place = str(self._data_dir)
@@ -71,7 +71,7 @@ class DoctorService:
         return await _health("embedded", f"{place} (pid {server.pid})", server.url)
 
     async def providers(self) -> tuple[ProviderView, ...]:
-        """Every provider, all asked at the same time, without spending."""
+        """Every provider, checked concurrently, without spending."""
         try:
             return tuple(await asyncio.gather(*(self._provider(name) for name in PROVIDERS)))
         finally:
@@ -100,9 +100,9 @@ async def _health(kind: str, place: str, url: str) -> DatabaseHealth:
     finally:
         await database.close()
     known = schema is None or schema <= wanted
-    message = "Up." if known else "A newer version of combine has been at work in it; install that version."
+    message = "Up." if known else "The database was upgraded by a newer version of combine; install that version."
     if known and schema != wanted:
-        message = "Up; the next command that needs it brings its schema up to date (or: combine db upgrade)."
+        message = "Running; the next command that needs it upgrades the schema (or run: combine db upgrade)."
     return DatabaseHealth(
         kind,
         place,

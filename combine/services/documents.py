@@ -1,4 +1,4 @@
-"""Documents: lists, versions, differences, and what a person takes away."""
+"""Documents: lists, versions, differences and exports."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class DocumentDetail:
     input_ids: tuple[UUID, ...]
     prompt_sha256: str | None
     assets: Mapping[str, str]
-    """Prompt files and schema that made it -> SHA-256."""
+    """The prompt files and schema that produced it -> SHA-256."""
     revision: int | None
     attempt: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentChanges:
-    """What is different between two versions."""
+    """The differences between two versions."""
 
     old: DocumentView
     new: DocumentView
@@ -58,7 +58,7 @@ class DocumentChanges:
 
 @dataclass(frozen=True, slots=True)
 class DocumentExport:
-    """One version in the forms that leave the program."""
+    """One version in its export formats."""
 
     document: DocumentView
     json_text: str
@@ -67,14 +67,14 @@ class DocumentExport:
 
     @property
     def html(self) -> str:
-        """The Markdown as a page that stands by itself."""
-        from combine.documents.html import render_html  # noqa: PLC0415 - parser and cleaner: few processes make pages
+        """The Markdown as a self-contained HTML page."""
+        from combine.documents.html import render_html  # noqa: PLC0415 - few processes render pages
 
         return render_html(self.markdown, self._title)
 
     @property
     def html_key(self) -> str:
-        """The same for the same page; made without making the page."""
+        """Equal for equal pages; computed without rendering the page."""
         from combine.documents.html import html_key  # noqa: PLC0415 - as above
 
         return html_key(self.markdown, self._title)
@@ -92,7 +92,7 @@ class _Line:
     project: str
     type: str
     version: int | None
-    """The one that was asked for by its id."""
+    """The version that was requested by its id."""
 
 
 class DocumentService:
@@ -111,9 +111,9 @@ class DocumentService:
         limit: int = 200,
         before: tuple[datetime, UUID] | None = None,
     ) -> tuple[DocumentView, ...]:
-        """Versions, the newest first, briefs left out unless asked for. Raises NotFound for an unknown project.
+        """Versions, newest first, without briefs unless requested. Raises NotFound for an unknown project.
 
-        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        ``before``: ``created_at`` and ``id`` of the last one of the previous page.
         """
         async with self._database.read() as session:
             project_id = None if project is None else (await self._access.project(session, project)).id
@@ -130,10 +130,10 @@ class DocumentService:
             return tuple(view(DocumentView, row, project=names[row.project_id]) for row in rows)
 
     async def get(self, wanted: str, project: str | UUID | None = None, version: int | None = None) -> DocumentDetail:
-        """One version, by the beginning of its id or by its type.
+        """One version, by the start of its id or by its type.
 
-        Of a type: the version of that number, else the one that counts, else the newest. Without ``project`` the type
-        must occur in one project only. Raises NotFound, Conflict.
+        By type: the version with that number, else the active one, else the newest. Without ``project`` the type must
+        exist in one project only. Raises NotFound, Conflict.
         """
         async with self._database.read() as session:
             row, name = await self._find(session, wanted, project, version)
@@ -142,9 +142,9 @@ class DocumentService:
     async def versions(
         self, wanted: str, project: str | UUID | None = None, *, before: int | None = None, limit: int = 1000
     ) -> tuple[DocumentView, ...]:
-        """All versions of one document, the newest first, by its type or the id of any of them.
+        """All versions of one document, newest first, by its type or the id of any of them.
 
-        ``before``: the number of the last one of the page before. Raises NotFound, Conflict.
+        ``before``: the number of the last one of the previous page. Raises NotFound, Conflict.
         """
         async with self._database.read() as session:
             line = await self._line(session, wanted, project)
@@ -156,8 +156,8 @@ class DocumentService:
     ) -> DocumentChanges:
         """What changed from version ``old`` to version ``new`` of a document, by its type or the id of a version.
 
-        Without ``new`` the version of that id, or of a type the newest; without ``old`` the one before ``new``.
-        Raises NotFound, also if there is only one.
+        ``new`` defaults to the version with that id, or to the newest of the type; ``old`` to the one before ``new``.
+        Raises NotFound, also if there is only one version.
         """
         async with self._database.read() as session:
             line = await self._line(session, wanted, project)
@@ -205,7 +205,7 @@ class DocumentService:
         return _Line(project_id, name, wanted, None)
 
     async def _by_id(self, session: ReadSession, wanted: str, project: str | UUID | None) -> Document | None:
-        """The version of that id; None for what is, or with a project may be, a type."""
+        """The version with that id; None if ``wanted`` is, or with a project may be, a type."""
         types = (*self._catalog.document_types(), BRIEF_TYPE)
         if wanted in types:
             return None
@@ -214,7 +214,7 @@ class DocumentService:
             raise NotFound(
                 f"There is no document {wanted!r}.",
                 code="document_not_found",
-                hint=f"Give its id (`combine docs list` shows them) or its type: {', '.join(types)}.",
+                hint=f"Use its id (`combine docs list` shows them) or its type: {', '.join(types)}.",
             )
         return found
 
@@ -229,9 +229,9 @@ class DocumentService:
             raise _no_document(document_type, None)
         if len(found) > 1:
             raise Conflict(
-                f"{len(found)} projects have a document {document_type}: {', '.join(sorted(found.values()))}.",
+                f"{len(found)} projects have a {document_type} document: {', '.join(sorted(found.values()))}.",
                 code="project_needed",
-                hint="Name one with --project.",
+                hint="Choose one with --project.",
             )
         return next(iter(found.items()))
 
@@ -252,7 +252,7 @@ class DocumentService:
 
 
 class _Page:
-    """Collects what a document's pages tell beside its content."""
+    """Collects what a document's pages show in addition to its content."""
 
     def __init__(self, session: ReadSession, catalog: Catalog, row: Document, project: str) -> None:
         self._session = session
@@ -296,7 +296,7 @@ class _Page:
         )
 
     async def _execution_facts(self, brief: Brief) -> tuple[str, tuple[Finding, ...], tuple[str, ...] | None]:
-        """Name of the workflow, open findings on this version, sentences that nothing used (None: not known yet)."""
+        """Workflow name, open findings on this version, brief sentences that were not used (None: not known yet)."""
         row = self._row
         if row.execution_id is None:
             return "", (), None
@@ -312,9 +312,9 @@ class _Page:
         return workflow.name, findings, unused
 
     async def _own_findings(self) -> tuple[Finding, ...]:
-        """What code found and a person accepted anyway."""
+        """Findings of the code checks that a person accepted anyway."""
         row = self._row
-        assert row.execution_id is not None  # a document of no execution was not checked by one
+        assert row.execution_id is not None  # a document without an execution was not checked
         return tuple(
             found
             for found in await Findings(self._session).list(row.execution_id, step_id=row.step_id)
@@ -323,7 +323,7 @@ class _Page:
 
 
 def _said_by(reviews: Sequence[Document], row: Document) -> tuple[Finding, ...]:
-    """What reviews that have read this very version say about it."""
+    """Findings of reviews that read this version."""
     return tuple(
         finding
         for review in reviews
@@ -334,7 +334,7 @@ def _said_by(reviews: Sequence[Document], row: Document) -> tuple[Finding, ...]:
 
 
 def _schema(catalog: Catalog, document_type: str) -> Mapping[str, Any]:
-    """An old document's type may be gone from the catalog; its keys are then ordered by name."""
+    """The type of an old document may no longer be in the catalog; its keys are then sorted by name."""
     return catalog.schema(document_type).schema if document_type in catalog.document_types() else {}
 
 
@@ -359,5 +359,5 @@ def _no_document(document_type: str, project: str | None) -> NotFound:
     return NotFound(
         f"There is no document {document_type!r}{where}.",
         code="document_not_found",
-        hint="`combine docs list` shows what there is.",
+        hint="`combine docs list` shows all documents.",
     )

@@ -1,4 +1,4 @@
-"""What an execution may use and cost, said before it begins."""
+"""Estimates the usage and cost of an execution before it starts."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from combine.workflows.models import ModelRef, parse_model
 
 MANY_CHARACTERS_PER_TOKEN: Final = 4.0
 FEW_CHARACTERS_PER_TOKEN: Final = 2.5
-"""English text comes near the first figure, German and JSON near the second."""
+"""English text is close to the first figure, German and JSON to the second."""
 SHORT_DOCUMENT_TOKENS: Final = 1_500
 LONG_DOCUMENT_TOKENS: Final = 10_000
-"""What a model writes for one document, its thinking included."""
+"""What a model writes for one document, including its thinking."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Tokens, from what is usual to what is much."""
+    """Tokens, from a typical to a high figure."""
 
     low: int
     high: int
@@ -39,7 +39,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class UsdRange:
-    """The same in money."""
+    """Cost in USD, from a typical to a high figure."""
 
     low: Usd
     high: Usd
@@ -47,21 +47,21 @@ class UsdRange:
 
 @dataclass(frozen=True, slots=True)
 class EstimateView:
-    """What an execution may use. Not a promise: only a cap is one."""
+    """What an execution may use. Not a guarantee: only a cap is one."""
 
     workflow: str
     model: str
     uses_model: bool
     """False: every step is drafted offline."""
     input_tokens: Range
-    """Cached ones included."""
+    """Including cached tokens."""
     output_tokens: Range
     usd: UsdRange | None
     """None: the price of a model is unknown."""
     earlier_executions: int
-    """How many the figures come from: median and maximum of each step. 0: an approximation."""
+    """Number of executions behind the figures (median and maximum of each step). 0: an approximation."""
     characters_per_token: tuple[float, float] | None
-    """What the approximation takes, most and fewest; None with history."""
+    """Highest and lowest figure that the approximation assumes; None with history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class EstimateService:
         self._max_output_tokens = max_output_tokens
 
     async def estimate(self, brief: Brief, workflow_id: str, model: str) -> EstimateView:
-        """A range for one execution; ``model`` as a person writes it.
+        """A range for one execution; ``model`` as entered by the user.
 
         Raises NotFound for an unknown workflow, Invalid for an unknown model.
         """
@@ -97,7 +97,7 @@ class EstimateService:
         known = min((history[name].executions if name in history else 0 for name in models), default=0)
         if known:
             steps = [_from_history(models[step.step_id], history[step.step_id]) for step in workflow.steps]
-        else:  # beside the loop, as a long brief makes long prompts
+        else:  # outside the event loop, as a long brief makes long prompts
             steps = await asyncio.to_thread(
                 lambda: [self._approximate(workflow, step, models[step.step_id], brief) for step in workflow.steps]
             )
@@ -117,9 +117,9 @@ class EstimateService:
     def _approximate(
         self, workflow: WorkflowDefinition, step: StepDefinition, ref: ModelRef, brief: Brief
     ) -> _StepEstimate:
-        """From the prompt as it would be sent, less the documents that are not written yet.
+        """From the prompt as it would be sent, without the documents that are not written yet.
 
-        Low: one call, short documents. High: long documents, and a second call to mend the draft.
+        Low: one call, short documents. High: long documents, and a second call to repair the draft.
         """
         if ref.provider == "offline":
             return _StepEstimate(ref, Usage(), Usage())

@@ -1,8 +1,8 @@
-"""Live events for many readers: one task reads what is new for all of them, woken over the process's one listener.
+"""Live events for many readers: one task reads new events for all of them, woken by the process's one listener.
 
-A reader catches up by itself with what was stored before it came, as fast as it takes that. From then on it is handed
-what the one task reads. So an event costs one query however many follow, and all that is held for a reader is
-references, a bounded number of them.
+A reader first catches up on its own with the events stored before it subscribed. From then on it receives what the
+shared task reads. So an event costs one query, however many readers follow, and each reader holds only a bounded
+number of references.
 """
 
 from __future__ import annotations
@@ -22,69 +22,69 @@ from combine.storage.core.listener import EventListener, Subscription
 from combine.storage.event_tail import EventTails, Tail
 
 SWEEP_S = 15.0
-"""So often all that is followed is looked at, in one query: a notification may be lost."""
+"""Interval for checking everything that is followed, in one query: a notification may be lost."""
 COALESCE_S = 0.05
 MOST_WAITING = 1000
-"""Events that may wait for one reader; with one more the reader is dropped."""
+"""Events that may be pending for one reader; beyond that the reader is dropped."""
 AT_A_TIME = 200
-_CATCH_UP_CONNECTIONS = 4  # who waits for one waits here, not in the pool, where waiting is an error after a second
+_CATCH_UP_CONNECTIONS = 4  # readers wait here for a connection, not in the pool, where waiting for a second is an error
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 
 _log = logging.getLogger(__name__)
 
 
 class _Watch:
-    """One execution that somebody follows."""
+    """One execution with at least one reader."""
 
     def __init__(self, execution_id: UUID) -> None:
         self.execution_id = execution_id
         self.readers: set[Following] = set()
         self.subscription: Subscription | None = None
         self.seq: int | None = None
-        """Up to here the readers have been handed everything; None until the first of them has read something."""
+        """The last event delivered to the readers; None until the first of them has read something."""
 
 
 class Following:
-    """One reader's way through the events of one execution; iterate it, or ``take`` what there is.
+    """One reader's subscription to the events of one execution; iterate it, or call ``take``.
 
-    It ends when the execution has ended and everything was handed over, when the reader was too slow, and when the
+    It ends when the execution has ended and everything was delivered, when the reader was too slow, and when the
     server stops.
     """
 
     def __init__(self, feed: EventFeed, watch: _Watch, after_seq: int) -> None:
         self.ended_as: ExecutionStatus | None = None
-        """What the execution has ended as, once everything has been handed over."""
+        """The final status of the execution, once everything was delivered."""
         self.dropped = False
-        """It did not take its events fast enough; it may come back and go on where it stopped."""
+        """It did not take its events fast enough; it may reconnect and continue where it stopped."""
         self._feed = feed
         self._watch = watch
         self._position = after_seq
         self._own: list[Event] = []
-        """Read for this reader alone."""
+        """Events read for this reader only."""
         self._handed: deque[Event] = deque()
-        """Read for all; in order, and perhaps in part the same."""
+        """Events read for all readers, in order; may overlap with ``_own``."""
         self._woken = asyncio.Event()
         self._end: tuple[int, ExecutionStatus] | None = None
-        """The last event and the status, of an execution that has ended as far as is known."""
+        """The last event and the status, if the execution is known to have ended."""
         self._behind = True
         self._cut = False
 
     async def begin(self) -> None:
         """Read the first events. Raises NotFound, DatabaseUnavailable."""
         tail = await self._feed.read_one(self._watch.execution_id, self._position)
-        self._position = min(self._position, tail.seq)  # a number from the future: of a database that was set back
+        self._position = min(self._position, tail.seq)  # too high: a restored database
         self._accept(tail)
 
     @property
     def nothing_left(self) -> bool:
-        """Whether the execution has ended and every event was handed over."""
-        # What was known of an earlier end counts no more once events after it were handed over: it has been resumed.
+        """Whether the execution has ended and every event was delivered."""
+        # An earlier end no longer counts once later events were delivered: the execution was resumed.
         return not self._own and not self._behind and self._end is not None and self._end[0] == self._position
 
     async def take(self) -> Sequence[Event]:
-        """The next events, at least one; waits for it, also while the database is away. Empty: it is over.
+        """The next events, at least one; waits for it, also while the database is unavailable. Empty: the end.
 
-        May be cancelled, and asked again: no event is lost by that.
+        May be cancelled and called again without losing an event.
         """
         while not self._cut:
             if events := self._next():
@@ -109,7 +109,7 @@ class Following:
                 yield event
 
     def hand(self, events: Sequence[Event], end: tuple[int, ExecutionStatus] | None) -> bool:
-        """What was read for all. False: too much waits already, and the reader is dropped."""
+        """Receives events read for all. False: too many are pending already, and the reader is dropped."""
         if len(self._handed) + len(events) > self._feed.most_waiting:
             self.dropped = True
             self.cut()
@@ -120,7 +120,7 @@ class Following:
         return True
 
     def cut(self) -> None:
-        """End it at once; what waits is not handed over."""
+        """End it at once; pending events are not delivered."""
         self._cut = True
         self._own.clear()
         self._handed.clear()
@@ -137,12 +137,12 @@ class Following:
     def _accept(self, tail: Tail) -> None:
         self._own = [_view(row) for row in tail.events]
         self._end = _end_of(tail)
-        # Whoever reads first says from where on the readers are handed what is new.
+        # The first reader determines the event after which the shared task delivers.
         first = self._watch.seq is None
         if self._watch.seq is None:
             self._watch.seq = tail.seq
         self._behind = not tail.to_the_end or tail.seq < self._watch.seq
-        if first or tail.seq > self._watch.seq:  # there may be more since then, and perhaps nobody was told
+        if first or tail.seq > self._watch.seq:  # there may be more since then, whose notification was missed
             self._feed.look_at(self._watch.execution_id)
 
     def _next(self) -> Sequence[Event]:
@@ -153,7 +153,7 @@ class Following:
         events = []
         while self._handed and not self._behind:
             if self._handed[0].seq > self._position + 1:
-                self._behind = True  # cannot be; but a gap would be worse than a query
+                self._behind = True  # should not happen, but a gap would be worse than a query
                 break
             event = self._handed.popleft()
             if event.seq > self._position:
@@ -183,19 +183,19 @@ class EventFeed:
         self._coalesce_s = coalesce_s
         self._watches: dict[UUID, _Watch] = {}
         self._new: set[UUID] = set()
-        """Where there may be something new."""
+        """Executions that may have new events."""
         self._woken = asyncio.Event()
         self._catching_up = asyncio.Semaphore(_CATCH_UP_CONNECTIONS)
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
     async def start(self) -> None:
-        """Begin to read, in the background."""
+        """Start reading in the background."""
         if self._task is None:
             self._task = asyncio.create_task(self._read_for_ever(), name="event-feed")
 
     async def close(self) -> None:
-        """End every reader's way at once, and let no new one in."""
+        """End all subscriptions at once and refuse new ones."""
         self.cut_all()
         if self._task is not None:
             self._task.cancel()
@@ -203,7 +203,7 @@ class EventFeed:
             self._task = None
 
     def cut_all(self) -> None:
-        """The same, without waiting for the background task."""
+        """Like ``close``, without waiting for the background task."""
         self._closed = True
         for watch in self._watches.values():
             for reader in watch.readers:
@@ -211,19 +211,19 @@ class EventFeed:
 
     @property
     def readers(self) -> int:
-        """How many follow something now."""
+        """The number of current readers."""
         return sum(len(watch.readers) for watch in self._watches.values())
 
     @property
     def executions(self) -> int:
-        """How many executions are followed now."""
+        """The number of executions followed now."""
         return len(self._watches)
 
     @asynccontextmanager
     async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[Following]:
-        """The events after ``after_seq`` in order, none left out, none twice. The caller has seen to the rights.
+        """The events after ``after_seq`` in order, without gaps or duplicates. The caller checks permissions.
 
-        Raises NotFound, DatabaseUnavailable at the beginning, and Unavailable while the server stops.
+        Raises NotFound, DatabaseUnavailable at the start, and Unavailable while the server is stopping.
         """
         if self._closed:
             raise Unavailable("The server is stopping.", code="server_stopping", hint="Try again in a moment.")
@@ -238,7 +238,7 @@ class EventFeed:
             self._forget_if_alone(watch)
 
     async def read_one(self, execution_id: UUID, after_seq: int) -> Tail:
-        """For one reader that catches up. Raises NotFound, DatabaseUnavailable."""
+        """Read for one reader that is catching up. Raises NotFound, DatabaseUnavailable."""
         async with self._catching_up:
             tails = await self._read({execution_id: after_seq})
         if not tails:
@@ -246,7 +246,7 @@ class EventFeed:
         return tails[0]
 
     def look_at(self, execution_id: UUID) -> None:
-        """There may be something new."""
+        """Called when there may be new events."""
         self._new.add(execution_id)
         self._woken.set()
 
@@ -268,7 +268,7 @@ class EventFeed:
         last, sweep_at, pause = 0.0, clock() + self._sweep_s, _FIRST_PAUSE_S
         while True:
             await self._wait(sweep_at - clock())
-            await asyncio.sleep(last + self._coalesce_s - clock())  # what comes in quick succession is read together
+            await asyncio.sleep(last + self._coalesce_s - clock())  # events in quick succession are read together
             last = clock()
             if last >= sweep_at:
                 sweep_at = last + self._sweep_s
@@ -278,14 +278,14 @@ class EventFeed:
                 await self._look(asked)
                 pause = _FIRST_PAUSE_S
             except Unavailable as error:
-                _log.warning("Live events wait for the database: %s", error.message)
+                _log.warning("Live events are waiting for the database: %s", error.message)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
-                for execution_id in asked:  # a busy pool tells nobody when it is so no more
+                for execution_id in asked:  # a busy pool does not notify when a connection becomes free
                     self.look_at(execution_id)
-            except Exception:  # noqa: BLE001 - whatever it is, the others' events must go on
-                # A fault of ours; who comes back meets it in a request of their own, where it is told.
-                _log.exception("Live events could not be read; their readers are sent away")
+            except Exception:  # noqa: BLE001 - the events of the others must continue in any case
+                # A bug; readers that reconnect get the error in their own request, where it is reported.
+                _log.exception("Live events could not be read; their readers are disconnected")
                 self._send_away(asked)
 
     async def _wait(self, seconds: float) -> None:
@@ -305,7 +305,7 @@ class EventFeed:
         for tail in await self._read(asked):
             watch = self._watches.get(tail.execution_id)
             if watch is None or watch.seq != asked[tail.execution_id]:
-                continue  # the readers left meanwhile, and others came
+                continue  # the readers left meanwhile, and others subscribed
             self._hand_round(watch, tail)
             if not tail.to_the_end:
                 self.look_at(tail.execution_id)

@@ -1,4 +1,4 @@
-"""Starting executions and what people do to them. One public method is one transaction."""
+"""Starts executions and changes them on request. One public method is one transaction."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ _STOPPED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.WAITING_FOR_PROVID
 
 @dataclass(frozen=True, slots=True)
 class StartExecution:
-    """What it takes to start one."""
+    """The parameters of a new execution."""
 
     brief: Brief
     workflow_id: str
     project: str | UUID
-    """The id of one, or a name: one of that name is made if there is none."""
+    """A project's id or name; a project with that name is created if it does not exist."""
     model: str
-    """``PROVIDER:MODEL`` as a person writes it."""
+    """``PROVIDER:MODEL`` as entered by the user."""
     ask: bool = True
     answers: Mapping[str, str] = field(default_factory=dict)
     """Answers given in advance, by question id or text."""
@@ -69,15 +69,15 @@ class StartExecution:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What came of a start with a key."""
+    """The result of a start with an idempotency key."""
 
     execution_id: UUID
     replayed: bool
-    """It had been started before, with the same key."""
+    """It was started before, with the same key."""
 
 
 class ExecutionService:
-    """Writes. Whatever makes an execution go on enqueues its next segment in the same commit.
+    """Writes. Every method that lets an execution continue enqueues its next segment in the same commit.
 
     Every method raises NotFound for what its actor may not see, and NotPermitted for what they may not change.
     """
@@ -100,19 +100,19 @@ class ExecutionService:
         self._access = Access(actor)
 
     async def start(self, command: StartExecution) -> UUID:
-        """Store brief and execution and enqueue the first segment; its id. A named project that is not there is made.
+        """Store brief and execution, enqueue the first segment, return the id. A missing project is created by name.
 
-        Raises NotFound for an unknown workflow, Invalid for an unknown model, a budget of nothing, or a model whose
-        price nobody knows where a cap of any kind applies, unless that is allowed; Conflict for a project's name that
-        others have.
+        Raises NotFound for an unknown workflow, Invalid for an unknown model, a budget of 0, or a model with an
+        unknown price where a cap of any kind applies, unless that is allowed; Conflict for a project name that others
+        have taken.
         """
         start = self._prepare(command)
         return await self._database.transact(lambda session: self._start(session, command, start))
 
     async def start_once(self, command: StartExecution, key: str) -> Started:
-        """The same, but with the same key only once: whoever asks again is told of the first one.
+        """Like ``start``, but idempotent: a repeated request with the same key returns the first execution.
 
-        Keys belong to their user and count for a day. Raises Conflict for a key that stands for another request.
+        Keys belong to their user and are valid for a day. Raises Conflict for a key used with another request.
         """
         start = self._prepare(command)
         use = KeyUse(self._actor.user_id, key, _fingerprint(command, start), start.execution_id)
@@ -120,7 +120,7 @@ class ExecutionService:
         async def work(session: WriteSession) -> Started:
             first = await IdempotencyKeys(session).claim(use)
             if first is not None:
-                if await self._project_of(session, command, start) is None:  # must still be allowed to
+                if await self._project_of(session, command, start) is None:  # the user must still have access
                     raise NotFound(f"There is no project {start.project!r}.", code="project_not_found")
                 return Started(first, replayed=True)
             return Started(await self._start(session, command, start), replayed=False)
@@ -166,7 +166,7 @@ class ExecutionService:
         return start.execution_id
 
     async def _project_of(self, session: WriteSession, command: StartExecution, start: Start) -> ProjectRow | None:
-        """The project, which its actor may start something in; None: they see none of that name."""
+        """The project, in which its actor may start executions; None: they see no project with that name."""
         if isinstance(command.project, UUID):
             project = await Projects(session).seen(command.project, self._access.visibility)
         else:
@@ -178,11 +178,11 @@ class ExecutionService:
         return project
 
     async def _made_project(self, session: WriteSession, command: StartExecution, start: Start) -> ProjectRow:
-        """A project of that name, in the same transaction. Raises NotPermitted, and Conflict for a name of others."""
+        """Create the project in the same transaction. Raises NotPermitted, and Conflict for a name that is taken."""
         try:
             await make_project(session, self._actor, start.project_id, start.project)
         except Conflict:
-            project = await self._project_of(session, command, start)  # made by themselves in this very moment
+            project = await self._project_of(session, command, start)  # created concurrently by the same user
             if project is None:
                 raise
             return project
@@ -191,7 +191,7 @@ class ExecutionService:
     async def answer(self, execution: str, given: Mapping[str, str], *, decide_rest: bool = False) -> UUID:
         """Settle open questions. Raises Conflict if none is open, Invalid for an answer that cannot be used.
 
-        ``given`` maps question ids or texts to answers; with ``decide_rest`` the defaults settle the others.
+        ``given`` maps question ids or texts to answers; with ``decide_rest`` the others get their defaults.
         """
 
         async def work(session: WriteSession) -> UUID:
@@ -217,7 +217,7 @@ class ExecutionService:
         return await self._database.transact(work)
 
     async def accept(self, execution: str, step_id: str | None = None) -> UUID:
-        """Accept the document a step waits with. Raises Conflict if none waits, or several and none is named."""
+        """Accept the document of a waiting step. Raises Conflict if no step waits, or several and none is named."""
 
         async def work(session: WriteSession) -> UUID:
             row = await self._lock_open(session, execution)
@@ -237,7 +237,7 @@ class ExecutionService:
 
     async def reject(self, execution: str, reason: str, step_id: str | None = None) -> UUID:
         """Send the waiting document back with a reason, which becomes an input of the next attempt."""
-        words = _words(reason, "A reason is needed to send a document back.")
+        words = _words(reason, "A reason is required to send a document back.")
 
         async def work(session: WriteSession) -> UUID:
             row = await self._lock_open(session, execution)
@@ -254,11 +254,11 @@ class ExecutionService:
         return await self._database.transact(work)
 
     async def decide(self, execution: str, action: DecisionAction, guidance: str | None = None) -> UUID:
-        """A person's word where a QA limit was reached: accept anyway, try again with guidance, or cancel."""
+        """A person's decision after a QA limit was reached: accept anyway, try again with guidance, or cancel."""
         if action is DecisionAction.CANCEL:
             return await self.cancel(execution)
         if action is DecisionAction.TRY_AGAIN:
-            guidance = _words(guidance, "Trying again needs guidance, or the same would come out.")
+            guidance = _words(guidance, "Guidance is required to try again; without it the result would be the same.")
 
         async def work(session: WriteSession) -> UUID:
             row = await self._lock_open(session, execution)
@@ -266,7 +266,7 @@ class ExecutionService:
             waiting = [step for step in steps if step.status == StepStatus.WAITING_FOR_DECISION]
             if not waiting:
                 raise Conflict(
-                    f"Execution {row.id} waits for no decision; it is {row.status}.",
+                    f"Execution {row.id} is not waiting for a decision; it is {row.status}.",
                     code="no_decision_wanted",
                     hint=see(row),
                 )
@@ -289,7 +289,7 @@ class ExecutionService:
         """End the execution; a call in flight is cut. Raises Conflict if it has ended already."""
 
         async def work(session: WriteSession) -> UUID:
-            # Here, since perhaps no process works on it; the reply of one that does is still stored. Before the lock,
+            # Here, since it may not be running; if it is, the reply is still stored. Before the lock,
             # as a segment that closes a call takes the call's row first, too.
             found = await self._access.execution(session, execution, ProjectRole.EDITOR)
             await Journal(session).forget_open_calls(found.id)
@@ -303,10 +303,10 @@ class ExecutionService:
         return await self._database.transact(work)
 
     async def resume(self, execution: str, budget_usd: Decimal | None = None, *, allow_unpriced: bool = False) -> UUID:
-        """Go on after a failure, an outage, a budget, or a process that is gone.
+        """Continue after a failure, an outage, a reached cap or a lost process.
 
-        ``budget_usd``: its cap from now on. One that stopped at the cap of its project or of the day goes on without.
-        Raises Conflict when a live process works on it, when a person must do something else first, or when it ended.
+        ``budget_usd``: the new cap; not required if it stopped at the cap of its project or of the day.
+        Raises Conflict while a live process is running it, when a person must act first, or when it has ended.
         """
 
         async def work(session: WriteSession) -> UUID:
@@ -319,7 +319,7 @@ class ExecutionService:
                     raise Conflict(
                         f"Execution {row.id} stopped at its cap of {row.budget_usd} USD.",
                         code="budget_needed",
-                        hint=f"Say how much it may cost in all: combine resume {row.id} --budget USD",
+                        hint=f"Raise the cap (total cost): combine resume {row.id} --budget USD",
                     )
                 if row.status == ExecutionStatus.WAITING_FOR_PROVIDER:
                     await Outages(session).try_now(row.id, probe=True)
@@ -333,9 +333,9 @@ class ExecutionService:
         return await self._database.transact(work)
 
     async def fork(self, execution: str, command: ForkExecution) -> UUID:
-        """Start a new execution that takes over what stands before one step, and enqueue it; its id.
+        """Start a new execution that keeps the results before one step, enqueue it and return its id.
 
-        Same project, brief, workflow and answers. Raises Conflict while the execution is at work, NotFound for an
+        Same project, brief, workflow and answers. Raises Conflict while the execution is running, NotFound for an
         unknown step, Invalid as ``start`` does.
         """
         fork_id = uuid4()
@@ -373,17 +373,17 @@ class ExecutionService:
         return await self._database.transact(work)
 
     async def _lock(self, session: WriteSession, execution: str) -> Execution:
-        """The execution's row, ours alone, for an actor who may change it."""
+        """The execution's row, locked, for an actor who may change it."""
         found = await self._access.execution(session, execution, ProjectRole.EDITOR)
         row = await Executions(session).lock(found.id)
-        await self._access.need(session, row.project_id, ProjectRole.EDITOR)  # not taken away while this waited
+        await self._access.need(session, row.project_id, ProjectRole.EDITOR)  # the role may be gone by now
         return row
 
     async def _lock_open(self, session: WriteSession, execution: str) -> Execution:
-        """The same; raises Conflict if it has ended for good, though a step of it may still say that it waits."""
+        """Like ``_lock``; raises Conflict if the execution has ended, even if a step is still marked as waiting."""
         row = await self._lock(session, execution)
         if row.status in _OVER:
-            raise Conflict(f"Execution {row.id} is {row.status} already.", code="already_ended", hint=see(row))
+            raise Conflict(f"Execution {row.id} is already {row.status}.", code="already_ended", hint=see(row))
         return row
 
     async def _record(
@@ -394,7 +394,7 @@ class ExecutionService:
         )
 
     async def _go_on(self, session: WriteSession, row: Execution, waited_as: ExecutionStatus) -> None:
-        """Enqueue the next segment, or tell the one that still works on other steps."""
+        """Enqueue the next segment, or notify the one that is still running other steps."""
         if row.status == waited_as:
             await self._queue.enqueue(session, row.id, await Transitions(session).requeue(row.id))
         else:
@@ -404,7 +404,7 @@ class ExecutionService:
         adoption = await self._queue.adopt(session, row.id, row.round)
         if adoption is Adoption.BUSY:
             raise Conflict(
-                f"Another process works on execution {row.id}.",
+                f"Execution {row.id} is running in another process.",
                 code="already_running",
                 hint=f"Follow it with: combine watch {row.id}",
             )
@@ -438,7 +438,7 @@ def _words(text: str | None, message: str) -> str:
 
 
 def _see(row: Execution) -> str:
-    return f"See where it stands: combine show {row.id}"
+    return f"See its state: combine show {row.id}"
 
 
 def _cannot_resume(row: Execution) -> Conflict:
@@ -447,8 +447,8 @@ def _cannot_resume(row: Execution) -> Conflict:
         ExecutionStatus.WAITING_FOR_ACCEPTANCE: f"combine accept {row.id}, or combine reject {row.id} --reason TEXT",
         ExecutionStatus.WAITING_FOR_DECISION: f"combine resume {row.id} --decision accept-anyway, "
         "try-again --guidance TEXT, or cancel",
-        ExecutionStatus.COMPLETED: f"See it: combine show {row.id}",
-        ExecutionStatus.CANCELLED: "Start anew: combine run BRIEF",
+        ExecutionStatus.COMPLETED: f"See the result: combine show {row.id}",
+        ExecutionStatus.CANCELLED: "Start a new one: combine run BRIEF",
     }
     return Conflict(f"Execution {row.id} is {row.status}.", code="cannot_resume", hint=hints.get(row.status))
 
@@ -458,7 +458,7 @@ def _of_step(step: Step) -> dict[str, Any]:
 
 
 def _fingerprint(command: StartExecution, start: Start) -> str:
-    """What was asked for, without what was made up for it."""
+    """The request itself, without generated values."""
     project = str(command.project) if isinstance(command.project, UUID) else start.project
     asked = {name: getattr(start, name) for name in ("brief", "workflow_id", "model", "ask", "allow_unpriced")}
     budget_usd = None if start.budget_usd is None else str(start.budget_usd.normalize())

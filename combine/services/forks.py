@@ -1,4 +1,4 @@
-"""Forks: a new execution that takes over what stands before one step and runs that step and what follows anew."""
+"""Forks: a new execution that keeps the results before one step and runs that step and its dependents again."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class ForkExecution:
-    """What it takes to fork one."""
+    """The parameters of a fork."""
 
     from_step: str
-    """This step and everything that depends on it run anew."""
+    """This step and everything that depends on it run again."""
     model: str | None = None
-    """``PROVIDER:MODEL``; None: the model of the execution it is forked from."""
+    """``PROVIDER:MODEL``; None: the model of the source execution."""
     budget_usd: Decimal | None = None
-    """What the new execution may cost in all; None: the cap of the one it is forked from."""
+    """Cap on the total cost of the new execution; None: the cap of the source execution."""
     allow_unpriced: bool = False
-    """Calls whose price is unknown may leave although a cap applies; also if the source had that."""
+    """Allow calls of unknown price although a cap applies; also if the source allowed them."""
 
 
 def check_fork(source: Execution, from_step: str) -> None:
-    """Raises Conflict while the source is at work, NotFound for a step that its workflow does not have."""
+    """Raises Conflict while the source is running, NotFound for a step that is not in its workflow."""
     if source.status in _UNDER_WAY:
         raise Conflict(
-            f"Execution {source.id} is {source.status}; what it makes is not settled yet.",
+            f"Execution {source.id} is {source.status}; its results are not final yet.",
             code="still_running",
             hint=f"Wait for it (combine watch {source.id}) or end it (combine cancel {source.id}).",
         )
@@ -50,14 +50,14 @@ def check_fork(source: Execution, from_step: str) -> None:
     names = [step.step_id for step in workflow.steps]
     if from_step not in names:
         raise NotFound(
-            f"The workflow {workflow.workflow_id} of execution {source.id} has no step {from_step!r}.",
+            f"Workflow {workflow.workflow_id} of execution {source.id} has no step {from_step!r}.",
             code="step_not_found",
             hint=f"Its steps: {', '.join(names)}.",
         )
 
 
 async def store_fork(session: WriteSession, source: Execution, new: Execution, from_step: str) -> None:
-    """Store the new execution with the steps and answers it takes over, in the caller's transaction."""
+    """Store the new execution with the steps and answers it keeps, in the caller's transaction."""
     order = [step.step_id for step in topological_order(new.workflow)]
     taken = _taken_over(await Steps(session).list(source.id), new.workflow, from_step)
     await Executions(session).insert(new)
@@ -72,10 +72,10 @@ async def store_fork(session: WriteSession, source: Execution, new: Execution, f
 
 
 async def answers_for(session: WriteSession, source: Execution) -> dict[str, str]:
-    """What was settled in the source, to be used again where a step that runs anew asks the same."""
+    """The answers of the source, reused where a step that runs again asks the same question."""
     asked = await Questions(session).list(source.id)
     settled = {row.text: _given(row.settled) for row in asked if row.settled is not None}
-    ids = {row.id for row in asked}  # the numbers are given anew
+    ids = {row.id for row in asked}  # the numbers are assigned again
     return {name: text for name, text in source.given_answers.items() if name.strip().upper() not in ids} | settled
 
 
@@ -84,7 +84,7 @@ def _given(answer: Answer) -> str:
 
 
 def _taken_over(steps: Sequence[Step], workflow: WorkflowDefinition, from_step: str) -> Mapping[str, UUID]:
-    """Step -> the document it gives to the fork: what is done and rests on nothing that runs anew."""
+    """Step -> the document the fork keeps: steps that are done and do not depend on anything that runs again."""
     anew = {from_step} | {step.step_id for step in steps if step.status != StepStatus.DONE or not step.document_id}
     anew |= dependents(workflow, anew)
     return {step.step_id: step.document_id for step in steps if step.step_id not in anew and step.document_id}

@@ -1,4 +1,4 @@
-"""Which user somebody is who comes from a provider. Issuer and subject decide, never an address; used by sign-in."""
+"""Finds the user of a provider's identity, by issuer and subject, never by address; used by sign-in."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from combine.storage.people.users import Identities, IdentityRow, UserRow, Users
 
 
 async def identify(session: WriteSession, person: Person, provider: str, new_user_id: UUID) -> UserRow:
-    """The user with this identity, or a new one. Raises Conflict if the address is another user's.
+    """The user with this identity, or a new one. Raises Conflict if the address belongs to another user.
 
-    The user is locked, as by ``link``: until the transaction ends nobody shuts them out.
+    The user is locked, as by ``link``: nobody can disable them until the transaction ends.
     """
     identities, users = Identities(session), Users(session)
     if (known := await identities.find(person.issuer, person.subject)) is not None:
         return await _seen_again(session, known, person)
     taken = await identities.users_of(person.email)
     if taken or not await users.insert(new_user_id, person.name, person.email, InstanceRole.MEMBER):
-        # The address is a user's: of somebody else, or their own, from a second tab that was quicker.
+        # The address is in use: by somebody else, or by the same user in a second tab that was faster.
         if (known := await identities.find(person.issuer, person.subject)) is None:
             raise _account_exists(provider)
         return await _seen_again(session, known, person)
@@ -35,7 +35,7 @@ async def identify(session: WriteSession, person: Person, provider: str, new_use
 
 
 async def link(session: WriteSession, person: Person, provider: str, user_id: UUID) -> UserRow:
-    """Add the identity to the user. Raises Conflict if it, or its address, is somebody else's."""
+    """Add the identity to the user. Raises Conflict if it, or its address, belongs to another user."""
     identities, users = Identities(session), Users(session)
     user = await users.lock(user_id)
     known = await identities.find(person.issuer, person.subject)
@@ -66,13 +66,13 @@ async def _add(session: WriteSession, person: Person, provider: str, user_id: UU
     identities = Identities(session)
     await identities.insert(user_id, person.issuer, person.subject, provider, person.email)
     stored = await identities.find(person.issuer, person.subject)
-    if stored is None or stored.user_id != user_id:  # somebody was quicker
+    if stored is None or stored.user_id != user_id:  # another request was faster
         raise _identity_taken()
 
 
 def _identity_taken() -> Conflict:
     return Conflict(
-        "Another user signs in with this account.",
+        "This account is linked to another user.",
         code="identity_taken",
         hint="Choose another account, or sign in with it and unlink it there.",
     )
@@ -80,7 +80,7 @@ def _identity_taken() -> Conflict:
 
 def _account_exists(provider: str) -> Conflict:
     return Conflict(
-        "There is a user with this address already, who signs in another way.",
+        "A user with this address already exists and signs in another way.",
         code="account_exists",
-        hint=f"Sign in the way you did before; then link {provider} to your user.",
+        hint=f"Sign in the way you did before, then link {provider} to your user.",
     )

@@ -1,4 +1,4 @@
-"""Looking at executions: lists, one in detail, and its events as they happen."""
+"""Reads executions: lists, details, and events as they happen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _AT_WORK = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 
 
 class InspectionService:
-    """Reads only. One public method is one transaction, except ``follow``, which reads again and again."""
+    """Reads only. One public method is one transaction, except ``follow``, which reads repeatedly."""
 
     def __init__(self, database: Database, listener: EventListener, *, actor: Actor) -> None:
         self._database = database
@@ -51,9 +51,9 @@ class InspectionService:
         limit: int = 50,
         before: tuple[datetime, UUID] | None = None,
     ) -> tuple[ExecutionView, ...]:
-        """Executions, the newest first. Raises NotFound for an unknown project.
+        """Executions, newest first. Raises NotFound for an unknown project.
 
-        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        ``before``: ``created_at`` and ``id`` of the last one of the previous page.
         """
         async with self._database.read() as session:
             project_id = None if project is None else (await self._access.project(session, project)).id
@@ -65,13 +65,13 @@ class InspectionService:
             return tuple(_execution(row, costs[row.id]) for row in rows)
 
     async def executors(self) -> tuple[ExecutorView, ...]:
-        """The processes that work, the one heard of last first. For admins of the installation; raises NotPermitted."""
+        """The workers, most recent heartbeat first. For admins of the installation; raises NotPermitted."""
         self._access.actor.need_instance_admin()
         async with self._database.read() as session:
             return tuple(executor_view(row) for row in await Executors(session).list())
 
     async def find(self, execution: str) -> UUID:
-        """The id of one that they may see, by its beginning; cheaper than ``detail``, and raises as it does."""
+        """The id of an execution the actor may see, by its prefix; cheaper than ``detail``, and raises as it does."""
 
         async def work(session: ReadSession) -> UUID:
             return (await Executions(session).find_by_prefix(execution, self._access.visibility)).id
@@ -79,9 +79,9 @@ class InspectionService:
         return await self._database.once(work)
 
     async def detail(self, execution: str) -> ExecutionDetail:
-        """Everything about one execution, found by the beginning of its id.
+        """Everything about one execution, found by a prefix of its id.
 
-        Raises NotFound, Invalid for a beginning that is too short, Conflict for one that several executions have.
+        Raises NotFound, Invalid for a prefix that is too short, Conflict if several executions match.
         """
 
         async def work(session: ReadSession) -> ExecutionSnapshot:
@@ -90,16 +90,16 @@ class InspectionService:
         return _detail(await self._database.once(work))
 
     async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[Event]:
-        """Events after ``after_seq`` in order, as they happen, until the execution rests or ends.
+        """Events after ``after_seq`` in order, as they happen, until the execution pauses or ends.
 
-        Nothing is missed and nothing comes twice. Raises NotFound.
+        Without gaps or duplicates. Raises NotFound.
         """
         async with self._database.read() as session:
             await Executions(session).seen(execution_id, self._access.visibility)
         with self._listener.subscribe(execution_id) as subscription:
             while True:
                 async with self._database.read() as session:
-                    # The status first: what is at rest by then has stored its last event.
+                    # The status first: an execution that has paused by then has stored its last event.
                     status = (await Executions(session).get(execution_id)).status
                     rows = await Events(session).after(execution_id, after_seq)
                 for row in rows:
@@ -130,14 +130,14 @@ def _detail(whole: ExecutionSnapshot) -> ExecutionDetail:
 
 
 def _cost(calls: Sequence[Call]) -> Decimal | None:
-    """Of a call whose outcome is unknown the reservation counts. None: the price of a call is unknown."""
+    """Includes the reservations of calls whose outcome is unknown. None: the price of a call is unknown."""
     costs = [call.booked_usd for call in calls if call.state is not CallState.INTENT]
     known = [cost for cost in costs if cost is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def _documents(whole: ExecutionSnapshot) -> tuple[DocumentView, ...]:
-    """In the order of the steps, the newest of each step last."""
+    """In step order, the newest of each step last."""
     place = {step.step_id: step.position for step in whole.steps}
     ordered = sorted(whole.documents, key=lambda one: (place.get(one.step_id or "", len(place)), one.version))
     return tuple(view(DocumentView, one, project=whole.execution.project) for one in ordered)
@@ -175,7 +175,7 @@ def _tokens_of(calls: Sequence[Call]) -> TokensView:
 
 
 def executor_view(row: ExecutorRow) -> ExecutorView:
-    """A process, and whether it is alive as far as its beats and this machine tell."""
+    """A process, and whether it is alive according to its heartbeats and this machine."""
     silent = row.age.total_seconds()
     alive = silent <= DEAD_AFTER_S and not pid_is_gone(row.host, row.pid)
     return view(ExecutorView, row, host=row.host.partition("/")[0], silent_s=silent, alive=alive)

@@ -1,4 +1,4 @@
-"""Asking people into projects, by the address that a provider must vouch for."""
+"""Invites people to projects by an address that their provider must verify."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ORDER = tuple(ProjectRole)
 
 
 class InvitationService:
-    """Owners invite and take back; who is invited accepts or declines."""
+    """Owners invite and revoke; invited people accept or decline."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
@@ -30,10 +30,10 @@ class InvitationService:
         self._access = Access(actor)
 
     async def create(self, project_id: UUID, email: str, role: ProjectRole) -> InvitationView:
-        """Invite an address for 14 days, in the place of an open invitation of the same address.
+        """Invite an address for 14 days, replacing an open invitation of the same address.
 
-        Nothing is sent: the invitation shows when somebody signs in with that address. Raises NotFound, NotPermitted,
-        Invalid for an address that is none, Conflict if it is a member's.
+        Nothing is sent: the invitation appears when somebody signs in with that address. Raises NotFound,
+        NotPermitted, Invalid for an invalid address, Conflict if it belongs to a member.
         """
         address = email_address(email)
         invitation_id = uuid4()
@@ -43,7 +43,7 @@ class InvitationService:
             await self._access.need(session, project_id, ProjectRole.OWNER, Scope.ADMIN)
             for user_id in await Identities(session).users_of(address):
                 if await Members(session).role(project_id, user_id) is not None:
-                    raise Conflict(f"{address} is a member already.", code="already_member")
+                    raise Conflict(f"{address} is already a member.", code="already_member")
             row = await Invitations(session).insert(
                 invitation_id, project_id, address, role, invited_by=self._actor.user_id, lifetime=LIFETIME
             )
@@ -63,16 +63,16 @@ class InvitationService:
     async def list(
         self, project_id: UUID, *, before: tuple[datetime, UUID] | None = None, limit: int = 50
     ) -> tuple[InvitationView, ...]:
-        """Those of a project, the newest first, for its owners; with those that are over.
+        """Invitations to a project, newest first, for its owners; including closed ones.
 
-        ``before``: ``created_at`` and ``id`` of the last one of the page before. Raises NotFound, NotPermitted.
+        ``before``: ``created_at`` and ``id`` of the last one of the previous page. Raises NotFound, NotPermitted.
         """
         async with self._database.read() as session:
             await self._access.need(session, project_id, ProjectRole.OWNER, Scope.READ)
             return tuple(_view(row) for row in await Invitations(session).list(project_id, before=before, limit=limit))
 
     async def revoke(self, project_id: UUID, invitation_id: UUID) -> InvitationView:
-        """Take one back. Twice is once. Raises NotFound, NotPermitted, Conflict if it has been accepted."""
+        """Revoke an invitation. Idempotent. Raises NotFound, NotPermitted, Conflict if it has been accepted."""
 
         async def work(session: WriteSession) -> InvitationRow:
             await Members(session).lock_project(project_id)
@@ -83,16 +83,16 @@ class InvitationService:
         return _view(await self._database.transact(work))
 
     async def mine(self) -> tuple[InvitationView, ...]:
-        """Those that the one who asks can accept, the newest first."""
+        """Invitations that the current user can accept, newest first."""
         user_id = need_person(self._actor)
         async with self._database.read() as session:
             emails = await Identities(session).emails(user_id)
             return tuple(_view(row) for row in await Invitations(session).open_for(emails))
 
     async def accept(self, invitation_id: UUID) -> InvitationView:
-        """Become a member. A role that is higher already is kept.
+        """Become a member. A higher existing role is kept.
 
-        Raises NotFound for an invitation of another address, Conflict for one that is over, NotPermitted.
+        Raises NotFound for an invitation to another address, Conflict for a closed one, NotPermitted.
         """
         user_id = need_person(self._actor)
         self._actor.need_scope(Scope.ADMIN)
@@ -120,7 +120,7 @@ class InvitationService:
         return _view(await self._database.transact(work))
 
     async def decline(self, invitation_id: UUID) -> InvitationView:
-        """Refuse one. Twice is once. Raises NotFound, NotPermitted, Conflict if it has been accepted."""
+        """Decline an invitation. Idempotent. Raises NotFound, NotPermitted, Conflict if it has been accepted."""
         user_id = need_person(self._actor)
         self._actor.need_scope(Scope.ADMIN)
 
@@ -156,9 +156,9 @@ class InvitationService:
 
 def _must_be_open(row: InvitationRow) -> None:
     if row.accepted_at is not None:
-        raise Conflict("This invitation has been accepted already.", code="invitation_accepted")
+        raise Conflict("This invitation has already been accepted.", code="invitation_accepted")
     if row.revoked_at is not None:
-        raise Conflict("This invitation has been taken back or declined.", code="invitation_revoked", hint=_ASK)
+        raise Conflict("This invitation has been revoked or declined.", code="invitation_revoked", hint=_ASK)
     if row.expired:
         raise Conflict("This invitation has expired.", code="invitation_expired", hint=_ASK)
 

@@ -1,4 +1,4 @@
-"""Who is what in a project."""
+"""Project members and their roles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from combine.storage.people.members import MemberRow, Members
 
 
 class MemberService:
-    """Members see who else is one; owners change it; everybody may leave."""
+    """Members see the other members, owners change them, everybody may leave."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
@@ -25,7 +25,7 @@ class MemberService:
     async def list(
         self, project_id: UUID, *, after: tuple[datetime, UUID] | None = None, limit: int = 50
     ) -> tuple[MemberView, ...]:
-        """The oldest first. ``after``: ``created_at`` and ``user_id`` of the last one of the page before.
+        """Members, oldest first. ``after``: ``created_at`` and ``user_id`` of the last one of the previous page.
 
         Raises NotFound.
         """
@@ -54,7 +54,7 @@ class MemberService:
         return _view(await self._database.transact(work))
 
     async def remove(self, project_id: UUID, user_id: UUID) -> None:
-        """Put a member out, or leave. Raises NotFound, NotPermitted, Conflict for the last owner."""
+        """Remove a member, or leave. Raises NotFound, NotPermitted, Conflict for the last owner."""
         needed = ProjectRole.VIEWER if user_id == self._actor.user_id else ProjectRole.OWNER
 
         async def work(session: WriteSession) -> None:
@@ -71,12 +71,12 @@ class MemberService:
 
 
 async def _must_not_be_last_owner(session: WriteSession, row: MemberRow) -> None:
-    """Belongs behind the lock of the project: of two owners who leave at once, one stays."""
+    """Call it with the project locked, so that of two owners who leave at once one stays."""
     if row.role == ProjectRole.OWNER and not await Members(session).has_other_owner(row.project_id, row.user_id):
         raise Conflict(
             "A project needs an owner who can sign in, and this is the last one.",
             code="last_owner",
-            hint="Make somebody else owner first.",
+            hint="Make another member an owner first.",
         )
 
 

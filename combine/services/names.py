@@ -1,4 +1,4 @@
-"""What a project may be called."""
+"""Valid project names."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ MAX_PROJECT_NAME = 120
 
 
 def regular(text: str) -> str:
-    """A name as it is kept and looked for: what looks the same is the same, however accents and spaces are written."""
+    """The normalized name, used for storing and searching: names that look the same are equal."""
     return normalize("NFC", " ".join(text.split()))
 
 
 def project_name(text: str) -> str:
-    """The name with its spaces and accents made regular. Raises Invalid for one that cannot be used."""
+    """The name with spaces and accents normalized. Raises Invalid for an invalid name."""
     name = regular(text)
     if not name or len(name) > MAX_PROJECT_NAME or not name.isprintable():
         raise Invalid(
-            f"{text[:80]!r} cannot name a project: give 1 to {MAX_PROJECT_NAME} printable characters.",
+            f"{text[:80]!r} is not a valid project name; use 1 to {MAX_PROJECT_NAME} printable characters.",
             code="project_name_invalid",
-            hint="Name it with --project NAME.",
+            hint="Set the name with --project NAME.",
         )
     return name

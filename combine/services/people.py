@@ -11,9 +11,9 @@ from combine.storage.people.users import UserRow
 
 
 def need_person(actor: Actor) -> UUID:
-    """The user's id. Raises NotPermitted for the operator, who is nobody in particular."""
+    """The user's id. Raises NotPermitted for the operator, who has none."""
     if actor.user_id is None:
-        raise NotPermitted("Only a signed-in person has this.", code="person_needed")
+        raise NotPermitted("Only available to signed-in users.", code="person_needed")
     return actor.user_id
 
 
@@ -30,5 +30,5 @@ def user_view(row: UserRow) -> UserView:
 
 
 def acting(user: UserRow, session_id: UUID | None = None) -> Actor:
-    """Somebody who is just signing in or out, as the audit names them."""
+    """A user who is signing in or out, as named in the audit log."""
     return Actor(user.id, InstanceRole(user.role), Scope.ADMIN, session_id=session_id)

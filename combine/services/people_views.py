@@ -16,7 +16,7 @@ class SignInProviderView:
     """One way to sign in."""
 
     name: str
-    """Stands in paths."""
+    """Used in URL paths."""
     label: str
 
 
@@ -27,7 +27,7 @@ class UserView:
     id: UUID
     name: str
     email: str | None
-    """None: the one user of local mode."""
+    """None: the only user in local mode."""
     role: InstanceRole
     disabled: bool
     created_at: datetime
@@ -35,10 +35,10 @@ class UserView:
 
 @dataclass(frozen=True, slots=True)
 class IdentityView:
-    """Who somebody is at a provider."""
+    """A user's identity at a provider."""
 
     id: str
-    """Made of issuer and subject; stands in paths."""
+    """Derived from issuer and subject; used in URL paths."""
     provider: str
     issuer: str
     subject: str
@@ -49,11 +49,11 @@ class IdentityView:
 
 @dataclass(frozen=True, slots=True)
 class MeView:
-    """The one who asks."""
+    """The current user."""
 
     user: UserView
     scope: Scope
-    """Of the token in use; a session has the widest."""
+    """The scope of the token in use; a session has the widest."""
     token_id: UUID | None
     session_id: UUID | None
     identities: tuple[IdentityView, ...]
@@ -61,11 +61,11 @@ class MeView:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """One browser that is signed in."""
+    """One signed-in browser."""
 
     id: UUID
     current: bool
-    """Whether it is the one that asks."""
+    """Whether it is the session of this request."""
     provider: str
     user_agent: str
     created_at: datetime
@@ -76,15 +76,15 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Somebody has just signed in."""
+    """The result of signing in."""
 
     session_secret: str = field(repr=False)
-    """For the cookie. It is shown nowhere again."""
+    """For the cookie. It is never shown again."""
     session_id: UUID
     user: UserView
     next_path: str
     linked: bool
-    """An identity was added to the user, who had been signed in before."""
+    """An identity was added to a user who was already signed in."""
     expires_at: datetime
 
 
@@ -106,16 +106,16 @@ class TokenView:
 
 @dataclass(frozen=True, slots=True)
 class NewTokenView:
-    """A token that has just been made."""
+    """A token that was just created."""
 
     token: TokenView
     secret: str = field(repr=False)
-    """``cmb_...``. It is shown nowhere again."""
+    """``cmb_...``. It is never shown again."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberView:
-    """One person in one project."""
+    """One member of a project."""
 
     user_id: UUID
     name: str
@@ -123,12 +123,12 @@ class MemberView:
     role: ProjectRole
     disabled: bool
     created_at: datetime
-    """Since when."""
+    """When they became a member."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationView:
-    """One invitation into a project."""
+    """One invitation to a project."""
 
     id: UUID
     project_id: UUID
@@ -143,7 +143,7 @@ class InvitationView:
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """One change, and who made it."""
+    """One change and who made it."""
 
     id: int
     at: datetime

@@ -1,4 +1,4 @@
-"""Projects: what is in them and what they may cost."""
+"""Projects: their contents and their caps."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class ProjectView:
     id: UUID
     name: str
     role: ProjectRole
-    """What the one who asks is in it."""
+    """The current user's role in it."""
     documents: int
-    """Document types with a version, the brief not counted."""
+    """Document types with a version, not counting the brief."""
     executions: int
     budget_usd: Usd | None
-    """What all its executions together may cost; None: there is no cap."""
+    """Cap on the total cost of its executions; None: no cap."""
     spent_usd: Usd
-    """Of the calls with a known price."""
+    """Cost of the calls with a known price."""
     reserved_usd: Usd
-    """Set aside for calls in flight and calls whose outcome is unknown."""
+    """Reserved for calls in flight and calls whose outcome is unknown."""
     created_at: datetime
 
 
 class ProjectService:
-    """Makes, lists and caps projects."""
+    """Creates, lists and caps projects."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
@@ -48,20 +48,20 @@ class ProjectService:
         self._access = Access(actor)
 
     async def list(self, *, after: str | None = None, limit: int = 1000) -> tuple[ProjectView, ...]:
-        """Projects by name. ``after``: the name of the last one of the page before."""
+        """Projects by name. ``after``: the name of the last one of the previous page."""
         async with self._database.read() as session:
             sums = await Projects(session).sums(self._access.visibility, after=after, limit=limit)
             return await self._views(session, sums)
 
     async def get(self, project: str | UUID) -> ProjectView:
-        """One, by its id or its name. Raises NotFound."""
+        """One project, by id or name. Raises NotFound."""
         async with self._database.read() as session:
             return await self._view(session, project)
 
     async def create(self, name: str, budget_usd: Decimal | None = None) -> ProjectView:
-        """A new one; who makes it owns it.
+        """Create a project; its creator becomes the owner.
 
-        Raises Invalid for a name that cannot be used, Conflict for one that is taken, also by a project of others.
+        Raises Invalid for an invalid name, Conflict for one that is taken, also by a project of others.
         """
         words = project_name(name)
         check_budget(budget_usd)
@@ -75,9 +75,9 @@ class ProjectService:
         return await self.get(project_id)
 
     async def set_budget(self, project: str | UUID, budget_usd: Decimal | None) -> ProjectView:
-        """Cap a project from the next call on; None takes the cap away. Raises NotFound, NotPermitted, Invalid.
+        """Cap a project from the next call on; None removes the cap. Raises NotFound, NotPermitted, Invalid.
 
-        What has stopped at the old cap stays stopped until it is resumed.
+        Executions that stopped at the old cap stay stopped until they are resumed.
         """
         check_budget(budget_usd)
 
@@ -116,7 +116,7 @@ class ProjectService:
 
 
 async def make_project(session: WriteSession, actor: Actor, project_id: UUID, name: str) -> None:
-    """A project that its actor owns. Raises NotPermitted, and Conflict for a name that is taken."""
+    """Create a project owned by the actor. Raises NotPermitted, and Conflict for a name that is taken."""
     actor.need_scope(Scope.RUN)
     if not await Projects(session).insert(project_id, name):
         raise Conflict(

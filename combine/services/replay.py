@@ -1,4 +1,4 @@
-"""Recordings: an execution taken out of the database as one value, and replayed."""
+"""Recordings: exports an execution as one value, and replays it."""
 
 from __future__ import annotations
 
@@ -33,28 +33,27 @@ class ReplayService:
     """Reads only. One public method is one transaction."""
 
     def __init__(self, database: Database, catalog: Catalog, *, actor: Actor, secrets: Sequence[str]) -> None:
-        """``secrets``: texts that no recording may hold."""
+        """``secrets``: texts that must not appear in a recording."""
         self._database = database
         self._catalog = catalog
         self._access = Access(actor)
         self._secrets = tuple(secrets)
 
     async def record(self, execution: str) -> Recording:
-        """One execution as it is now. Raises NotFound, Invalid, Conflict as every look at an execution does."""
+        """One execution as it is now. Raises NotFound, Invalid, Conflict, like every reading of an execution."""
         async with self._database.read(one_moment=True) as session:
             snapshot = await Snapshots(session).find(execution, self._access.visibility, Depth.RECORDING)
             return Recording(__version__, await Recordings(session).complete(snapshot))
 
     async def file(self, execution: str, *, compress: bool) -> RecordingFile:
-        """The same as a file. Raises Conflict if a secret stands in it, such as a key somebody put into a brief."""
+        """The recording as a file. Raises Conflict if it contains a secret, such as a key in a brief."""
         recording = await self.record(execution)
         plain = write_recording(recording, compress=False)
         if _holds(plain, self._secrets):
             raise Conflict(
-                "A key or the database's address from the settings stands in this execution; it is not written to a "
-                "file.",
+                "This execution contains a key or the database's address from the settings; the file was not written.",
                 code="recording_has_secret",
-                hint="Take it out of the brief or the answers and run it again; consider the key as given away.",
+                hint="Remove it from the brief or the answers and run it again; treat the key as compromised.",
             )
         return RecordingFile(recording, write_recording(recording, compress=True) if compress else plain)
 
@@ -64,9 +63,9 @@ class ReplayService:
 
 
 def _holds(data: bytes, secrets: Iterable[str]) -> bool:
-    """Whether a secret stands in JSON, also in a text there that is JSON itself, such as a reply.
+    """Whether JSON contains a secret, also inside nested JSON text such as a reply.
 
-    However often it was escaped by that, it differs in backslashes only; so all are compared without any.
+    Repeated escaping only adds backslashes, so all texts are compared without them.
     """
     bare = _without_backslashes(data)
     written = {json.dumps(secret, ensure_ascii=ascii_)[1:-1] for secret in secrets for ascii_ in (False, True)}
@@ -79,14 +78,14 @@ def _without_backslashes(data: bytes) -> bytes:
 
 
 async def replay_recording(recording: Recording, catalog: Catalog) -> ReplayReport:
-    """The same for a recording from anywhere. Raises Invalid for one that contradicts itself."""
+    """Replay a recording from any source. Raises Invalid if it is inconsistent."""
     try:
         return await Replay(recording, catalog).run()
     except CombineError:
         raise
     except (KeyError, ValueError, TypeError, AssertionError, AttributeError, StopIteration) as error:
         raise Invalid(
-            f"The recording contradicts itself: {type(error).__name__}: {error}",
+            f"The recording is inconsistent: {type(error).__name__}: {error}",
             code="recording_inconsistent",
             hint="Record the execution again: combine record ID --out FILE",
         ) from error

@@ -1,4 +1,4 @@
-"""The browsers that somebody is signed in with."""
+"""The sessions of a user's browsers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from combine.storage.people.sessions import Sessions
 
 
 class SessionService:
-    """The sessions of the one who asks."""
+    """The sessions of the current user."""
 
     def __init__(self, database: Database, *, actor: Actor, session_idle: timedelta) -> None:
         self._database = database
@@ -23,7 +23,7 @@ class SessionService:
         self._session_idle = session_idle
 
     async def list(self) -> tuple[SessionView, ...]:
-        """Those that are good, the one seen last first."""
+        """Valid sessions, most recently used first."""
         user_id = need_person(self._actor)
         async with self._database.read() as session:
             rows = await Sessions(session).list(user_id, self._session_idle)
@@ -41,7 +41,7 @@ class SessionService:
         )
 
     async def end(self, session_id: UUID) -> None:
-        """Sign that browser out. Raises NotFound, NotPermitted below the scope admin."""
+        """End a session. Raises NotFound, NotPermitted below the scope admin."""
         user_id = need_person(self._actor)
         self._actor.need_scope(Scope.ADMIN)
 
@@ -53,7 +53,7 @@ class SessionService:
         await self._database.transact(work)
 
     async def end_all(self) -> int:
-        """Sign out everywhere, here too; how many sessions there were. Tokens stay good."""
+        """End all sessions, including this one; returns how many there were. Tokens stay valid."""
         user_id = need_person(self._actor)
         self._actor.need_scope(Scope.ADMIN)
 

@@ -1,4 +1,4 @@
-"""Calls whose outcome is unknown: a person says what the provider's bill shows."""
+"""Calls whose outcome is unknown: a person records the cost that the provider billed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from combine.storage.hot.settling import Settling
 
 
 class SettlingService:
-    """Takes a person's word for what a call has cost."""
+    """Records the actual cost of calls."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
@@ -26,11 +26,11 @@ class SettlingService:
         self._access = Access(actor)
 
     async def settle(self, execution: str, call: str, usd: Decimal) -> UUID:
-        """From now on ``usd`` counts for the call in place of what was reserved; the execution's id.
+        """Count ``usd`` for the call instead of its reservation; returns the execution's id.
 
-        Allowed whether the execution has ended or not, and again: the last word counts, until the reply comes after
-        all. What waits at a cap stays there until it is resumed. Execution and call are found by the beginnings of
-        their ids. Raises NotFound, NotPermitted, Invalid for an amount that cannot be, Conflict for a call whose
+        Allowed also after the execution has ended, and repeatedly: the last amount counts, unless the reply still
+        arrives. Executions stopped at a cap stay stopped until they are resumed. Execution and call are found by
+        prefixes of their ids. Raises NotFound, NotPermitted, Invalid for an invalid amount, Conflict for a call whose
         outcome is known.
         """
         check_cost(usd)
@@ -41,7 +41,7 @@ class SettlingService:
             said = await Settling(session).settle(row.id, found.id, usd)
             if said is None:
                 raise _outcome_known(await Calls(session).get(found.id))
-            # not taken away while this waited
+            # the role may be gone by now
             await self._access.need(session, row.project_id, ProjectRole.OWNER, Scope.ADMIN)
             await record(
                 session, self._actor, "call.settled", project_id=row.project_id, object_=str(row.id), data=said
@@ -54,7 +54,7 @@ class SettlingService:
 def _outcome_known(call: Call) -> Conflict:
     state = "in flight" if call.state == CallState.INTENT else call.state
     return Conflict(
-        f"Call {call.id} is {state}; what it costs is said of a call whose outcome is unknown.",
+        f"Call {call.id} is {state}; a cost can only be recorded for a call whose outcome is unknown.",
         code="call_outcome_known",
         hint=f"See its calls: combine show {call.execution_id}",
     )

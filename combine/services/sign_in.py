@@ -1,4 +1,4 @@
-"""Signing in and out: at a provider, or as the one user of local mode."""
+"""Signing in and out: with a provider, or as the only user in local mode."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ class SignInPolicy:
     """Who may sign in, and for how long."""
 
     allowed_domains: frozenset[str]
-    """In small letters; ``*``: all."""
+    """In lower case; ``*``: all."""
     bootstrap_admin: str | None
-    """The address that becomes admin while there is none."""
+    """The address that becomes admin if there is none yet."""
     session_idle: timedelta
     session_lifetime: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What the browser brings along."""
+    """What the browser sends."""
 
     user_agent: str = ""
     session_secret: str | None = field(default=None, repr=False)
-    """Of the session it has been using, which is replaced."""
+    """The secret of its current session, which is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Fresh:
-    """A session to be: its secrets are made before the transaction, which may run twice."""
+    """A new session: its secrets are generated before the transaction, which may run twice."""
 
     provider: str
     next_path: str = "/"
@@ -61,7 +61,7 @@ class _Fresh:
 
 
 class SignInService:
-    """For people who are not signed in yet; so it has no actor."""
+    """For people who are not signed in yet, so it has no actor."""
 
     def __init__(self, database: Database, providers: SignInProviders, policy: SignInPolicy) -> None:
         self._database = database
@@ -69,7 +69,7 @@ class SignInService:
         self._policy = policy
 
     def providers(self) -> tuple[SignInProviderView, ...]:
-        """The ways to sign in, in the order of the settings; none: local mode."""
+        """The ways to sign in, in the order of the settings; empty: local mode."""
         return tuple(SignInProviderView(one.name, one.label) for one in self._providers.configs)
 
     async def begin(
@@ -81,10 +81,10 @@ class SignInService:
         *,
         link_user_id: UUID | None = None,
     ) -> str:
-        """Where to send the browser.
+        """The URL to redirect the browser to.
 
-        ``browser_secret``: the value of a cookie that only this browser has. ``link_user_id``: who is signed in and
-        wants a second way to do so. Raises NotFound for an unknown provider, Unavailable if it does not answer.
+        ``browser_secret``: the value of a cookie that only this browser has. ``link_user_id``: the signed-in user who
+        links another identity. Raises NotFound for an unknown provider, Unavailable if it does not respond.
         """
         chosen = self._providers.get(provider)
         state = new_secret()
@@ -111,10 +111,10 @@ class SignInService:
         redirect_uri: str,
         browser: Browser = Browser(),
     ) -> SignedIn:
-        """A new session for whoever came back with ``params``, the query of the redirect.
+        """A new session for the user who returned with ``params``, the query of the redirect.
 
-        Raises Invalid, NotSignedIn, NotPermitted or Conflict, with a code for each thing that can be wrong,
-        NotFound for an unknown provider, Unavailable if it does not answer.
+        Raises Invalid, NotSignedIn, NotPermitted or Conflict, with a code for each cause, NotFound for an unknown
+        provider, Unavailable if it does not respond.
         """
         chosen = self._providers.get(provider)
         try:
@@ -128,11 +128,11 @@ class SignInService:
             self._check_domain(person)
             return await self._sign_in(begun, person, browser)
         except CombineError as error:
-            _log.warning("A sign-in with %s came to nothing: %s", provider, error.code)
+            _log.warning("Sign-in with %s failed: %s", provider, error.code)
             raise
 
     async def local_sign_in(self, browser: Browser = Browser()) -> SignedIn:
-        """A new session for the one user of local mode, whoever has redeemed the link. Raises NotPermitted."""
+        """A new session for the only user in local mode, for whoever redeemed the link. Raises NotPermitted."""
         fresh = _Fresh(LOCAL)
 
         async def work(session: WriteSession) -> SignedIn:
@@ -143,8 +143,8 @@ class SignInService:
         return await self._database.transact(work)
 
     async def sign_out(self, session_secret: str, post_logout_redirect_uri: str) -> str | None:
-        """End this session; where to send the browser so that it is signed out at the provider too, if there is such
-        a place. A session that has ended already is none to complain about.
+        """End this session; returns the URL that signs the browser out at the provider too, if there is one.
+        A session that has already ended is not an error.
         """
 
         async def work(session: WriteSession) -> tuple[str, str | None] | None:
@@ -167,19 +167,19 @@ class SignInService:
         return await provider.logout_url(post_logout_redirect_uri, ended[1])
 
     async def _take(self, state: str, browser_secret: str | None, provider: str) -> SignInRow:
-        """What was begun with this state, which is used up now, whatever comes next."""
+        """The sign-in started with this state, which cannot be used again, whatever happens next."""
         begun = await self._database.transact(lambda session: SignIns(session).take(digest(state)))
         if begun is None or begun.provider != provider:
             raise Invalid(
-                "This sign-in was not begun here, or has been used already.",
+                "This sign-in was not started here or has already been used.",
                 code="sign_in_state_unknown",
                 hint=_AGAIN,
             )
         if begun.expired:
-            raise Invalid("This sign-in has taken too long.", code="sign_in_expired", hint=_AGAIN)
+            raise Invalid("This sign-in has timed out.", code="sign_in_expired", hint=_AGAIN)
         if browser_secret is None or digest(browser_secret) != begun.browser_sha256:
             raise Invalid(
-                "This sign-in was begun in another browser, or the browser keeps no cookies.",
+                "This sign-in was started in another browser, or the browser blocks cookies.",
                 code="sign_in_other_browser",
                 hint=_AGAIN,
             )
@@ -189,7 +189,7 @@ class SignInService:
         domain = domain_of(person.email)
         if ANY_DOMAIN not in self._policy.allowed_domains and domain not in self._policy.allowed_domains:
             raise NotPermitted(
-                f"Addresses of {domain} are not let in here.",
+                f"Addresses at {domain} are not allowed to sign in here.",
                 code="email_domain_not_allowed",
                 hint="Sign in with another account, or ask whoever runs this server.",
             )
@@ -210,14 +210,14 @@ class SignInService:
         return await self._database.transact(work)
 
     async def _must_still_be(self, session: WriteSession, user_id: UUID, browser: Browser) -> None:
-        """Whoever began to link must still be signed in: the browser may have changed hands in between."""
+        """The user who started linking must still be signed in: the browser may have changed hands in between."""
         secret = browser.session_secret
         owner = (
             None if secret is None else await Sessions(session).authenticate(digest(secret), self._policy.session_idle)
         )
         if owner is None or owner.expired or owner.user_id != user_id:
             raise NotSignedIn(
-                "You are not signed in any more as the one who began this.", code="link_session_ended", hint=_AGAIN
+                "You are no longer signed in as the user who started this.", code="link_session_ended", hint=_AGAIN
             )
 
     async def _bootstrapped(self, session: WriteSession, user: UserRow, person: Person) -> UserRow:
@@ -246,10 +246,10 @@ class SignInService:
         )
 
 
-_AGAIN = "Begin again on the sign-in page."
+_AGAIN = "Start again on the sign-in page."
 
 
 def _must_not_be_disabled(user: UserRow) -> None:
-    """Raises NotPermitted for somebody who is shut out."""
+    """Raises NotPermitted for a disabled user."""
     if user.disabled_at is not None:
-        raise NotPermitted("You are shut out.", code="user_disabled", hint="Ask an admin of the installation.")
+        raise NotPermitted("Your account is disabled.", code="user_disabled", hint="Ask an admin of the installation.")

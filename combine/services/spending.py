@@ -1,4 +1,4 @@
-"""What caps ask of a start or a resume: a price for every model, or a person's word that it may go without."""
+"""What caps require of a start or a resume: a price for every model, or permission to run without one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from combine.errors import Invalid
-from combine.execution.budgets import CODES as CODES  # noqa: PLC0414 - told here to the services
+from combine.execution.budgets import CODES as CODES  # noqa: PLC0414 - re-exported for the services
 from combine.execution.budgets import PRICE_UNKNOWN, named
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
@@ -20,13 +20,13 @@ from combine.workflows.models import ModelRef, parse_model
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """Prices, and the cap of the day."""
+    """Prices and the daily cap."""
 
     pricing: Pricing
     daily_budget_usd: Decimal | None
 
     def unpriced(self, default_model: str, workflow: WorkflowDefinition) -> tuple[ModelRef, ...]:
-        """The models of a workflow whose price nobody knows. Raises Invalid for an unknown model."""
+        """The models of a workflow whose price is unknown. Raises Invalid for an unknown model."""
         names = [step.model or default_model for step in workflow.steps]
         names += [step.fallback_model for step in workflow.steps if step.fallback_model]
         refs = dict.fromkeys(parse_model(name)[0] for name in names)
@@ -49,7 +49,7 @@ class Spending:
             if cap is not None:
                 ref = unpriced[0]
                 raise Invalid(
-                    f"The price of {ref} is not known, so {named(kind, project)} cannot be kept.",
+                    f"The price of {ref} is unknown, so {named(kind, project)} cannot be enforced.",
                     code=PRICE_UNKNOWN,
                     hint=f'Declare it, e.g. COMBINE_LLM_PRICES=\'{{"{ref.model}": {{"input": 1, "output": 5}}}}\' '
                     "(USD per million tokens), or let it run uncapped with --allow-unpriced.",
@@ -57,6 +57,6 @@ class Spending:
 
 
 async def say_unpriced(session: WriteSession, execution_id: UUID, unpriced: tuple[ModelRef, ...]) -> None:
-    """The event that tells which models run outside of every cap."""
+    """The event that lists the models that run outside every cap."""
     if unpriced:
         await Events(session).append(execution_id, "unpriced_allowed", data={"models": [str(ref) for ref in unpriced]})

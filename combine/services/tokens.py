@@ -1,4 +1,4 @@
-"""Personal access tokens: making, listing, revoking."""
+"""Personal access tokens: creates, lists and revokes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HINT_LENGTH = 4
 
 
 class TokenService:
-    """The tokens of the one who asks. At the command line ``user`` says whose: an address, or ``local``."""
+    """The tokens of the current user. On the command line ``user`` says whose: an address, or ``local``."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
@@ -32,14 +32,14 @@ class TokenService:
     async def create(
         self, name: str, scope: Scope, *, expires_in_days: int = DEFAULT_DAYS, user: str | None = None
     ) -> NewTokenView:
-        """A new token, and the only time that its secret is shown.
+        """A new token; the only time its secret is shown.
 
-        Raises Invalid for a name or a time that cannot be used, NotPermitted below the scope admin.
+        Raises Invalid for an invalid name or lifetime, NotPermitted below the scope admin.
         """
         self._actor.need_scope(Scope.ADMIN)
         words = _name(name)
         if not 1 <= expires_in_days <= MAX_DAYS:
-            raise Invalid(f"A token is good for 1 to {MAX_DAYS} days.", code="token_days_invalid")
+            raise Invalid(f"The lifetime of a token must be between 1 and {MAX_DAYS} days.", code="token_days_invalid")
         token_id, secret = uuid4(), new_token()
 
         async def work(session: WriteSession) -> TokenRow:
@@ -57,18 +57,18 @@ class TokenService:
     async def list(
         self, *, before: tuple[datetime, UUID] | None = None, limit: int = 50, user: str | None = None
     ) -> tuple[TokenView, ...]:
-        """The newest first, with those that have expired or were revoked.
+        """Tokens, newest first, including expired and revoked ones.
 
-        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        ``before``: ``created_at`` and ``id`` of the last one of the previous page.
         """
         async with self._database.read() as session:
             owner = await self._owner(session, user)
             return tuple(_view(row) for row in await ApiTokens(session).list(owner, before=before, limit=limit))
 
     async def revoke(self, token_id: UUID) -> TokenView:
-        """Make one worthless, from the next request on. Twice is once. Raises NotFound, NotPermitted.
+        """Revoke a token, effective from the next request on. Idempotent. Raises NotFound, NotPermitted.
 
-        At the command line: anybody's.
+        On the command line: a token of any user.
         """
         self._actor.need_scope(Scope.ADMIN)
 
@@ -85,7 +85,9 @@ class TokenService:
     async def _owner(self, session: ReadSession, user: str | None) -> UUID:
         if self._actor.user_id is not None:
             if user is not None:
-                raise NotPermitted("Only the command line has tokens of others.", code="operator_needed")
+                raise NotPermitted(
+                    "Tokens of other users are only available on the command line.", code="operator_needed"
+                )
             return need_person(self._actor)
         if user in {None, LOCAL}:
             return LOCAL_USER_ID
@@ -96,7 +98,8 @@ def _name(text: str) -> str:
     name = " ".join(text.split())
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise Invalid(
-            f"{text[:80]!r} cannot name a token: give 1 to {MAX_NAME} printable characters.", code="token_name_invalid"
+            f"{text[:80]!r} is not a valid token name; use 1 to {MAX_NAME} printable characters.",
+            code="token_name_invalid",
         )
     return name
 

@@ -1,4 +1,4 @@
-"""The users of the installation, and the one who asks."""
+"""The users of the installation, and the current user."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _ID_LENGTH = 32
 
 
 class UserService:
-    """Everybody sees themselves; admins of the installation see and change all."""
+    """Users see themselves; admins of the installation see and change all users."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database
         self._actor = actor
 
     async def me(self) -> MeView:
-        """The one who asks. Raises NotPermitted at the command line, where that is nobody."""
+        """The current user. Raises NotPermitted on the command line, which has none."""
         user_id = need_person(self._actor)
         async with self._database.read() as session:
             return await self._me(session, user_id)
 
     async def unlink(self, identity_id: str) -> MeView:
-        """Take one of the ways to sign in away. Raises NotFound, NotPermitted, Conflict for the last one."""
+        """Remove one of the ways to sign in. Raises NotFound, NotPermitted, Conflict for the last one."""
         user_id = need_person(self._actor)
         self._actor.need_scope(Scope.ADMIN)
 
@@ -42,7 +42,7 @@ class UserService:
             rows = await Identities(session).list(user_id)
             found = next((row for row in rows if _identity_id(row) == identity_id), None)
             if found is None:
-                raise NotFound("You do not sign in with this.", code="identity_not_found")
+                raise NotFound("This identity is not linked to your user.", code="identity_not_found")
             if len(rows) == 1:
                 raise Conflict(
                     "This is the only way you can sign in.", code="identity_last", hint="Link another one first."
@@ -55,16 +55,16 @@ class UserService:
         return await self._database.transact(work)
 
     async def list(self, *, before: tuple[datetime, UUID] | None = None, limit: int = 50) -> tuple[UserView, ...]:
-        """The newest first. ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        """Users, newest first. ``before``: ``created_at`` and ``id`` of the last one of the previous page.
 
-        Raises NotPermitted, as the next ones do, unless an admin of the installation asks.
+        Raises NotPermitted, like the next methods, unless the actor is an admin of the installation.
         """
         self._actor.need_instance_admin()
         async with self._database.read() as session:
             return tuple(user_view(row) for row in await Users(session).list(before=before, limit=limit))
 
     async def set_role(self, user_id: UUID, role: InstanceRole) -> UserView:
-        """Make somebody admin or member. Raises NotFound, Conflict for the last admin and the user of local mode."""
+        """Make a user admin or member. Raises NotFound, Conflict for the last admin and for the user of local mode."""
         self._actor.need_instance_admin()
 
         async def work(session: WriteSession) -> UserRow:
@@ -84,13 +84,13 @@ class UserService:
         return user_view(await self._database.transact(work))
 
     async def disable(self, user_id: UUID) -> UserView:
-        """Shut somebody out: their sessions end, their tokens are refused from the next request on.
+        """Disable a user: their sessions end, their tokens are refused from the next request on.
 
-        Twice is once. Raises NotFound, Conflict for oneself and for the last admin.
+        Idempotent. Raises NotFound, Conflict for oneself and for the last admin.
         """
         self._actor.need_instance_admin()
         if user_id == self._actor.user_id:
-            raise Conflict("You cannot shut yourself out.", code="own_account", hint="Ask another admin.")
+            raise Conflict("You cannot disable yourself.", code="own_account", hint="Ask another admin.")
 
         async def work(session: WriteSession) -> UserRow:
             users = Users(session)
@@ -107,7 +107,7 @@ class UserService:
         return user_view(await self._database.transact(work))
 
     async def enable(self, user_id: UUID) -> UserView:
-        """Let somebody in again, with the tokens they had. Twice is once. Raises NotFound."""
+        """Enable a user again, with their tokens. Idempotent. Raises NotFound."""
         self._actor.need_instance_admin()
 
         async def work(session: WriteSession) -> UserRow:
@@ -132,12 +132,12 @@ class UserService:
 
 
 def _must_not_be_last_admin(admins: Collection[UUID], user_id: UUID) -> None:
-    """``admins`` are locked, first and always in the same order: of two who demote each other one stays."""
+    """``admins`` are locked, first and always in the same order: if two demote each other, one stays."""
     if set(admins) == {user_id}:
         raise Conflict(
             "The installation needs an admin, and this is the last one.",
             code="last_admin",
-            hint="Make somebody else admin first.",
+            hint="Make another user an admin first.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What the services return: the bodies of the API's responses. Each names, field by field, what it says of a record."""
+"""What the services return: the bodies of the API's responses. Each lists the fields of a record that it shows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Usd = Annotated[Decimal, PlainSerializer(usd_text, return_type=str, when_used="j
 
 
 def view(kind: type[V], record: object, **more: Any) -> V:
-    """A view of a record: the fields that it names, and ``more`` for those that the record does not have."""
+    """A view of a record: its fields, plus ``more`` for fields that the record does not have."""
     return kind(**{one.name: getattr(record, one.name) for one in fields(kind) if one.name not in more}, **more)
 
 
@@ -58,7 +58,7 @@ class DocumentView:
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
-    """One question and, once settled, its answer."""
+    """One question and, once answered, its answer."""
 
     id: str
     step_id: str
@@ -108,12 +108,12 @@ class CallView:
     stop_reason: str | None
     error: str | None
     request_id: str | None
-    """The HTTP request that caused it; None: it was caused at the command line."""
+    """The HTTP request that caused it; None: the command line caused it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step and how often it was tried."""
+    """One step and its attempts."""
 
     step_id: str
     role: str
@@ -121,7 +121,7 @@ class StepView:
     status: StepStatus
     revision: int
     attempts: int
-    """Calls that were replied to, over all revisions."""
+    """Calls with a reply, over all revisions."""
     document_id: UUID | None
     reason: str | None
     started_at: datetime | None
@@ -130,7 +130,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionView:
-    """One line of a list."""
+    """One execution in a list."""
 
     id: UUID
     project: str
@@ -142,19 +142,19 @@ class ExecutionView:
     model: str
     budget_usd: Usd | None
     spent_usd: Usd
-    """Of the calls with a known price."""
+    """Cost of the calls with a known price."""
     cost_usd: Usd | None
-    """The same, with what was reserved for calls of unknown outcome. None if the price of any call is unknown."""
+    """``spent_usd`` plus the reservations of calls of unknown outcome. None if the price of any call is unknown."""
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
     waits_for: str | None = None
-    """The provider that is out; this and the next two only while it waits for one."""
+    """The unavailable provider; this and the next two only while the execution waits for one."""
     next_try_at: datetime | None = None
     tries: int = 0
-    """Failed in a row, over all executions that wait for the same provider."""
+    """Consecutive failures, over all executions that wait for the same provider."""
     forked_from: UUID | None = None
-    """The execution whose steps it took over."""
+    """The execution it was forked from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class ExecutionDetail:
     execution: ExecutionView
     steps: tuple[StepView, ...]
     documents: tuple[DocumentView, ...]
-    """Every version this execution has made or taken over, those sent back included."""
+    """Every version this execution has made or taken over, including those sent back."""
     questions: tuple[QuestionView, ...]
     findings: tuple[FindingView, ...]
     calls: tuple[CallView, ...]
@@ -174,28 +174,28 @@ class ExecutionDetail:
     round: int
     seq: int
     duration_s: float
-    """How long processes have worked on it; waiting for people does not count."""
+    """Running time; waiting for people does not count."""
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """Of a call whose outcome is unknown the reservation counts. None if the price of any call is unknown."""
+        """Includes the reservations of calls whose outcome is unknown. None if the price of any call is unknown."""
         return self.execution.cost_usd
 
     @property
     def current_documents(self) -> tuple[DocumentView, ...]:
-        """Of each step the version it made last, in the order of the steps."""
+        """The latest version of each step's document, in step order."""
         current = {step.document_id for step in self.steps}
         return tuple(document for document in self.documents if document.id in current)
 
     @property
     def open_questions(self) -> tuple[QuestionView, ...]:
-        """Those that wait for an answer."""
+        """Questions that wait for an answer."""
         return tuple(question for question in self.questions if question.answer is None)
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutorView:
-    """One process that works, or worked until it stopped answering."""
+    """One worker, running or no longer responding."""
 
     id: str
     kind: str
@@ -205,5 +205,5 @@ class ExecutorView:
     version: str
     started_at: datetime
     silent_s: float
-    """Since its last beat."""
+    """Seconds since its last heartbeat."""
     alive: bool

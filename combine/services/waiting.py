@@ -1,4 +1,4 @@
-"""What an execution waits for, and what becomes of it by a person's word."""
+"""What an execution waits for, and the effect of a person's decision."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _UNSAVED_OUTPUT = frozenset({NO_VALID_DOCUMENT, REMEDIATIONS_USED_UP})
 
 
 def see(row: Execution) -> str:
-    """Where a person may look."""
-    return f"See where it stands: combine show {row.id}"
+    """The hint that names the command to run next."""
+    return f"See its state: combine show {row.id}"
 
 
 def must_be_open(row: Execution, questions: Sequence[Question], given: Mapping[str, str]) -> None:
-    """Raises Conflict if nothing is asked, Invalid if an answer belongs to no open question."""
+    """Raises Conflict if there is no open question, Invalid if an answer does not belong to one."""
     if not questions:
         raise Conflict(
             f"Execution {row.id} has no open question; it is {row.status}.", code="no_open_question", hint=see(row)
         )
     if unknown := unknown_names(questions, given):
         raise Invalid(
-            f"No open question is called {', '.join(map(repr, unknown))}.",
+            f"Not an open question: {', '.join(map(repr, unknown))}.",
             code="answer_unknown",
-            hint="Open are: " + "; ".join(f"{question.id} {question.text}" for question in questions),
+            hint="Open questions: " + "; ".join(f"{question.id} {question.text}" for question in questions),
         )
 
 
 async def say_what_is_open(session: WriteSession, execution_id: UUID) -> list[str]:
-    """Steps that go on waiting for answers say for how many; their reasons."""
+    """Update the reasons of steps that still wait for answers with the number of open questions; returns them."""
     asked = await Questions(session).list(execution_id)
     reasons = []
     for step in await Steps(session).list(execution_id):
@@ -54,7 +54,7 @@ async def say_what_is_open(session: WriteSession, execution_id: UUID) -> list[st
 
 
 async def gate(session: WriteSession, row: Execution, step_id: str | None) -> Step:
-    """The step that waits for acceptance. Raises Conflict if none does, or several and none is named."""
+    """The step that waits for acceptance. Raises Conflict if there is none, or several and none is named."""
     steps = await Steps(session).list(row.id)
     waiting = [s for s in steps if s.status == StepStatus.WAITING_FOR_ACCEPTANCE]
     meant = [s for s in waiting if step_id in {None, s.step_id}]
@@ -63,19 +63,21 @@ async def gate(session: WriteSession, row: Execution, step_id: str | None) -> St
     if waiting:
         names = ", ".join(step.step_id for step in waiting)
         told = (
-            f"Several steps wait for acceptance: {names}."
+            f"Several steps are waiting for acceptance: {names}."
             if meant
-            else f"Step {step_id!r} does not wait for acceptance."
+            else f"Step {step_id!r} is not waiting for acceptance."
         )
-        hint = "Name one with --step." if meant else f"Waiting: {names}."
+        hint = "Choose one with --step." if meant else f"Waiting: {names}."
         raise Conflict(told, code="step_needed", hint=hint)
     raise Conflict(
-        f"Execution {row.id} waits for no acceptance; it is {row.status}.", code="no_acceptance_wanted", hint=see(row)
+        f"Execution {row.id} is not waiting for acceptance; it is {row.status}.",
+        code="no_acceptance_wanted",
+        hint=see(row),
     )
 
 
 async def try_again(session: WriteSession, row: Execution, step: Step, guidance: str) -> None:
-    """Send the step back with a person's words, and with it what its review found wanting."""
+    """Send the step back with a person's reason or guidance, together with the steps its review sends back."""
     steps = {step.step_id}
     if step.document_id is not None and step.reason_code not in _UNSAVED_OUTPUT:
         document = await Documents(session).get(step.document_id)
@@ -87,10 +89,10 @@ async def try_again(session: WriteSession, row: Execution, step: Step, guidance:
 
 
 async def accept_anyway(session: WriteSession, row: Execution, step: Step) -> None:
-    """Take what there is. Raises Conflict if it is no valid document."""
+    """Accept the last output. Raises Conflict if it is not a valid document."""
     if step.reason_code == NO_VALID_DOCUMENT:
         raise Conflict(
-            f"The last output of step {step.step_id} is no valid document, so it cannot be accepted.",
+            f"The last output of step {step.step_id} is not a valid document, so it cannot be accepted.",
             code="not_acceptable",
             hint=f"Try again with guidance: combine resume {row.id} --decision try-again --guidance TEXT",
         )

@@ -67,7 +67,7 @@ def _document_path(wanted: str) -> str:
         raise NotFound(
             f"There is no document {wanted!r}.",
             code="document_not_found",
-            hint="`combine docs list` shows what there is.",
+            hint="`combine docs list` shows all documents.",
         )
     return f"{API}/documents/{wanted}"
 

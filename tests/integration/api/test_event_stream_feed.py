@@ -151,7 +151,7 @@ async def test_the_feed_reads_as_soon_as_a_connection_is_free(database_url, list
     async with feed.follow(execution_id) as events:
         async with narrow.read():
             await moved.event(execution_id)
-            await until(lambda: "Live events wait for the database" in caplog.text)
+            await until(lambda: "waiting for the database" in caplog.text)
         assert [event.seq for event in await asyncio.wait_for(events.take(), 30)] == [1]
     await feed.close()
     await narrow.close()

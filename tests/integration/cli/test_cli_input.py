@@ -133,7 +133,7 @@ def test_names_of_files_may_be_any_bytes(cli):
 def test_a_name_of_a_file_that_cannot_name_a_project(cli, name):
     refused = cli.here("run", cli.write(name, "Sell bread."), "--model", "offline")
     assert (refused.code, refused.out) == (2, "")
-    assert "Name it with --project NAME." in refused.err
+    assert "--project NAME" in refused.err
     assert "Estimate" not in refused.err  # nothing was begun
 
 

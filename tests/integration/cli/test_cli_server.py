@@ -314,7 +314,7 @@ def test_a_cap(both):
     go_on(both, ids, "resume", "--budget", "5", code=0)
     compared(*(run("projects", "budget", HERE, "0.01") for run in (both.here, both.there)), 0)
     unpriced = ("--model", "openai:unpriced", "--budget", "1")
-    assert "is not known" in both.run_there("run", both.cli.brief, *unpriced).err
+    assert "is unknown" in both.run_there("run", both.cli.brief, *unpriced).err
 
 
 def test_a_run_that_is_refused_leaves_no_project_behind(both):
@@ -322,7 +322,7 @@ def test_a_run_that_is_refused_leaves_no_project_behind(both):
     for run, name in ((both.run_here, "refused here"), (both.run_there, "refused there")):
         refused = run(*unpriced, name, OPENAI_API_KEY="x")
         assert (refused.code, refused.out) == (2, "")
-        assert "is not known" in refused.err
+        assert "is unknown" in refused.err
     assert not {one["name"] for one in both.here("projects", "list", "--json").json} & {"refused here", "refused there"}
 
 

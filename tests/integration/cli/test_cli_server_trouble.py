@@ -204,7 +204,11 @@ def test_a_start_is_sent_again_with_the_same_key(at, stub, detail, cli):
 
 REFUSALS = [
     (error(400, "host_not_allowed", "This host name is not answered here."), 2, "This host name is not answered here."),
-    (error(401, "token_expired", "This token has expired.", details={"hint": "Make a new one."}), 2, "Make a new one."),
+    (
+        error(401, "token_expired", "This token has expired.", details={"hint": "Create a new one."}),
+        2,
+        "Create a new one.",
+    ),
     (error(403, "role_missing", "You are viewer."), 2, "You are viewer."),
     (error(404, "execution_not_found", "There is no execution."), 2, "There is no execution."),
     (error(404, "route_not_found", "Not found."), 1, "combine doctor"),

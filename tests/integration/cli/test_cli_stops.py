@@ -219,7 +219,7 @@ def test_a_document_waits_for_acceptance(gate):
     assert [one["version"] for one in back.json["documents"]] == [2]
     refused = gate("accept", name, "--step", "nothing")
     assert refused.code == 2
-    assert "Step 'nothing' does not wait for acceptance.\nWaiting: draft." in refused.err
+    assert all(part in refused.err for part in ("nothing", "not waiting", "draft"))
     done = gate("accept", name, "--json")
     assert (done.code, done.json["status"]) == (0, "completed"), done.err
     assert gate("accept", name).code == 2

@@ -218,7 +218,7 @@ async def test_an_unknown_price_is_refused_under_any_cap_unless_it_is_allowed(ho
         await set_cap(house, "bakery", Decimal(1))
     if kind == "day":
         house.daily_budget_usd = Decimal(1)
-    with pytest.raises(Invalid, match="is not known") as caught:
+    with pytest.raises(Invalid) as caught:
         await house.start(**UNPRICED, **changes)
     assert caught.value.code == "price_unknown"
     assert "--allow-unpriced" in caught.value.hint

@@ -47,7 +47,7 @@ async def test_another_project_is_seen_behind_however_many_versions(shops):
     await shops.project("Aalen", 2)
     await shops.project("Berlin", MANY)
     for way in WAYS:
-        with pytest.raises(Conflict, match=f"2 projects have a document {TYPE}: Aalen, Berlin") as raised:
+        with pytest.raises(Conflict, match="Aalen, Berlin") as raised:
             await getattr(shops.documents(), way)(TYPE)
         assert raised.value.code == "project_needed"
 
