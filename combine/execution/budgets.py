@@ -1,4 +1,4 @@
-"""What is said when a cap stops a step."""
+"""The reasons given when a cap stops a step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRICE_UNKNOWN: Final = "price_unknown"
 
 
 def named(kind: CapKind, project: str) -> str:
-    """A cap as a person calls it."""
+    """The name of a cap in messages."""
     names = {
         CapKind.EXECUTION: "the execution's cap",
         CapKind.PROJECT: f"the cap of project {project!r}",
@@ -30,16 +30,16 @@ def named(kind: CapKind, project: str) -> str:
 
 
 def no_room(cap: Cap, worst_usd: Decimal) -> str:
-    """Why a call of known worst case did not leave."""
-    told = f"The next call can cost up to {worst_usd:f} USD and could pass {named(cap.kind, cap.project)}"
-    if cap.kind is CapKind.DAY:  # what the others of the installation have spent is not for everybody to read
+    """Why a call with a known maximum cost was not sent."""
+    told = f"The next call can cost up to {worst_usd:f} USD and could exceed {named(cap.kind, cap.project)}"
+    if cap.kind is CapKind.DAY:  # the spending of other users is not shown
         return f"{told}: {cap.budget_usd:f} USD."
-    return f"{told}: {cap.budget_usd:f} USD, of which {cap.spent_usd:f} are spent and {cap.reserved_usd:f} reserved."
+    return f"{told}: {cap.budget_usd:f} USD, with {cap.spent_usd:f} spent and {cap.reserved_usd:f} reserved."
 
 
 def no_price(cap: Cap, model: str) -> str:
-    """Why a call of unknown price did not leave."""
+    """Why a call of unknown price was not sent."""
     return (
-        f"The price of {model.removesuffix(':')} is not known, so {named(cap.kind, cap.project)} cannot be kept. "
-        "Declare it with COMBINE_LLM_PRICES, or allow it."
+        f"The price of {model.removesuffix(':')} is unknown, so {named(cap.kind, cap.project)} cannot be enforced. "
+        "Set it with COMBINE_LLM_PRICES, or resume with --allow-unpriced."
     )

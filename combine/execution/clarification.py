@@ -1,4 +1,4 @@
-"""Settling questions: answers given in advance, "decide for me", and the assumptions that follow."""
+"""Settles questions: answers given in advance, "decide for me", and the resulting assumptions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"^[+-]?\d+(?:[.,]\d+)?\s*\S{0,20}$")
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What stands for one question."""
+    """The answer to one question."""
 
     question: Question
     text: str
@@ -34,12 +34,12 @@ class Settlement:
         return int(self.question.id.removeprefix("Q-"))
 
     def answer(self) -> Answer:
-        """The binding form."""
+        """The answer in normalized form."""
         return Answer(self.question.id, self.question.text, self.text, self.decided_by, self.assumption_id)
 
 
 def normalise(question: Question, given: str) -> str:
-    """The answer in the form its type wants. Raises Invalid with what would be accepted."""
+    """The answer in the form that its type requires. Raises Invalid with the accepted form."""
     text = " ".join(given.split())
     check = _CHECKS.get(question.answer_type)
     if not text:
@@ -55,7 +55,7 @@ def settle(
     next_assumption: int,
     strict: bool = True,
 ) -> list[Settlement]:
-    """Answers for as many questions as ``given`` (by id or text) or the defaults settle, in order.
+    """Answers for all questions that ``given`` (by id or text) or the defaults settle, in order.
 
     Args:
         questions: with their ids.
@@ -83,7 +83,7 @@ def settle(
 
 
 def unknown_names(questions: Iterable[Question], given: Mapping[str, str]) -> list[str]:
-    """Keys of ``given`` that name none of the questions."""
+    """Keys of ``given`` that do not match a question."""
     known = {_key(name) for question in questions for name in (question.id, question.text)}
     return [name for name in given if _key(name) not in known]
 
@@ -113,7 +113,7 @@ def _key(text: str) -> str:
 
 def _unusable(question: Question, given: str, why: str) -> Invalid:
     return Invalid(
-        f"The answer {given!r} to {question.id} cannot be used: {why}.",
+        f"The answer {given!r} to {question.id} is not valid: {why}.",
         code="answer_invalid",
         hint=f"{question.id} asks: {question.text}",
         details={"question": question.id},
@@ -132,7 +132,7 @@ def _choices(question: Question, text: str) -> str:
     try:
         return "; ".join(dict.fromkeys(_choice(question, part.strip()) for part in parts))
     except Invalid:
-        return _choice(question, text)  # a choice may itself hold a comma
+        return _choice(question, text)  # a choice may itself contain a comma
 
 
 def _yes_no(question: Question, text: str) -> str:
@@ -145,13 +145,13 @@ def _yes_no(question: Question, text: str) -> str:
 
 def _number(question: Question, text: str) -> str:
     if not _NUMBER.match(text):
-        raise _unusable(question, text, "a number is wanted, e.g. 250")
+        raise _unusable(question, text, "must be a number, e.g. 250")
     return text
 
 
 def _date(question: Question, text: str) -> str:
     if not _DATE.match(text):
-        raise _unusable(question, text, "a date is wanted as YYYY-MM-DD, e.g. 2027-03-21")
+        raise _unusable(question, text, "must be a date in the form YYYY-MM-DD, e.g. 2027-03-21")
     return text
 
 

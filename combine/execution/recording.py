@@ -1,6 +1,6 @@
 """A recorded execution: a snapshot with its prompts, replies and events, as one value and as one file.
 
-It holds no key, no address, no path and no message of a provider; events are stripped of such texts.
+It contains no keys, addresses, paths or provider messages; events are stripped of such texts.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One execution as it was. Its snapshot holds no steps: they follow from the rest."""
+    """One recorded execution. Its snapshot has no steps: they follow from the rest."""
 
     made_by: str
-    """Version of the program that wrote it."""
+    """The program version that wrote it."""
     snapshot: ExecutionSnapshot
 
 
-# What a file says of each record. Explicit lists: a new column must not change the form of files by itself.
+# The fields of each record in a file. Explicit lists: a new column must not change the file format by itself.
 _EXECUTION = ("project", "status", "model", "ask", "given_answers", "forked_from", "created_at", "workflow", "brief_id")
 _CALL = (
     "id",
@@ -112,12 +112,12 @@ _NUMBER = ("at", "type", "prefix", "highest")
 _LISTS = ("questions", "calls", "documents", "findings", "events", "earlier", "numbers")
 
 _FROM_MACHINES = frozenset({"reason", "error"})
-"""Keys of event data that may hold addresses and paths, unless a person has written them."""
+"""Keys of event data that may contain addresses and paths, unless a person wrote them."""
 _FROM_PEOPLE = frozenset({"sent_back", "decided"})
 
 
 def write_recording(recording: Recording, *, compress: bool) -> bytes:
-    """The file. The same recording gives the same bytes."""
+    """The recording as a file. Equal recordings give equal bytes."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - only files need it
 
     plain = TypeAdapter(ExecutionSnapshot).dump_python(recording.snapshot, mode="json")
@@ -137,7 +137,7 @@ def write_recording(recording: Recording, *, compress: bool) -> bytes:
         "numbers": [_only(_NUMBER, one) for one in plain["numbers"]],
     }
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-    data = text.encode("utf-8", "backslashreplace")  # JSON's own escape of half a surrogate pair
+    data = text.encode("utf-8", "backslashreplace")  # the JSON escape of half a surrogate pair
     return gzip.compress(data, mtime=0) if compress else data
 
 
@@ -146,7 +146,7 @@ def _only(names: tuple[str, ...], record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _input(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Calls of older programs have kept none; their files stay as they were."""
+    """The input; omitted for calls of older versions, which did not store one, so that their files do not change."""
     return {} if call["input"] is None else {"input": call["input"]}
 
 
@@ -157,7 +157,7 @@ def _event(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_recording_file(data: bytes, name: str) -> Recording:
-    """The recording in a file, compressed or not. Raises Invalid with every fault of its form."""
+    """The recording in a file, compressed or not. Raises Invalid with every format error."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
 
     raw = _json(data, name)
@@ -179,7 +179,7 @@ def read_recording_file(data: bytes, name: str) -> Recording:
 
 
 def _snapshot(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The file's content in the form of a snapshot, with what a file does not say filled in."""
+    """The file's content as a snapshot, with missing values filled in."""
     own = {"project_id": raw["execution_id"]}
     execution = {"id": raw["execution_id"], **own, "updated_at": raw["created_at"]}
     earlier = {**own, "status": "superseded", "origin": "model", "created_at": raw["created_at"]}
@@ -199,7 +199,7 @@ def _snapshot(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _listed(faults: list[dict[str, str]]) -> str:
     shown = "; ".join(f"{fault['path']}: {fault['message']}" for fault in faults[:5])
-    return shown + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")  # noqa: PLR2004 - those that are shown
+    return shown + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")  # noqa: PLR2004 - the number shown
 
 
 def _json(data: bytes, name: str) -> object:
@@ -208,14 +208,14 @@ def _json(data: bytes, name: str) -> object:
             unpacker = zlib.decompressobj(wbits=31)
             data = unpacker.decompress(data, MAX_BYTES)
             if not unpacker.eof:
-                raise _unusable(name, "it is cut off, or larger than 256 MB")
+                raise _unusable(name, "it is truncated or larger than 256 MB")
         return json.loads(data)
     except (ValueError, zlib.error, RecursionError) as error:
         raise _unusable(name, f"it is not valid JSON ({error})") from None
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    if location[:1] == ("execution",):  # what is said of the execution stands at the top of a file
+    if location[:1] == ("execution",):  # the execution's fields are at the top level of a file
         location = location[1:]
     elif location[:1] == ("previous",):
         location = ("earlier", *location[1:])
@@ -224,8 +224,8 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 def _unusable(name: str, why: str, faults: list[dict[str, str]] | None = None) -> Invalid:
     return Invalid(
-        f"{name} is not a usable recording: {why}.",
+        f"{name} is not a valid recording: {why}.",
         code="recording_invalid",
-        hint="`combine record ID --out FILE` writes one.",
+        hint="Create one with `combine record ID --out FILE`.",
         details={"faults": faults or []},
     )

@@ -1,4 +1,4 @@
-"""Replaying a recorded execution: the same parsing, merging and checks over the stored replies, and no provider."""
+"""Replays a recorded execution: the same parsing, merging and checks on the stored replies, without a provider."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition
 
 MAX_DIFFERENCES = 20
-"""Told for one document."""
+"""Reported per document."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where the rebuilt document is another."""
+    """One difference between the stored and the rebuilt document."""
 
     path: str
     stored: str
@@ -47,7 +47,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedDocument:
-    """One stored version and what came of its replies."""
+    """One stored version and the result of replaying it."""
 
     id: UUID
     type: str
@@ -56,16 +56,16 @@ class ReplayedDocument:
     revision: int
     stored_sha256: str
     rebuilt_sha256: str | None
-    """None: no document came out."""
+    """None: no document was produced."""
     identical: bool
     differences: tuple[Difference, ...]
     reasons: tuple[str, ...]
-    """Why it is, or may be, another."""
+    """Why it differs, or may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptDifference:
-    """One request that would be another today."""
+    """One request that would differ today."""
 
     step_id: str
     revision: int
@@ -77,23 +77,23 @@ class PromptDifference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """What came of a replay."""
+    """The result of a replay."""
 
     execution_id: UUID
     identical: bool
-    """Every document is, byte for byte, and every step asked the same questions."""
+    """Every document is identical byte for byte, and every step asked the same questions."""
     documents: tuple[ReplayedDocument, ...]
     replies: int
     """Stored replies that were read."""
     prompts: int
-    """Requests that were rendered again."""
+    """Prompts that were rendered again."""
     other_prompts: tuple[PromptDifference, ...]
     other_questions: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Revision:
-    """One revision of one step, as it is replayed."""
+    """One revision of one step during a replay."""
 
     step: StepDefinition
     number: int
@@ -103,7 +103,7 @@ class _Revision:
 
 
 class Replay:
-    """Replays one recording against one catalog. Writes nothing, asks nobody."""
+    """Replays one recording with one catalog. Writes nothing and calls no provider."""
 
     def __init__(self, recording: Recording, catalog: Catalog) -> None:
         self._recorded: ExecutionSnapshot = with_inputs(recording.snapshot)
@@ -113,7 +113,7 @@ class Replay:
         self._other_prompts: list[PromptDifference] = []
 
     async def run(self) -> ReplayReport:
-        """Every step in every revision, in the order in which they were begun."""
+        """Replay every revision of every step, in the order in which they started."""
         documents = [
             document
             for revision in self._revisions()
@@ -146,13 +146,13 @@ class Replay:
         try:
             await self._to_its_document(revision, stored)
         except RecordEnds as end:
-            revision.reasons.append(f"The record ends before the document: {end}.")
-        except CombineError as error:  # the catalog here lacks what the step needs
+            revision.reasons.append(f"The recording ends before the document: {end}.")
+        except CombineError as error:  # the local catalog lacks something the step needs
             revision.reasons.append(error.message)
         return None if stored is None else self._compared(revision, stored)
 
     async def _to_its_document(self, revision: _Revision, stored: Document | None) -> None:
-        """Run the step from pause to pause, as it was run."""
+        """Run the step from pause to pause, as in the recording."""
         while (call := _next(revision)) is not None:
             try:
                 result = await self._execute(revision, call.started_at, call)
@@ -164,7 +164,7 @@ class Replay:
             if isinstance(result, DocumentSaved):
                 return
             if isinstance(result, LimitReached):
-                if stored is not None and stored.attempt is not None:  # a person took it, findings and all
+                if stored is not None and stored.attempt is not None:  # a person accepted it despite its findings
                     revision.attempt = stored.attempt - 1
                     await self._execute(revision, stored.created_at, call, accepted=True)
                 return
@@ -198,7 +198,7 @@ class Replay:
         shown = call.input["previous"]
         previous = () if shown is None else (self._version(shown["type"], shown["version"]),)
         context = context_of(replace(state, previous=tuple(one for one in previous if one)), revision.step)
-        # How many steps were drafting at the same time only shows in the numbers that were offered.
+        # The number of steps that ran concurrently is only visible in the item numbers that were offered.
         beside = call.input["next_ids"].get("ASM", 1) - 1 - context.used_ids.get("ASM", 0)
         return replace(context, assumptions_from=max(0, beside))
 
@@ -221,7 +221,7 @@ class Replay:
             )
 
     def _other_assets(self, revision: _Revision) -> tuple[str, ...]:
-        """Files of prompts and schemas that are not what they were."""
+        """Prompt and schema files that have changed."""
         stored = self._stored(revision)
         if stored is None:
             return ()
@@ -245,7 +245,7 @@ class Replay:
         if not identical:
             reasons += self._other_assets(revision)
             if content_sha256(stored.content) != stored.content_sha256:
-                reasons.append("The stored content has been changed: it has not the SHA-256 that was stored with it.")
+                reasons.append("The stored content was modified: it does not match its stored SHA-256.")
             if version is None:
                 reasons += [f"{one.path}: {one.message} [{one.code}]" for one in self._journal.findings[:5]]
         differences = () if version is None or identical else tuple(_differences(stored.content, version.content, "$"))
@@ -268,7 +268,7 @@ def _next(revision: _Revision) -> Call | None:
 
 
 def _refused(revision: _Revision) -> bool:
-    """Go past the next reply that is a refusal; False if there is none."""
+    """Skip the next reply that is a refusal; False if there is none."""
     for call in sorted(revision.calls, key=lambda call: call.attempt):
         if call.attempt > revision.attempt and call.stop_reason in {"refusal", "context_exceeded"}:
             revision.attempt = call.attempt
@@ -282,18 +282,18 @@ def _broken_replies(calls: Sequence[Call]) -> Iterator[str]:
             continue
         digest = hashlib.sha256((call.reply or "").encode("utf-8", "surrogatepass")).hexdigest()
         if digest != call.reply_sha256:
-            yield f"The stored reply of attempt {call.attempt} has been changed: it has not the SHA-256 of the ledger."
+            yield f"The stored reply of attempt {call.attempt} was modified: it does not match its stored SHA-256."
 
 
 def _other_hashes(stored: Mapping[str, str], here: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(stored.keys() | here.keys()):
         before, now = stored.get(name), here.get(name)
         if before != now:
-            yield f"{name} is another: {(before or 'none')[:12]} when it was made, {(now or 'none')[:12]} here."
+            yield f"{name} differs: {(before or 'none')[:12]} when recorded, {(now or 'none')[:12]} here."
 
 
 def _other_input(call: Call, prompt: RenderedPrompt) -> Iterator[str]:
-    """The parts of the input that are not what they were, if the call has kept it whole."""
+    """The parts of the input that have changed, if the call stored all of it."""
     now = input_to_json(prompt.given)
     stored = call.input or {}
     if stored.keys() == now.keys():

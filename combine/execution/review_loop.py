@@ -1,4 +1,4 @@
-"""Reading the review's verdict, and what follows from it."""
+"""Reads the review's verdict and decides what to do next."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SENDS_BACK = frozenset({"revise", "reject"})
 
 
 class AfterReview(Enum):
-    """What the verdict leads to."""
+    """What happens after the review."""
 
     COMPLETE = "complete"
     REVISE = "revise"
@@ -25,7 +25,7 @@ class AfterReview(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReviewPlan:
-    """The verdict, read."""
+    """The parsed verdict and its consequences."""
 
     after: AfterReview
     findings: tuple[Finding, ...] = ()
@@ -35,7 +35,7 @@ class ReviewPlan:
 
 
 def read_findings(review: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """The review's findings; empty for a final document that is no review."""
+    """The review's findings; empty for a final document that is not a review."""
     found = review.get("findings")
     if not isinstance(found, list):
         return ()
@@ -74,7 +74,7 @@ def plan_after_review(
     named.discard(final_step)
     if not named:
         return ReviewPlan(
-            AfterReview.ASK_PERSON, findings, reason=f"The review says {action!r} and names no document to send back."
+            AfterReview.ASK_PERSON, findings, reason=f"The review says {action!r} but names no document to send back."
         )
     steps = frozenset(named) | dependents(workflow, named) | {final_step}
     if revisions_done >= workflow.max_revisions:

@@ -32,7 +32,7 @@ log = logging.getLogger("combine.execution")
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRunner:
-    """Runs segments. Knows no queue; what it is given to hold its claim is a ``Segment``."""
+    """Runs segments. Independent of the queue; a ``Segment`` holds its claim."""
 
     database: Database
     catalog: Catalog
@@ -45,10 +45,10 @@ class ExecutionRunner:
     """Shared by all segments of this process."""
 
     async def run(self, segment: Segment) -> None:
-        """Work until the execution pauses or ends. Raises OwnershipLost if another process has taken over.
+        """Run until the execution pauses or ends. Raises OwnershipLost if another process has taken over.
 
-        Every other failure ends as the status ``failed`` with its reason: an exception that escaped into the queue
-        would be final there while the execution still said ``running``.
+        Every other failure sets the status ``failed`` with its reason: an exception that reached the queue would be
+        final there while the execution still had the status ``running``.
         """
         journal = SegmentJournal(self.database, segment)
         try:
@@ -78,7 +78,7 @@ class ExecutionRunner:
 
 
 class _Work:
-    """The loop of one segment: begin each step when its inputs are ready, in parallel where they are."""
+    """The loop of one segment: start each step when its inputs are ready, in parallel where possible."""
 
     def __init__(
         self, runner: ExecutionRunner, segment: Segment, journal: SegmentJournal, state: ExecutionSnapshot
@@ -90,9 +90,9 @@ class _Work:
         self._executor = runner.executor(segment)
         self._tasks: dict[str, asyncio.Task[StepResult]] = {}
         self._revisions: dict[str, int] = {}
-        """The revision in which each step was begun last."""
+        """The revision in which each step was last started."""
         self._resting: set[str] = set()
-        """Steps that have come to rest in this segment, so that only a change from outside makes them ready."""
+        """Steps that have paused or ended in this segment; only an outside change makes them ready again."""
 
     async def go(self) -> None:
         try:
@@ -115,7 +115,7 @@ class _Work:
         if self._segment.draining:
             return
         statuses = {step.step_id: step.status for step in self._state.steps}
-        with caused_by(self._state.execution.request_id):  # another one than before, if a person has changed something
+        with caused_by(self._state.execution.request_id):  # differs from before if a person has changed something
             for step in runnable_steps(self._workflow, statuses):
                 if step.step_id not in self._tasks and step.step_id not in self._resting:
                     context = context_of(self._state, step, beside=len(self._tasks))
@@ -123,7 +123,7 @@ class _Work:
                     self._tasks[step.step_id] = asyncio.create_task(self._executor.execute(step, context))
 
     async def _wait(self) -> None:
-        """Until a step has come to rest or a person has changed something; then the state is true again."""
+        """Wait until a step has paused or ended or a person has changed something, then refresh the state."""
         waker = asyncio.create_task(self._segment.wake.wait())
         try:
             await asyncio.wait({waker, *self._tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
@@ -148,7 +148,7 @@ class _Work:
         )
 
     async def _stop(self, sent_back: list[str]) -> None:
-        """Steps that were sent back while they ran: what they would make rests on what no longer counts."""
+        """Cancel steps that were sent back while they ran: their inputs are no longer current."""
         if not sent_back:
             return
         tasks = [self._tasks.pop(step_id) for step_id in sent_back]
@@ -158,11 +158,11 @@ class _Work:
         await self._journal.forget_open_calls(sent_back)
 
     async def _settle(self, step_id: str, task: asyncio.Task[StepResult]) -> bool:
-        """Results are in the journal already, except what stopped a step from outside. True: read the tables again."""
+        """Results are already in the journal, unless a step was stopped from outside. True: read the tables again."""
         try:
             result = task.result()
         except NoMoreCalls:
-            pass  # the process stops; the end of the segment hands the step on
+            pass  # the process is stopping; the end of the segment hands the step over
         except LLMError as error:
             try:
                 await self._stopped_by_provider(step_id, error)
@@ -175,7 +175,7 @@ class _Work:
             if isinstance(result, SentBack):
                 return True
         self._resting.add(step_id)
-        # A person may have released it between its last commit and now; with no other step in flight, the end sees it.
+        # A person may have released it since its last commit; if no other step is running, the segment's end sees it.
         return bool(self._tasks)
 
     async def _stopped_by_provider(self, step_id: str, error: LLMError) -> None:

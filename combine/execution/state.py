@@ -1,4 +1,4 @@
-"""From what the tables say to what a step reads."""
+"""Builds a step's context from the tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RUNNABLE = frozenset({StepStatus.PENDING, StepStatus.RUNNING})
 
 
 def runnable_steps(workflow: WorkflowDefinition, statuses: Mapping[str, str]) -> tuple[StepDefinition, ...]:
-    """Steps whose inputs are ready and that nobody has to decide about first; ``statuses`` by step id."""
+    """Steps whose inputs are ready and that do not wait for a decision; ``statuses`` by step id."""
     done = {step_id for step_id, status in statuses.items() if status == StepStatus.DONE}
     return tuple(step for step in ready_steps(workflow, done) if statuses[step.step_id] in _RUNNABLE)
 
@@ -40,9 +40,9 @@ def with_document(state: ExecutionSnapshot, saved: DocumentSaved) -> ExecutionSn
 
 
 def highest_ids(state: ExecutionSnapshot, document_type: str) -> dict[str, int]:
-    """Prefix -> highest number that is taken for this type; ``ASM`` runs on over all types.
+    """Prefix -> highest number in use for this type; ``ASM`` numbers continue over all types.
 
-    Taken are the numbers that were given before the execution began, and those it has given itself, also in versions
+    In use are the numbers assigned before the execution started, and those it has assigned itself, also in versions
     that were sent back.
     """
     highest = {"ASM": 0}
@@ -63,17 +63,17 @@ def highest_ids(state: ExecutionSnapshot, document_type: str) -> dict[str, int]:
 
 
 ASSUMPTIONS_PER_STEP = 20
-"""More than any document may hold (``x-count`` of the seed's schemas)."""
+"""More than any document may contain (``x-count`` of the seed's schemas)."""
 
 
 def context_of(state: ExecutionSnapshot, step: StepDefinition, *, beside: int = 0) -> StepContext:
-    """Everything this step reads, as of this moment; ``beside``: how many steps are drafting already."""
+    """Everything this step reads, as of now; ``beside``: how many steps are already running."""
     now, execution = state.step(step.step_id), state.execution
     inputs = [_made(state, name) for name in step.inputs]
     findings = _findings_to_mend(state, step, now)
     own = state.document(now.document_id)
     revised = now.revision > 0
-    # A review judges afresh, without its last verdict before its eyes.
+    # A review starts fresh, without seeing its last verdict.
     draft = _draft(state, now, own) if revised and not step.is_final else None
     model, _ = parse_model(step.model or str(execution.model))
     previous = next((one for one in state.previous if one.type == step.output), None)
@@ -124,7 +124,7 @@ def _upstream(document: Document) -> UpstreamDocument:
 
 
 def _replies(state: ExecutionSnapshot, step: Step, revision: int) -> list[Call]:
-    """The replies to that revision of the step, the last one first."""
+    """The replies to that revision of the step, newest first."""
     replied = [
         call
         for call in state.calls
@@ -134,7 +134,7 @@ def _replies(state: ExecutionSnapshot, step: Step, revision: int) -> list[Call]:
 
 
 def _stored(state: ExecutionSnapshot, step: Step) -> dict[int, StoredReply]:
-    """By attempt; of two replies for one attempt (a takeover and its zombie) the first one stands."""
+    """By attempt; of two replies for one attempt (after a takeover) the first one counts."""
     return {
         call.attempt: StoredReply(
             call_id=call.id,
@@ -151,16 +151,16 @@ def _stored(state: ExecutionSnapshot, step: Step) -> dict[int, StoredReply]:
 
 
 def _draft(state: ExecutionSnapshot, step: Step, own: Document | None) -> Mapping[str, Any] | str | None:
-    """What a revised step begins from: its saved document, or the last reply that never became one."""
+    """What a revised step starts from: its saved document, or its last reply that did not become one."""
     if own is not None:
         return own.content
-    # A draft that was cut is no draft.
+    # A truncated draft is not usable.
     earlier = [call for call in _replies(state, step, step.revision - 1) if call.stop_reason != StopReason.MAX_TOKENS]
     return max(earlier, key=lambda call: call.attempt).reply if earlier else None
 
 
 def _droppable(step: Step, draft: Mapping[str, Any] | str | None) -> frozenset[str]:
-    """A person's word may ask for anything to go."""
+    """A person's guidance may ask to remove anything."""
     return _ids(draft) if isinstance(draft, Mapping) and step.guidance else frozenset()
 
 
@@ -169,7 +169,7 @@ def _ids(content: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _findings_to_mend(state: ExecutionSnapshot, step: StepDefinition, now: Step) -> tuple[Finding, ...]:
-    """The review's findings on this document, and the mechanical ones that ended its revision before."""
+    """The review's findings on this document, and the check findings that ended its previous revision."""
     if now.revision == 0 or step.is_final:
         return ()
     finals = [final.step_id for final in state.execution.workflow.steps if final.is_final]

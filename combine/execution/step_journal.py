@@ -32,34 +32,35 @@ from combine.workflows.definitions import StepDefinition
 from combine.workflows.models import ModelRef
 
 NO_VALID_DOCUMENT = "no_valid_document"
-"""Why a step waits for a decision that cannot be "accept anyway"."""
+"""Reason code of a step that waits for a decision other than "accept anyway"."""
 REMEDIATIONS_USED_UP = "remediations_used_up"
-"""Why a step waits for a decision about its last output, which is not saved."""
+"""Reason code of a step that waits for a decision about its last output, which is not saved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of questions that a step asked."""
+    """The state of the questions that a step asked."""
 
     settled: tuple[Answer, ...]
     open: int
-    """How many wait for a person."""
+    """How many are waiting for a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepJournal:
-    """Writes what a step does, as it does it.
+    """Records the progress of a step.
 
-    What rests a step raises SentBackSince if it was sent back while it ran: of its new revision nothing has happened.
+    Methods that pause or end a step raise SentBackSince if it was sent back while it ran, as its new revision has not
+    started.
     """
 
     database: Database
     segment: Segment
     daily_budget_usd: Decimal | None = None
-    """What the whole installation may spend on one day (UTC)."""
+    """The cap of the whole installation per day (UTC)."""
 
     async def open_call(self, intent: CallIntent) -> bool:
-        """Commit the intent and its reservation. False: a cap leaves no room; the step waits for money."""
+        """Commit the intent and its reservation. False: a cap would be exceeded; the step waits."""
         opened: bool | None = None
         while opened is None:
             opened = await self._reserve(intent) or await self._wait_for_money(intent)
@@ -72,12 +73,12 @@ class StepJournal:
         )
 
     async def _wait_for_money(self, intent: CallIntent) -> bool | None:
-        """Say which cap is in the way. None: meanwhile none is, as another call has cost less than was reserved."""
+        """The cap that stops the call. None: no longer any, as another call has cost less than its reservation."""
 
         async def work(session: WriteSession) -> bool | None:
             await self.segment.claim.hold(session)
             if await Journal(session).knows_call(intent.id):
-                return True  # by a commit whose answer was lost
+                return True  # by a commit whose response was lost
             caps = await Caps(session).of(intent.execution_id, self.daily_budget_usd)
             cap = next((cap for cap in caps if cap.refuses(intent.reserved_usd)), None)
             step = intent.execution_id, intent.step_id, intent.revision
@@ -100,7 +101,7 @@ class StepJournal:
         return await self.database.transact(work, give_up_after=None)
 
     async def close_call(self, reply: CallReply) -> None:
-        """Store what was paid for, also when this process has lost the segment meanwhile, or the step is cancelled."""
+        """Store a paid reply, even if this process has lost the segment meanwhile or the step is cancelled."""
 
         async def work(session: WriteSession) -> None:
             await Journal(session).close_call(reply)
@@ -109,13 +110,13 @@ class StepJournal:
         try:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
-            await storing  # a second cancel ends this wait, too
+            await storing  # a second cancellation ends this wait, too
             raise
 
     async def note_fallback(
         self, step: StepDefinition, context: StepContext, attempt: int, fallback: ModelRef, error: LLMError
     ) -> None:
-        """Say that another model is asked than the step's own, and why."""
+        """Record that a model other than the step's own is used, and why."""
         data = {
             "attempt": attempt,
             "model": str(context.model),
@@ -131,7 +132,7 @@ class StepJournal:
         await self.database.transact(work, give_up_after=None)
 
     async def provider_works_again(self, execution_id: UUID, provider: str) -> None:
-        """The first call after an outage has succeeded: whoever waits for that provider may go on."""
+        """The first call after an outage has succeeded: all executions waiting for that provider may continue."""
 
         async def work(session: WriteSession) -> None:
             await self.segment.claim.hold(session)
@@ -149,7 +150,7 @@ class StepJournal:
         last: bool,
         savable: bool,
     ) -> None:
-        """Store what is wrong with one attempt; after the last one the step waits for a person's decision.
+        """Store the findings of one attempt; after the last one the step waits for a person's decision.
 
         ``savable``: the output is a valid document, so a person may accept it with its findings.
         """
@@ -182,7 +183,7 @@ class StepJournal:
             await self.segment.claim.hold(session)
             repository = Questions(session)
             rows = await repository.insert_many(context.execution_id, step.step_id, round_, questions)
-            # Read here and now: this step's first round, or a step beside it, may have taken numbers since.
+            # Read inside the transaction: this step's first round, or a concurrent step, may have taken numbers since.
             highest = await Numbering(session).highest(context.execution_id, "ASM")
             settled = settle(
                 [row for row in rows if row.answer is None],
@@ -195,7 +196,7 @@ class StepJournal:
                 await repository.answer(
                     context.execution_id, one.number, one.text, one.decided_by, assumption_id=one.assumption_id
                 )
-            before = [row.settled for row in rows if row.settled is not None]  # by a commit whose answer was lost
+            before = [row.settled for row in rows if row.settled is not None]  # by a commit whose response was lost
             waiting = len(rows) - len(before) - len(settled)
             await Steps(session).update_revision(
                 context.execution_id,
@@ -219,7 +220,7 @@ class StepJournal:
     async def save_document(
         self, step: StepDefinition, context: StepContext, document: Document
     ) -> DocumentSaved | SentBack:
-        """Document, version, event, step and, for the final step, what its verdict leads to: one commit."""
+        """Save document, version, event, step and, for the final step, the outcome of its verdict in one commit."""
         plan = (
             plan_after_review(document.content, context.workflow, step.step_id, revisions_done=context.revisions_done)
             if step.is_final
@@ -252,7 +253,7 @@ class StepJournal:
         return DocumentSaved(replace(document, version=number), status, revised)
 
     async def _saved_before(self, document: Document) -> int | None:
-        """The number, if a commit whose answer was lost has saved it. Raises OwnershipLost."""
+        """The version number, if a commit whose response was lost has saved it. Raises OwnershipLost."""
 
         async def work(session: WriteSession) -> int | None:
             await self.segment.claim.hold(session)
@@ -272,7 +273,7 @@ def _status_after(step: StepDefinition, plan: ReviewPlan) -> StepStatus:
 async def _follow(
     session: WriteSession, step: StepDefinition, context: StepContext, document: Document, plan: ReviewPlan
 ) -> None:
-    """What the final document's verdict leads to."""
+    """Apply the final document's verdict."""
     found = read_findings(document.content)
     await Findings(session).insert_many(
         context.execution_id, step.step_id, context.revision, document.attempt or 0, found

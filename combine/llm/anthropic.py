@@ -1,4 +1,4 @@
-"""Claude through Anthropic's own SDK. Imported when the provider is first needed: the SDK takes seconds to load."""
+"""Claude through Anthropic's SDK. Imported when the provider is first used: the SDK takes seconds to load."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AnthropicProvider:
         policy: RetryPolicy | None = None,
         timing: Timing | None = None,
     ) -> None:
-        # People paste the address with the version that the SDK adds itself.
+        # Users may paste the address including the version path, which the SDK adds itself.
         base_url = base_url.rstrip("/").removesuffix("/v1") if base_url else None
         self._endpoint = faults.Endpoint(
             name="Anthropic",
@@ -54,7 +54,7 @@ class AnthropicProvider:
         self._client = anthropic.AsyncAnthropic(
             api_key=api_key,
             base_url=base_url,
-            # Retrying is ours: see retry.py.
+            # retry.py retries
             max_retries=0,
             timeout=httpx2.Timeout(
                 connect=connect_timeout, read=read_timeout, write=read_timeout, pool=connect_timeout
@@ -73,17 +73,17 @@ class AnthropicProvider:
         return await complete_with_retries(send, request, on_progress, self._policy, self._timing)
 
     async def check(self) -> ProviderHealth:
-        """Ask for the list of models: costs nothing and proves the key."""
+        """Request the list of models: costs nothing and checks the key."""
         try:
             async with self._errors_of("", None):
                 await self._client.models.list(limit=1, timeout=_CHECK_TIMEOUT_S)
         except LLMError as error:
             if error.code == "endpoint_not_found":
                 return ProviderHealth(
-                    self.name, ok=True, message=f"{self._endpoint.where()} answers; it lists no models."
+                    self.name, ok=True, message=f"{self._endpoint.where()} responds but does not list models."
                 )
             return ProviderHealth(self.name, ok=False, message=f"{error.message} {error.hint or ''}".strip())
-        return ProviderHealth(self.name, ok=True, message=f"{self._endpoint.where()} answers and accepts the key.")
+        return ProviderHealth(self.name, ok=True, message=f"{self._endpoint.where()} responds and accepts the key.")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -130,12 +130,12 @@ class AnthropicProvider:
             streaming = reading is not None and reading.began
             raise faults.broken(self._endpoint, error, streaming=streaming) from error
         except (anthropic.APIResponseValidationError, ValueError) as error:
-            # Not JSON, or not UTF-8: the SDK lets both through as they are.
+            # Not JSON, or not UTF-8: the SDK does not convert these errors.
             raise faults.stream_corrupt(self._endpoint) from error
 
 
 class _Reading:
-    """What the events of one stream add up to."""
+    """Accumulates the events of one stream."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -168,7 +168,7 @@ class _Reading:
                 self.complete = True
 
     def reply(self, asked: str, request_id: str | None) -> LLMReply:
-        """The finished reply."""
+        """The complete reply."""
         stop = _STOP_REASONS.get(self._stop or "", StopReason.OTHER)
         detail = self._detail or (f"stop reason: {self._stop}" if stop is StopReason.OTHER else None)
         if detail is None and not self._attempt.usage_stated:
@@ -183,14 +183,14 @@ class _Reading:
         )
 
     def _add(self, part: Any, kind: str) -> None:
-        # Thinking and tool blocks may come before the text, so the kind decides and never the position.
+        # Thinking and tool blocks may precede the text, so select by type, not by position.
         text = getattr(part, "text", None) or ""
         if text and getattr(part, "type", None) == kind:
             self._texts.append(text)
         self._attempt.streamed(text or getattr(part, "thinking", None) or "")
 
     def _count(self, usage: Any, *, final: bool) -> None:
-        """Counts in a stream are cumulative, and a later event may leave out what has not changed."""
+        """Counts in a stream are cumulative, and a later event may omit unchanged ones."""
         if usage is None:
             return
 
@@ -214,14 +214,14 @@ def _schema(request: LLMRequest) -> dict[str, Any]:
         raise PermanentLLMError(
             f"The JSON Schema {request.schema_name!r} cannot be sent to Anthropic: {error}",
             code="schema_rejected",
-            hint="Give every part of the schema one type; write alternatives as anyOf.",
+            hint="Each part of the schema must have a single type; write alternatives as anyOf.",
         ) from error
 
 
 def _refusal(error: anthropic.APIStatusError, model: str) -> refusals.Refusal:
     status = error.status_code
     return refusals.Refusal(
-        # An error event arrives inside a stream that began with 200.
+        # an error event inside a stream that started with status 200
         status=status if status >= 400 else refusals.stream_status(error.type),  # noqa: PLR2004
         type=error.type,
         code=error.error_code,

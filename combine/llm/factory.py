@@ -1,4 +1,4 @@
-"""From a model's name to the provider that answers for it."""
+"""Creates the provider for a model name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["LLMConfig", "ModelPrice", "ModelRef", "ProviderFactory", "parse_mode
 
 @dataclass(frozen=True, slots=True)
 class LLMConfig:
-    """What the providers take from the settings, as plain values. Durations in seconds."""
+    """The provider settings as plain values. Durations in seconds."""
 
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None
@@ -34,12 +34,12 @@ class LLMConfig:
     scripted_file: Path | None = None
 
     def pricing(self) -> Pricing:
-        """The prices that go with these providers."""
+        """The prices for these providers."""
         return Pricing(self.prices, openai_base_url=self.openai_base_url)
 
 
 class ProviderFactory:
-    """Builds each provider once, when it is first asked for: loading an SDK takes one to three seconds."""
+    """Builds each provider once, on first use: loading an SDK takes one to three seconds."""
 
     def __init__(self, config: LLMConfig, others: Mapping[str, Callable[[], LLMProvider]] | None = None) -> None:
         """``others``: name -> how to build it, for providers that do not call a language model."""
@@ -50,7 +50,7 @@ class ProviderFactory:
     def provider(self, ref: ModelRef) -> LLMProvider:
         """The provider of ``ref``. Raises PermanentLLMError (``api_key_missing``, ``base_url_invalid``,
         ``certificates_unreadable``, ``script_missing``) or Invalid when the settings do not allow it; a missing key
-        never leads to another provider.
+        never selects another provider.
         """
         built = self._built.get(ref.provider)
         if built is None:
@@ -84,7 +84,7 @@ class ProviderFactory:
         key = _plain(self._config.anthropic_api_key)
         if key is None:
             raise _key_missing("Anthropic", "ANTHROPIC_API_KEY")
-        # Here and not at the top: whoever uses another provider should not wait for this SDK.
+        # Not at the top: users of another provider should not wait for this SDK.
         from combine.llm.anthropic import AnthropicProvider  # noqa: PLC0415
 
         return AnthropicProvider(

@@ -1,9 +1,9 @@
-"""Connections and streams that break, in the error tree's words: will trying again help, and what to do.
+"""Turns connection and stream failures into errors that say whether a retry helps and what to do.
 
-Both SDKs report over the same HTTP library, so one table serves both. Codes are stable. No message holds a secret: keys
-and the credentials of a URL are cut out. ``refusals.py`` has the answers that are errors.
+Both SDKs use the same HTTP library, so one table serves both. Codes are stable. No message contains a secret: keys and
+the credentials of a URL are removed. ``refusals.py`` handles error responses.
 
-The library is imported here at the top; only the provider modules import this one, and they are imported when needed.
+The library is imported at the top; only the provider modules import this one, and they are imported when needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _QUOTED_AT_MOST: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Whom we talk to, for the wording of errors."""
+    """The server, as named in error messages."""
 
     name: str
     """For people: ``Anthropic``, ``OpenAI-compatible server``."""
@@ -35,7 +35,7 @@ class Endpoint:
     base_url: str | None
     """None: the provider's own."""
     secret: str | None
-    """The key, to be cut out of whatever the other side says."""
+    """The key, to be removed from the server's messages."""
 
     def require_usable_url(self) -> None:
         """Raises PermanentLLMError (``base_url_invalid``) unless the base URL is an http or https address."""
@@ -50,29 +50,30 @@ class Endpoint:
             raise base_url_invalid(self)
 
     def require_usable_certificates(self) -> None:
-        """Raises PermanentLLMError (``certificates_unreadable``) if a file of certificates is named that is none."""
+        """Raises PermanentLLMError (``certificates_unreadable``) if the certificate file is missing or invalid."""
         file = os.environ.get("SSL_CERT_FILE")
         if not file:
             return
         try:
             ssl.create_default_context(cafile=file)
         except OSError as error:
-            reason = getattr(error, "reason", None) or error.strerror or str(error)  # TLS's has a place in its code
+            # an SSL error's text includes a source line
+            reason = getattr(error, "reason", None) or error.strerror or str(error)
             raise PermanentLLMError(
                 f"The certificates for {self.where()} cannot be read: {reason.lower().replace('_', ' ')}.",
                 code="certificates_unreadable",
-                hint="SSL_CERT_FILE names it: a file of certificates in PEM.",
+                hint="SSL_CERT_FILE must point to a file of certificates in PEM format.",
             ) from None
 
     def where(self) -> str:
-        """The name with the host, never with credentials. Wants a usable URL."""
+        """The name with the host, never with credentials. Requires a valid URL."""
         if self.base_url is None:
             return self.name
         parts = urlsplit(self.base_url)
         return f"{self.name} ({parts.hostname}{f':{parts.port}' if parts.port else ''})"
 
     def quote(self, text: str) -> str:
-        """What the other side said, on one line, shortened, without our key."""
+        """The server's message on one line, shortened, without the key."""
         said = text.replace(self.secret, "***") if self.secret else text
         said = re.sub(r"://[^/\s@]+@", "://***@", " ".join(said.split()))
         return said if len(said) <= _QUOTED_AT_MOST else said[: _QUOTED_AT_MOST - 1] + "…"
@@ -95,7 +96,7 @@ def broken(endpoint: Endpoint, error: Exception, *, streaming: bool) -> LLMError
     tls = next((one for one in chain if _is_tls_refusal(one)), None)
     if tls is not None and not streaming:
         return PermanentLLMError(
-            f"No secure connection to {where}: {endpoint.quote(str(tls))}.",
+            f"The TLS connection to {where} failed: {endpoint.quote(str(tls))}.",
             code="tls_failed",
             hint=f"Check {endpoint.base_url_variable} (http or https?) and, behind a company proxy, set SSL_CERT_FILE "
             "to its certificate.",
@@ -103,25 +104,25 @@ def broken(endpoint: Endpoint, error: Exception, *, streaming: bool) -> LLMError
     if streaming:
         return stream_cut(endpoint)
     return TransientLLMError(
-        f"No connection to {where}.",
+        f"Cannot connect to {where}.",
         code="connection_failed",
-        hint=f"Check the network, that the server runs, and {endpoint.base_url_variable}.",
+        hint=f"Check the network, that the server is running, and {endpoint.base_url_variable}.",
     )
 
 
 def _timed_out(endpoint: Endpoint, chain: tuple[BaseException, ...], *, streaming: bool) -> TransientLLMError:
     if any(isinstance(one, httpx2.ConnectTimeout) for one in chain):
         return TransientLLMError(
-            f"{endpoint.where()} does not take the connection in time.",
+            f"The connection to {endpoint.where()} timed out.",
             code="connection_failed",
             hint=f"Check the network and {endpoint.base_url_variable}, or raise COMBINE_LLM_CONNECT_TIMEOUT.",
         )
-    hint = "A loaded local model can need minutes for its first token: raise COMBINE_LLM_READ_TIMEOUT."
+    hint = "A local model under load can take minutes for its first token: raise COMBINE_LLM_READ_TIMEOUT."
     if streaming:
         return TransientLLMError(
-            f"{endpoint.where()} fell silent in the middle of its reply.", code="stream_stalled", hint=hint
+            f"{endpoint.where()} stopped responding in the middle of its reply.", code="stream_stalled", hint=hint
         )
-    return TransientLLMError(f"{endpoint.where()} does not answer in time.", code="provider_timeout", hint=hint)
+    return TransientLLMError(f"{endpoint.where()} did not respond in time.", code="provider_timeout", hint=hint)
 
 
 def stream_cut(endpoint: Endpoint) -> TransientLLMError:
@@ -129,30 +130,30 @@ def stream_cut(endpoint: Endpoint) -> TransientLLMError:
     return TransientLLMError(
         f"The reply of {endpoint.where()} was cut off.",
         code="stream_cut",
-        hint="Resume the execution later; if it recurs, look for a proxy that ends long connections.",
+        hint="Resume the execution later; if it recurs, check for a proxy that closes long connections.",
     )
 
 
 def stream_corrupt(endpoint: Endpoint) -> TransientLLMError:
-    """The stream holds something that is not an event."""
+    """The stream contains data that is not an event."""
     return TransientLLMError(
-        f"The reply of {endpoint.where()} was damaged on its way.",
+        f"The reply of {endpoint.where()} was corrupted in transit.",
         code="stream_corrupt",
         hint="Resume the execution later; if it recurs, the server does not speak the expected protocol.",
     )
 
 
 def not_a_stream(endpoint: Endpoint, content_type: str) -> PermanentLLMError:
-    """Something answered that does not speak the protocol."""
+    """The server does not speak the expected protocol."""
     return PermanentLLMError(
-        f"{endpoint.where()} answers with {endpoint.quote(content_type) or 'no content type'}, not an event stream.",
+        f"{endpoint.where()} responded with {endpoint.quote(content_type) or 'no content type'}, not an event stream.",
         code="protocol_mismatch",
-        hint=f"Check {endpoint.base_url_variable}: it may lead to a web page, a login portal or another API.",
+        hint=f"Check {endpoint.base_url_variable}: it may point to a web page, a login portal or another API.",
     )
 
 
 def base_url_invalid(endpoint: Endpoint) -> PermanentLLMError:
-    """The base URL cannot be used."""
+    """The error for an invalid base URL."""
     return PermanentLLMError(
         f"The base URL for {endpoint.name} is not an http or https address.",
         code="base_url_invalid",
@@ -167,7 +168,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _is_tls_refusal(error: BaseException) -> bool:
-    """A certificate or protocol that will not do; a handshake that was slow or cut off is none."""
+    """An invalid certificate or protocol; not a handshake that was slow or cut off."""
     passing = (
         ssl.SSLWantReadError,
         ssl.SSLWantWriteError,

@@ -1,7 +1,7 @@
-"""OpenAI and every server that speaks its chat completions, through OpenAI's own SDK.
+"""OpenAI and every server that supports its chat completions API, through OpenAI's SDK.
 
-Imported when the provider is first needed, since the SDK takes a second to load. Compatible servers (Ollama, vLLM,
-LM Studio, llama.cpp, gateways) leave things out: usage may be missing or null, then it is estimated and said so.
+Imported when the provider is first used, since the SDK takes a second to load. Compatible servers (Ollama, vLLM,
+LM Studio, llama.cpp, gateways) omit fields: a missing or null usage is estimated and marked as such.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class OpenAIProvider:
         self._client = openai.AsyncOpenAI(
             api_key=api_key or _NO_KEY,
             base_url=base_url,
-            # Retrying is ours: see retry.py.
+            # retry.py retries
             max_retries=0,
             timeout=httpx2.Timeout(
                 connect=connect_timeout, read=read_timeout, write=read_timeout, pool=connect_timeout
             ),
         )
         host = urlsplit(base_url).hostname if base_url else None
-        # OpenAI's newer models refuse the old name of the limit; older compatible servers know only that one.
+        # OpenAI's newer models reject the old name of the limit; older compatible servers know only that one.
         own = host is None or host.endswith(_OWN_HOSTS)
         self._limit_name = "max_completion_tokens" if own else "max_tokens"
         self._policy = policy or RetryPolicy()
@@ -81,17 +81,17 @@ class OpenAIProvider:
         return await complete_with_retries(send, request, on_progress, self._policy, self._timing)
 
     async def check(self) -> ProviderHealth:
-        """Ask for the list of models: costs nothing, and proves the key where one is needed."""
+        """Request the list of models: costs nothing, and checks the key where one is required."""
         try:
             async with self._errors_of("", None):
                 await self._client.models.list(timeout=_CHECK_TIMEOUT_S)
         except LLMError as error:
             if error.code == "endpoint_not_found":
                 return ProviderHealth(
-                    self.name, ok=True, message=f"{self._endpoint.where()} answers; it lists no models."
+                    self.name, ok=True, message=f"{self._endpoint.where()} responds but does not list models."
                 )
             return ProviderHealth(self.name, ok=False, message=f"{error.message} {error.hint or ''}".strip())
-        return ProviderHealth(self.name, ok=True, message=f"{self._endpoint.where()} answers.")
+        return ProviderHealth(self.name, ok=True, message=f"{self._endpoint.where()} responds.")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -118,7 +118,7 @@ class OpenAIProvider:
             self._limit_name: request.max_output_tokens,
             "messages": [
                 {"role": "system", "content": request.system},
-                # One string: not every server takes a list of parts. Prefix caches work on the text itself.
+                # One string: not every server accepts a list of parts. Prefix caches work on the text itself.
                 {"role": "user", "content": "\n\n".join(part for part in (request.prefix, request.task) if part)},
             ],
             "response_format": {
@@ -136,23 +136,23 @@ class OpenAIProvider:
             raise refusals.refused(self._endpoint, _refusal(error, error.status_code, model)) from None
         except (openai.APIConnectionError, httpx2.TransportError, httpx2.InvalidURL) as error:
             if reading is not None and reading.complete:
-                # The answer is whole; only the count of tokens, or the end of the connection, did not arrive.
+                # The reply is complete; only the token counts, or the end of the connection, did not arrive.
                 return
             streaming = reading is not None and reading.began
             raise faults.broken(self._endpoint, error, streaming=streaming) from error
         except openai.APIResponseValidationError as error:
             raise faults.stream_corrupt(self._endpoint) from error
         except openai.APIError as error:
-            # An error object inside a stream that began with 200.
+            # an error object inside a stream that started with status 200
             status = refusals.stream_status(error.code, error.type)
             raise refusals.refused(self._endpoint, _refusal(error, status, model)) from None
         except ValueError as error:
-            # Not JSON, or not UTF-8: the SDK lets both through as they are.
+            # Not JSON, or not UTF-8: the SDK does not convert these errors.
             raise faults.stream_corrupt(self._endpoint) from error
 
 
 class _Reading:
-    """What the chunks of one stream add up to."""
+    """Accumulates the chunks of one stream."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -165,11 +165,11 @@ class _Reading:
 
     @property
     def complete(self) -> bool:
-        """Whether the server has said why it stopped; without that the reply is a part of one."""
+        """Whether the server has sent a finish reason; without one the reply is incomplete."""
         return self._finish is not None
 
     def take(self, chunk: Any) -> None:
-        """Add one chunk. Fields are read leniently: compatible servers leave some out."""
+        """Add one chunk. Fields are read leniently: compatible servers omit some."""
         self.began = True
         self._model = getattr(chunk, "model", None) or self._model
         self._id = getattr(chunk, "id", None) or self._id
@@ -181,7 +181,7 @@ class _Reading:
                 self._texts.append(content)
             if refusal:
                 self._refusals.append(refusal)
-            # Not a field of the protocol, but what servers of reasoning models send their thoughts in.
+            # Not part of the protocol; servers of reasoning models send their thinking in it.
             self._attempt.streamed(content or refusal or getattr(delta, "reasoning_content", None) or "")
             self._finish = getattr(choice, "finish_reason", None) or self._finish
         usage = getattr(chunk, "usage", None)
@@ -189,7 +189,7 @@ class _Reading:
             self._attempt.counted(_usage(usage), final=True)
 
     def reply(self, asked: str, request_id: str | None) -> LLMReply:
-        """The finished reply."""
+        """The complete reply."""
         stop = _STOP_REASONS.get(self._finish or "", StopReason.OTHER)
         detail = f"finish reason: {self._finish}" if stop is StopReason.OTHER else None
         if self._refusals:
@@ -214,7 +214,7 @@ def _usage(counts: Any) -> Usage:
     written = getattr(details, "cache_write_tokens", None) or 0
     total = getattr(counts, "prompt_tokens", None) or 0
     return Usage(
-        # The total includes what the cache served; a server whose figures do not add up must not give a negative count.
+        # The total includes cached tokens; inconsistent figures of a server must not lead to a negative count.
         input_tokens=max(0, total - read - written),
         output_tokens=getattr(counts, "completion_tokens", None) or 0,
         cache_read_tokens=read,

@@ -1,4 +1,4 @@
-"""What some usage costs. The price list ships with a package, so nothing is fetched."""
+"""Computes the cost of token usage. The price list ships with a package, so nothing is fetched."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _PER_MILLION: Final = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class ModelPrice:
-    """USD per million tokens, as the settings state them."""
+    """USD per million tokens, from the settings."""
 
     input: Decimal
     output: Decimal
     cache_read: Decimal | None = None
-    """None: as ``input``."""
+    """None: same as ``input``."""
     cache_write: Decimal | None = None
-    """None: as ``input``."""
+    """None: same as ``input``."""
 
     def of(self, usage: Usage) -> Decimal:
         """The cost of ``usage`` in USD."""
@@ -49,8 +49,8 @@ class Pricing:
     """Prices of models, first from ``overrides``, then from the list in ``genai-prices``.
 
     ``overrides`` are keyed by ``provider:model`` or by the bare model id. An ``openai`` model behind a base URL that
-    the list does not know (a local server, a gateway) has no price: its name says nothing about who charges for it.
-    An ``anthropic`` model costs what Anthropic asks for it, whatever gateway stands in front.
+    the list does not know (a local server, a gateway) has no price: its name does not tell who charges for it.
+    An ``anthropic`` model has Anthropic's price, also behind a gateway.
     """
 
     def __init__(self, overrides: Mapping[str, ModelPrice], *, openai_base_url: str | None = None) -> None:
@@ -58,7 +58,7 @@ class Pricing:
         self._openai_base_url = openai_base_url
 
     def price(self, ref: ModelRef, usage: Usage) -> Price:
-        """The cost of ``usage``; ``usd`` is None where no list knows the model, never a guess and never an error."""
+        """The cost of ``usage``; ``usd`` is None if the model is not listed; never a guess, never an error."""
         override = self._overrides.get(str(ref)) or self._overrides.get(ref.model)
         if override is not None:
             return Price(override.of(usage), "settings")
@@ -67,11 +67,11 @@ class Pricing:
         return self._listed(ref, usage)
 
     def worst_case(self, ref: ModelRef, input_chars: int, max_output_tokens: int) -> Price:
-        """An upper figure for one call, for reserving money before it is sent.
+        """An upper bound for the cost of one call, to reserve before it is sent.
 
-        Takes the whole output limit as used and the whole input as written to the cache where that costs more, at one
-        token for two characters. Text in Chinese, Japanese or Korean can take more than a token per character: give
-        the length in UTF-8 bytes there. Transport retries come on top.
+        Assumes that the whole output limit is used and, where that costs more, that the whole input is written to the
+        cache, at one token per two characters. Chinese, Japanese or Korean text can take more than one token per
+        character: pass the length in UTF-8 bytes for it. Transport retries are not included.
         """
         tokens = math.ceil(input_chars / WORST_CASE_CHARACTERS_PER_TOKEN)
         plain = self.price(ref, Usage(input_tokens=tokens, output_tokens=max_output_tokens))
@@ -81,11 +81,11 @@ class Pricing:
         return plain if plain.usd >= cached.usd else cached
 
     def _listed(self, ref: ModelRef, usage: Usage) -> Price:
-        # Reading the list takes 0.2 s, which `combine --help` and offline runs should not pay.
+        # Loading the list takes 0.2 s, which `combine --help` and offline runs should avoid.
         import genai_prices  # noqa: PLC0415
 
         counted = genai_prices.Usage(
-            # The list wants the total here, cached tokens included.
+            # genai-prices expects the total here, including cached tokens.
             input_tokens=usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens,
             cache_read_tokens=usage.cache_read_tokens,
             cache_write_tokens=usage.cache_write_tokens,

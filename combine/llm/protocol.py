@@ -1,4 +1,4 @@
-"""What the rest of the program knows of a language model."""
+"""The interface between language models and the rest of the program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 
 class StopReason(StrEnum):
-    """Why the model stopped, in one vocabulary for all providers."""
+    """Why the model stopped, the same for all providers."""
 
     END = "end"
     MAX_TOKENS = "max_tokens"
@@ -21,14 +21,14 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LLMRequest:
-    """One request, independent of the provider. Everything a provider sends comes from here."""
+    """One request, independent of the provider. Providers send nothing else."""
 
     model: str
     """The provider's own model id; empty for ``offline``."""
     system: str
     """House rules, role and per-model suffix."""
     prefix: str
-    """User content that is byte-stable over the calls of one step: brief, answers, upstream documents."""
+    """User content that is identical for all calls of one step: brief, answers, upstream documents."""
     task: str
     """The rest of the user content: the task, and on repair the draft and the findings."""
     schema: Mapping[str, Any]
@@ -37,7 +37,7 @@ class LLMRequest:
     """A short name for it (letters, digits, ``-`` and ``_``)."""
     max_output_tokens: int
     cache: bool = True
-    """Mark the end of ``prefix`` as a cache breakpoint where the provider has such a thing."""
+    """Mark the end of ``prefix`` as a cache breakpoint if the provider supports it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Usage:
     """Tokens of one call, over all its transport attempts. The four counts do not overlap."""
 
     input_tokens: int = 0
-    """Input neither read from nor written to a cache."""
+    """Input that was neither read from nor written to a cache."""
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
@@ -61,28 +61,28 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class LLMReply:
-    """What came back. ``text`` is raw: nothing has parsed it."""
+    """A reply. ``text`` is raw and unparsed."""
 
     text: str
     stop_reason: StopReason
     usage: Usage
     model: str
-    """The model that answered, as the provider names it."""
+    """The model that replied, as named by the provider."""
     request_id: str | None = None
     attempts: int = 1
-    """Transport attempts, the successful one included."""
+    """Transport attempts, including the successful one."""
     detail: str | None = None
-    """The provider's own word on a refusal or an unusual stop."""
+    """The provider's text on a refusal or an unusual stop."""
 
 
 def text_of(parts: Iterable[str]) -> str:
-    """What was streamed, in one; a character whose two halves came in two parts is one again."""
+    """The streamed parts joined; surrogate halves split between two parts are combined."""
     return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a streaming reply is. Output tokens are an estimate until the reply ends."""
+    """Progress of a streaming reply. Output tokens are an estimate until the reply ends."""
 
     output_tokens: int
     attempt: int = 1
@@ -91,7 +91,7 @@ class Progress:
     reason: str | None = None
     """Why it waits."""
     usage: Usage | None = None
-    """Set when the call is cancelled: what all its attempts have used, as far as is known."""
+    """Set when the call is cancelled: the known usage of all its attempts."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -99,7 +99,7 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """What ``combine doctor`` shows of a provider, found without spending."""
+    """What ``combine doctor`` shows for a provider; checked without spending."""
 
     name: str
     ok: bool
@@ -107,17 +107,17 @@ class ProviderHealth:
 
 
 class LLMProvider(Protocol):
-    """A language model behind one method."""
+    """A language model provider."""
 
     name: str
     """``anthropic``, ``openai``, ``offline`` or ``scripted``."""
 
     async def complete(self, request: LLMRequest, on_progress: OnProgress | None = None) -> LLMReply:
-        """Send and wait for the whole reply. Raises TransientLLMError (after its retries) or PermanentLLMError."""
+        """Send and wait for the complete reply. Raises TransientLLMError (after its retries) or PermanentLLMError."""
         ...
 
     async def check(self) -> ProviderHealth:
-        """Whether the provider can be reached with these settings, without spending."""
+        """Check that the provider can be reached with these settings, without spending."""
         ...
 
     async def close(self) -> None:
@@ -127,7 +127,7 @@ class LLMProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Cost of some usage. None means unknown, which is never zero."""
+    """The cost of some usage. None: unknown, which is not 0."""
 
     usd: Decimal | None
     source: str

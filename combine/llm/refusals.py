@@ -1,6 +1,6 @@
-"""Answers of a provider that are errors, in the error tree's words: will trying again help, and what to do.
+"""Turns a provider's error responses into errors that say whether a retry helps and what to do.
 
-Codes are stable. What a provider says about a key is not repeated, since some repeat the key.
+Codes are stable. Messages about a key are not repeated, since some contain the key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from combine.llm.faults import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that is an error: an HTTP status, or the same thing said inside a stream."""
+    """An error response: an HTTP status, or the equivalent inside a stream."""
 
     status: int
     type: str | None = None
@@ -57,7 +57,7 @@ _STREAM_STATUS: Final = {
 
 
 def stream_status(*names: str | None) -> int:
-    """The HTTP status that an error inside a stream would have had; 500 for a kind that is not known."""
+    """The HTTP status that corresponds to an error inside a stream; 500 for an unknown kind."""
     for name in names:
         if name in _STREAM_STATUS:
             return _STREAM_STATUS[name]
@@ -67,7 +67,7 @@ def stream_status(*names: str | None) -> int:
 
 
 def refused(endpoint: Endpoint, refusal: Refusal, now: datetime | None = None) -> LLMError:
-    """The error for an answer that refuses. ``now`` serves a Retry-After given as a date (default: the clock)."""
+    """The exception for an error response. ``now``: for a Retry-After given as a date (default: the clock)."""
     details: dict[str, Any] = {"status": refusal.status}
     if refusal.type:
         details["provider_type"] = refusal.type
@@ -87,15 +87,15 @@ def _permanent(endpoint: Endpoint, refusal: Refusal) -> PermanentLLMError | None
     named = {refusal.type, refusal.code}
     if named & _SPEND_LIMITS:
         return PermanentLLMError(
-            f"{endpoint.where()} has reached a spend limit of the account.",
+            f"The account at {endpoint.where()} has reached a spending limit.",
             code="spend_limit_reached",
             hint="Raise the limit in the provider's console or wait for the next period, then resume.",
         )
     if named & _EMPTY_ACCOUNTS or refusal.status == HTTPStatus.PAYMENT_REQUIRED:
         return PermanentLLMError(
-            f"{endpoint.where()} wants to be paid first: the account has no credit or no active billing.",
+            f"{endpoint.where()} requires payment: the account has no credit or no active billing.",
             code="billing_required",
-            hint="Settle it in the provider's console, then resume.",
+            hint="Resolve it in the provider's console, then resume.",
         )
     known = _BY_STATUS.get(refusal.status)
     if known is not None:
@@ -116,25 +116,25 @@ def _key_rejected(endpoint: Endpoint, refusal: Refusal) -> PermanentLLMError:
 
 def _forbidden(endpoint: Endpoint, refusal: Refusal) -> PermanentLLMError:
     return PermanentLLMError(
-        f"{endpoint.where()} does not let this key use the model {refusal.model!r}.",
+        f"{endpoint.where()} does not allow this key to use the model {refusal.model!r}.",
         code="permission_denied",
         hint="Grant the key access in the provider's console, or choose another model with --model.",
     )
 
 
 def _not_found(endpoint: Endpoint, refusal: Refusal) -> PermanentLLMError:
-    own = " and that the URL ends as the server's manual says (often /v1)" if endpoint.base_url else ""
+    own = " and the end of the URL (often /v1)" if endpoint.base_url else ""
     check = f", or check {endpoint.base_url_variable}{own}" if endpoint.base_url else ""
     if not refusal.type and not refusal.code and "model" not in refusal.message.casefold():
         return PermanentLLMError(
-            f"{endpoint.where()} has no such address (404).",
+            f"{endpoint.where()} did not find this URL (404).",
             code="endpoint_not_found",
             hint=f"Check {endpoint.base_url_variable}{own}.",
         )
     return PermanentLLMError(
-        f"{endpoint.where()} knows no model {refusal.model!r}: it is mistyped, retired or not open to this account.",
+        f"{endpoint.where()} has no model {refusal.model!r}: it is mistyped, retired or not available to this account.",
         code="model_not_found",
-        hint=f"Choose another with --model or COMBINE_LLM_DEFAULT_MODEL{check}.",
+        hint=f"Choose another model with --model or COMBINE_LLM_DEFAULT_MODEL{check}.",
     )
 
 
@@ -157,15 +157,15 @@ def _rejected(endpoint: Endpoint, refusal: Refusal) -> PermanentLLMError:
         )
     if _SCHEMA.search(refusal.message):
         return PermanentLLMError(
-            f"{endpoint.where()} does not accept the reply's JSON Schema: {said}",
+            f"{endpoint.where()} does not accept the JSON Schema of the reply: {said}",
             code="schema_rejected",
             hint="Simplify the document's schema (fewer optional fields and unions), or choose a model that supports "
             "structured output.",
         )
     return PermanentLLMError(
-        f"{endpoint.where()} rejects the request: {said}",
+        f"{endpoint.where()} rejected the request: {said}",
         code="request_rejected",
-        hint="The model may not support what is asked of it; choose another with --model.",
+        hint="The model may not support this request; choose another one with --model.",
     )
 
 
@@ -175,13 +175,13 @@ _WORTH_RETRYING: Final = frozenset({408, 409, 425, 429})
 
 def _transient(endpoint: Endpoint, refusal: Refusal) -> TransientLLMError:
     where = endpoint.where()
-    later = "Resume the execution later; nothing finished is lost."
+    later = "Resume the execution later; completed work is saved."
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
         return TransientLLMError(
-            f"{where} says: too many requests or tokens per minute.", code="rate_limited", hint=later
+            f"{where} reports too many requests or tokens per minute.", code="rate_limited", hint=later
         )
     if refusal.status in {408, 504}:
-        return TransientLLMError(f"{where} ran out of time ({refusal.status}).", code="provider_timeout", hint=later)
+        return TransientLLMError(f"{where} timed out ({refusal.status}).", code="provider_timeout", hint=later)
     if refusal.status in {503, 529} or refusal.type == "overloaded_error":
         return TransientLLMError(f"{where} is overloaded.", code="provider_overloaded", hint=later)
     said = endpoint.quote(refusal.message)
@@ -190,7 +190,7 @@ def _transient(endpoint: Endpoint, refusal: Refusal) -> TransientLLMError:
 
 
 def body_message(body: object) -> str:
-    """The sentence in an error body (``{"error": {"message"}}`` or ``{"message"}``), or the body itself."""
+    """The message in an error body (``{"error": {"message"}}`` or ``{"message"}``), or the body itself."""
     if isinstance(body, Mapping):
         inner = body.get("error", body)
         if isinstance(inner, Mapping) and isinstance(inner.get("message"), str):

@@ -1,7 +1,7 @@
-"""The one loop that sends a request again after a transport fault.
+"""The retry loop for transport errors.
 
-The SDKs' own retries are switched off: two loops multiply, and theirs sleep through any Retry-After, however long.
-This one spans the whole stream, so a reply cut in its middle is asked for again, and what it cost is not forgotten.
+The SDKs' own retries are switched off: two loops multiply, and theirs wait for any Retry-After, however long.
+This one covers the whole stream, so an interrupted reply is requested again and its cost is still counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from combine.errors import LLMError, PermanentLLMError, TransientLLMError
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, Progress, Usage
 
 CHARACTERS_PER_TOKEN: Final = 3.5
-"""For estimates of progress, and of usage that a provider did not report."""
+"""For estimating progress, and usage that a provider did not report."""
 
 USAGE_ESTIMATED: Final = "the server reported no usage; tokens are estimated"
 """The ``detail`` of a reply whose provider gave no counts."""
@@ -27,19 +27,19 @@ _PROGRESS_INTERVAL_S: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long. All durations in seconds."""
+    """Number of retries and waits. All durations in seconds."""
 
     max_retries: int = 3
     """Attempts after the first."""
     retry_after_cap_s: float = 60.0
-    """The longest Retry-After that is slept; a longer one ends the call with ``retry_after_too_long``."""
+    """The longest Retry-After to wait for; a longer one ends the call with ``retry_after_too_long``."""
     base_delay_s: float = 0.5
     max_delay_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where time and chance come from."""
+    """The source of time and randomness."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -47,7 +47,7 @@ class Timing:
 
 
 class Attempt:
-    """One transport attempt: the provider tells it what arrives, it reports progress and knows what was billed."""
+    """One transport attempt: the provider reports what arrives; it passes on progress and tracks the usage."""
 
     def __init__(self, number: int, request: LLMRequest, on_progress: OnProgress | None, timing: Timing) -> None:
         self.number = number
@@ -61,11 +61,11 @@ class Attempt:
         self._final = False
 
     def began(self) -> None:
-        """The reply has started: from here on the provider charges for the input."""
+        """The reply has started: from now on the provider charges for the input."""
         self._began = True
 
     def streamed(self, text: str) -> None:
-        """Some output arrived. Calls the progress callback, at most four times a second."""
+        """Output has arrived. Calls the progress callback, at most four times per second."""
         self._began = True
         self._characters += len(text)
         now = self._timing.clock()
@@ -74,23 +74,23 @@ class Attempt:
             self.report(Progress(output_tokens=_tokens(self._characters), attempt=self.number))
 
     def counted(self, usage: Usage, *, final: bool) -> None:
-        """The provider has stated its counts so far; replaces what it stated before."""
+        """The provider has reported its counts so far; they replace earlier ones."""
         self._began = True
         self._usage = usage
         self._final = final
 
     def report(self, progress: Progress) -> None:
-        """Pass on some progress."""
+        """Call the progress callback."""
         if self._on_progress is not None:
             self._on_progress(progress)
 
     @property
     def usage_stated(self) -> bool:
-        """Whether the provider gave counts at all."""
+        """Whether the provider reported any counts."""
         return self._usage is not None
 
     def billed(self) -> Usage:
-        """What this attempt used as far as is known: the stated counts, and an estimate for what is not stated."""
+        """The known usage of this attempt: the reported counts, and an estimate for missing ones."""
         if not self._began:
             return Usage()
         output = _tokens(self._characters)
@@ -98,7 +98,7 @@ class Attempt:
             return Usage(input_tokens=_tokens(_request_characters(self._request)), output_tokens=output)
         if self._final or self._usage.output_tokens >= output:
             return self._usage
-        # A stream that was cut never states its final output count.
+        # An interrupted stream never reports its final output count.
         return Usage(self._usage.input_tokens, output, self._usage.cache_read_tokens, self._usage.cache_write_tokens)
 
 
@@ -114,9 +114,9 @@ async def complete_with_retries(
 ) -> LLMReply:
     """The reply of the first attempt that succeeds, with the usage of all of them.
 
-    ``send`` raises TransientLLMError to be called again. What leaves here carries in ``details`` the ``attempts`` made,
-    the ``usage`` of the failed ones (a Usage; ``usage_of`` reads it) and ``retry_after_s`` if a wait was named. A call
-    that is cancelled says what it has used as its last progress.
+    ``send`` raises TransientLLMError to be called again. Errors raised here have in ``details`` the number of
+    ``attempts``, the ``usage`` of the failed ones (a Usage; ``usage_of`` reads it) and ``retry_after_s`` if the
+    provider sent one. A cancelled call reports its usage as its last progress.
     """
     spent = Usage()
     number = 0
@@ -161,13 +161,13 @@ async def complete_with_retries(
 
 
 def usage_of(error: LLMError) -> Usage:
-    """What a call that failed has used all the same, over all its attempts."""
+    """The usage of a failed call, over all its attempts."""
     usage = error.details.get("usage")
     return usage if isinstance(usage, Usage) else Usage()
 
 
 def asked_wait_s(error: LLMError) -> float | None:
-    """The wait in seconds that the provider has asked for (Retry-After); None if it named none."""
+    """The provider's Retry-After in seconds; None if it sent none."""
     asked = error.details.get("retry_after_s")
     return float(asked) if isinstance(asked, int | float) else None
 
@@ -182,7 +182,7 @@ def _asks_for_too_long(error: TransientLLMError, policy: RetryPolicy) -> Transie
     if asked is None or asked <= policy.retry_after_cap_s:
         return None
     return TransientLLMError(
-        f"{error.message} The provider asks to wait {asked:.0f} s; the limit is {policy.retry_after_cap_s:.0f} s.",
+        f"{error.message} The provider's Retry-After is {asked:.0f} s; the limit is {policy.retry_after_cap_s:.0f} s.",
         code="retry_after_too_long",
         hint="Resume the execution after that time, or raise COMBINE_LLM_RETRY_AFTER_CAP.",
         details={**error.details, "cause": error.code},
@@ -190,9 +190,9 @@ def _asks_for_too_long(error: TransientLLMError, policy: RetryPolicy) -> Transie
 
 
 def _wait(error: TransientLLMError, attempts: int, policy: RetryPolicy, timing: Timing) -> float:
-    """Seconds until the next attempt: the provider's figure, or an exponential backoff, whichever is longer."""
+    """Seconds until the next attempt: the provider's Retry-After or an exponential backoff, whichever is longer."""
     backoff = min(policy.max_delay_s, policy.base_delay_s * 2.0 ** (attempts - 1))
-    # Everybody who was turned away got the same Retry-After; up to a tenth on top spreads them.
+    # All rejected clients got the same Retry-After; jitter of up to 10 % spreads them.
     asked = (asked_wait_s(error) or 0.0) * (1 + 0.1 * timing.random())
     return max(asked, backoff * (0.5 + 0.5 * timing.random()))
 

@@ -2,23 +2,23 @@
 
 ::
 
-    delay_s: 0.5                      # optional: for every reply that names none
+    delay_s: 0.5                      # optional: the default for all replies
     replies:
       project-discovery:              # a document type; "*" stands for every other type
         - json: {questions: [...], document: null}
-        - file: discovery.json        # beside the script
+        - file: discovery.json        # relative to the script
           delay_s: 2
-        - text: '{"document": '       # raw text, here a broken one
+        - text: '{"document": '       # raw text, here invalid JSON
           stop_reason: max_tokens     # end (default), max_tokens, refusal, context_exceeded, other
           usage: {input_tokens: 900, output_tokens: 12, cache_read_tokens: 0, cache_write_tokens: 0}
         - error: {kind: transient, code: provider_overloaded, message: Down., retry_after_s: 30}
         - json: {document: {...}}
           when: {contains: "<draft>", lacks: ["<findings>"]}
-      requirements-doc: one text for ever
+      requirements-doc: always this text
 
-Each reply is a mapping with exactly one of ``text``, ``json``, ``file`` or ``error``, or a plain text. A type has one
-reply or a list; of a list the last one repeats. ``error`` is ``transient``, ``permanent`` or a mapping with ``kind``.
-Optional in each: ``delay_s``, ``stop_reason``, ``usage``, ``detail``, ``model`` and ``when`` (see ``scripted.py`` for
+Each reply is a string, or a mapping with exactly one of ``text``, ``json``, ``file`` or ``error``. A type has one reply
+or a list, whose last one repeats. ``error`` is ``transient``, ``permanent`` or a mapping with ``kind``.
+Optional keys: ``delay_s``, ``stop_reason``, ``usage``, ``detail``, ``model`` and ``when`` (see ``scripted.py`` for
 what ``when`` means and how positions are counted).
 """
 
@@ -43,7 +43,7 @@ _KINDS: Final[dict[str, type[LLMError]]] = {"transient": TransientLLMError, "per
 
 
 def load_script(path: Path) -> dict[str, tuple[ScriptedReply, ...]]:
-    """The script in ``path``. Raises Invalid: ``script_unreadable``, or ``script_invalid`` with all faults at once."""
+    """The script in ``path``. Raises Invalid: ``script_unreadable``, or ``script_invalid`` with all errors at once."""
     try:
         text = path.read_text(encoding="utf-8")
         raw = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
@@ -57,9 +57,9 @@ def load_script(path: Path) -> dict[str, tuple[ScriptedReply, ...]]:
     script = reader.script(raw)
     if reader.faults:
         raise Invalid(
-            f"The script {path} has faults:\n  " + "\n  ".join(reader.faults),
+            f"The script {path} is not valid:\n  " + "\n  ".join(reader.faults),
             code="script_invalid",
-            hint="Correct the places named above.",
+            hint="Fix the errors listed above.",
             details={"faults": list(reader.faults)},
         )
     return script
@@ -75,7 +75,7 @@ class _Reader:
         delay = self._seconds(top.get("delay_s", 0), "delay_s")
         replies = top.get("replies")
         if not isinstance(replies, Mapping) or not replies:
-            self.faults.append("replies: a mapping of document types to replies is needed")
+            self.faults.append("replies: must be a mapping of document types to replies")
             return {}
         return {str(name): self._sequence(value, f"replies.{name}", delay) for name, value in replies.items()}
 
@@ -83,7 +83,7 @@ class _Reader:
         if not isinstance(raw, list):
             return (self._reply(raw, where, delay),)
         if not raw:
-            self.faults.append(f"{where}: the list is empty")
+            self.faults.append(f"{where}: must not be empty")
         return tuple(self._reply(one, f"{where}[{index}]", delay) for index, one in enumerate(raw))
 
     def _reply(self, raw: object, where: str, delay: float) -> ScriptedReply:
@@ -92,7 +92,7 @@ class _Reader:
         given = self._mapping(raw, where, _REPLY_KEYS)
         contents = [key for key in _CONTENTS if key in given]
         if len(contents) != 1:
-            self.faults.append(f"{where}: exactly one of {', '.join(_CONTENTS)} is needed")
+            self.faults.append(f"{where}: must have exactly one of {', '.join(_CONTENTS)}")
             return ScriptedReply()
         return ScriptedReply(
             text=self._text(contents[0], given[contents[0]], where),
@@ -119,14 +119,14 @@ class _Reader:
         elif kind == "text":
             if isinstance(value, str):
                 return value
-            self.faults.append(f"{where}.text: a text is needed (json takes other values)")
+            self.faults.append(f"{where}.text: must be a string (use json for other values)")
         return ""
 
     def _error(self, raw: object, where: str) -> LLMError:
         given = self._mapping({"kind": raw} if isinstance(raw, str) else raw, where, _ERROR_KEYS)
         family = _KINDS.get(str(given.get("kind")))
         if family is None:
-            self.faults.append(f"{where}.kind: one of {', '.join(_KINDS)} is needed")
+            self.faults.append(f"{where}.kind: must be one of {', '.join(_KINDS)}")
             family = PermanentLLMError
         details = {}
         if "retry_after_s" in given:
@@ -138,21 +138,21 @@ class _Reader:
         try:
             return StopReason(str(raw))
         except ValueError:
-            self.faults.append(f"{where}.stop_reason: one of {', '.join(StopReason)} is needed, not {raw!r}")
+            self.faults.append(f"{where}.stop_reason: must be one of {', '.join(StopReason)}, not {raw!r}")
             return StopReason.END
 
     def _usage(self, raw: object, where: str) -> Usage:
         names = frozenset(one.name for one in fields(Usage))
         given = self._mapping(raw, where, names)
         if not all(isinstance(count, int) and count >= 0 for count in given.values()):
-            self.faults.append(f"{where}: whole numbers from 0 are needed")
+            self.faults.append(f"{where}: must be integers of at least 0")
             return Usage()
         return Usage(**{name: given[name] for name in names if name in given})
 
     def _when(self, raw: object, where: str) -> When:
         given = self._mapping(raw, where, frozenset({"contains", "lacks"}))
         if not given:
-            self.faults.append(f"{where}: contains or lacks is needed")
+            self.faults.append(f"{where}: contains or lacks is required")
         return When(self._texts(given.get("contains")), self._texts(given.get("lacks")))
 
     @staticmethod
@@ -164,12 +164,12 @@ class _Reader:
     def _seconds(self, raw: object, where: str) -> float:
         if isinstance(raw, int | float) and not isinstance(raw, bool) and raw >= 0:
             return float(raw)
-        self.faults.append(f"{where}: a number of seconds from 0 is needed, not {raw!r}")
+        self.faults.append(f"{where}: must be a number of seconds of at least 0, not {raw!r}")
         return 0.0
 
     def _mapping(self, raw: object, where: str, known: frozenset[str]) -> Mapping[str, Any]:
         if not isinstance(raw, Mapping):
-            self.faults.append(f"{where}: a mapping is needed, not {type(raw).__name__}")
+            self.faults.append(f"{where}: must be a mapping, not {type(raw).__name__}")
             return {}
         self.faults.extend(f"{where}: unknown key {key!r}" for key in raw if key not in known)
         return {str(key): value for key, value in raw.items() if key in known}

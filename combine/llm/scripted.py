@@ -2,18 +2,18 @@
 
 A script is one of
 
-- a function of the request, which returns what to reply;
-- a list of outputs, given out in the order of the calls;
+- a function of the request, which returns the reply;
+- a list of outputs, used in the order of the calls;
 - a mapping of ``schema_name`` (the document type) to an output or a list of them, with ``"*"`` for every other type.
 
-An output is a text, a ``ScriptedReply`` or an exception to raise. In lists the last output repeats for ever. Outputs
-with a ``when`` are not part of the order: the first one whose condition holds answers, as often as it holds.
+An output is a string, a ``ScriptedReply`` or an exception to raise. In lists the last output repeats. Outputs with a
+``when`` are not part of the order: the first one whose condition holds is used, as often as it holds.
 
-Positions in a list are counted per brief and ``schema_name``, so executions side by side, or one after the other, get
-the same sequence as long as their briefs differ. The brief is the text between ``<brief>`` and ``</brief>`` in the
-prefix, or the whole prefix; the rest of the prefix changes with every answer and revision. Positions live in memory: a
-new process starts at the first output again. What must hold over a restart, or for several executions of one brief, is
-written with ``when``, which looks only at the request: ``contains "<draft>"`` is a repair, for example.
+Positions in a list are counted per brief and ``schema_name``, so concurrent or consecutive executions get the same
+sequence as long as their briefs differ. The brief is the text between ``<brief>`` and ``</brief>`` in the prefix, or
+the whole prefix; the rest of the prefix changes with every answer and revision. Positions are kept in memory: a new
+process starts at the first output again. Scripts that must work across restarts, or for several executions of one
+brief, use ``when``, which depends only on the request: ``contains "<draft>"`` matches a repair, for example.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class ScriptedReply:
-    """One reply as it shall come out of ``complete``."""
+    """One reply of ``complete``."""
 
     text: str = ""
     delay_s: float = 0.0
@@ -77,7 +77,7 @@ Script = Callable[[LLMRequest], Output] | Outputs | Mapping[str, Outputs]
 
 
 class ScriptedProvider:
-    """The ``scripted`` provider. Errors in the script are raised at once: its retries are taken as already made."""
+    """The ``scripted`` provider. Errors in the script are raised at once, without retries."""
 
     name = "scripted"
 
@@ -94,14 +94,14 @@ class ScriptedProvider:
         self._positions: dict[str, int] = {}
 
     async def complete(self, request: LLMRequest, on_progress: OnProgress | None = None) -> LLMReply:
-        """The next scripted reply. Raises what the script says, or PermanentLLMError (``scripted_reply_missing``)."""
+        """The next scripted reply. Raises the script's errors, or PermanentLLMError (``scripted_reply_missing``)."""
         reply = _as_reply(self._output(request))
         if on_progress is not None:
             on_progress(Progress(output_tokens=0))
         if reply.delay_s:
             await self._sleep(reply.delay_s)
         if reply.error is not None:
-            # A copy, since raising writes a traceback into the exception and the script may raise it again.
+            # A copy, since raising adds a traceback to the exception and the script may raise it again.
             raise copy.copy(reply.error)
         usage = reply.usage or _estimate(request, reply.text)
         if on_progress is not None:
@@ -111,7 +111,7 @@ class ScriptedProvider:
         )
 
     async def check(self) -> ProviderHealth:
-        """Always fine: there is nothing to reach."""
+        """Always successful: there is no server."""
         return ProviderHealth(self.name, ok=True, message=f"Replies come from {self._origin}; no language model.")
 
     async def close(self) -> None:
@@ -145,7 +145,7 @@ class ScriptedProvider:
 
 
 def _as_list(outputs: Outputs) -> Sequence[Output]:
-    # A text is a sequence too, of letters.
+    # a string is a sequence too
     return (outputs,) if isinstance(outputs, str | ScriptedReply | Exception) else outputs
 
 

@@ -1,4 +1,4 @@
-"""How many calls may be in flight at once, per provider, in this process."""
+"""Limits the concurrent calls per provider in this process."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Literal
 
 
 class NoMoreCalls(Exception):
-    """The process is stopping and begins no call any more; another one will."""
+    """The process is stopping and starts no more calls; another process will."""
 
 
 class CallSlots:
-    """Calls wait here for their turn, first come first served, before anything of them is written or reserved."""
+    """Calls wait here for a slot, first come first served, before anything is written or reserved for them."""
 
     def __init__(self, limits: Mapping[str, int] | None = None) -> None:
-        """``limits``: provider -> calls at once; a provider that is not named has no limit."""
+        """``limits``: provider -> concurrent calls; other providers have no limit."""
         self._free = {name: asyncio.Semaphore(limit) for name, limit in (limits or {}).items()}
         self._closed = asyncio.Event()
 
     @asynccontextmanager
     async def slot(self, provider: str) -> AsyncIterator[None]:
-        """Hold one for the length of the body. Raises NoMoreCalls once the slots are closed, also while it waits."""
+        """Hold a slot for the body. Raises NoMoreCalls once the slots are closed, also while waiting."""
         free = self._free.get(provider)
         if free is None:
             self._must_be_open()
@@ -36,7 +36,7 @@ class CallSlots:
             free.release()
 
     def close(self) -> None:
-        """No call begins from now on; those in flight are left alone."""
+        """Start no more calls; calls in flight continue."""
         self._closed.set()
 
     async def _acquire(self, free: asyncio.Semaphore) -> None:
@@ -59,7 +59,7 @@ class CallSlots:
 
 
 def _give_up(turn: asyncio.Task[Literal[True]], free: asyncio.Semaphore) -> None:
-    """Stop waiting; a turn that has come at this very moment goes to the next."""
+    """Stop waiting; a slot that was assigned just now goes to the next waiter."""
     if turn.done() and not turn.cancelled():
         free.release()
     else:

@@ -338,9 +338,9 @@ def other_schema(recording):
     ("change", "type_", "path_and_reason"),
     [
         (changed_document, "requirements-doc", ("$.functional_requirements[0].description", "stored content")),
-        (changed_reply, "architecture-doc", (None, "stored reply of attempt 1 has been changed")),
-        (without_a_reply, "strategy-review", (None, "The record ends before the document")),
-        (other_schema, "requirements-doc", (None, "schemas/requirements-doc is another: 000000000000 when")),
+        (changed_reply, "architecture-doc", (None, "stored reply of attempt 1")),
+        (without_a_reply, "strategy-review", (None, "ends before the document")),
+        (other_schema, "requirements-doc", (None, "schemas/requirements-doc differs: 000000000000")),
     ],
     ids=lambda one: getattr(one, "__name__", None),
 )
