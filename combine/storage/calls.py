@@ -1,4 +1,4 @@
-"""The ledger: every request to a language model, what it used and what it cost."""
+"""The ledger: every request to a language model, with its usage and cost."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ from combine.storage.core.visibility import Visibility
 
 @dataclass(frozen=True, slots=True)
 class CallSums:
-    """Many calls added up."""
+    """Totals of several calls."""
 
     calls: int
     failed: int
     outcome_unknown: int
     """Sent, but the process ended before the reply."""
     unpriced: int
-    """Answered, but at a price nobody knows; not in ``cost_usd``."""
+    """Answered, but the price is unknown; not in ``cost_usd``."""
     input_tokens: int
     output_tokens: int
     cache_read_tokens: int
     cache_write_tokens: int
     cost_usd: Decimal
-    """Of the calls with a known price."""
+    """Cost of the calls with a known price."""
     reserved_usd: Decimal
-    """Set aside for calls in flight."""
+    """Reserved for calls in flight."""
     outcome_unknown_usd: Decimal
-    """Set aside for calls whose outcome is unknown: at most so much was spent on them."""
+    """Reserved for calls whose outcome is unknown: the most that can have been spent on them."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallGroup:
-    """The sums of one group."""
+    """The totals of one group."""
 
     key: str
     sums: CallSums
 
 
 class GroupBy(StrEnum):
-    """What costs may be grouped by."""
+    """Ways to group costs."""
 
     DAY = "day"
     MODEL = "model"
@@ -99,7 +99,7 @@ _KEYS: dict[GroupBy, sa.ColumnElement[Any]] = {
 
 
 class Calls:
-    """Every query about calls, but for the hot path in ``journal.py``."""
+    """Every query about calls, except the hot path in ``journal.py``."""
 
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
@@ -113,9 +113,9 @@ class Calls:
         return build(Call, row)
 
     async def find(self, execution_id: UUID, text: str) -> Call:
-        """The call of an execution whose id begins with ``text``; dashes and case do not matter.
+        """The call of an execution whose id starts with ``text``; dashes and case are ignored.
 
-        Raises Invalid below four digits, NotFound, and Conflict when there are several.
+        Raises Invalid below four digits, NotFound, and Conflict if several match.
         """
         ids = uuid_range(text)
         found: tuple[Call, ...] = ()
@@ -124,26 +124,26 @@ class Calls:
             rows = await self._connection.execute(query.where(llm_calls.c.id.between(*ids)).limit(2))
             found = build_all(Call, rows)
         if not found:
-            hint = "`combine show` names the calls of an execution."
+            hint = "`combine show` lists the calls of an execution."
             raise NotFound(f"There is no call {text} in this execution.", code="call_not_found", hint=hint)
         if len(found) > 1:
             hint = "Give more digits of the id."
-            raise Conflict(f"Several calls begin with {text}.", code="call_id_ambiguous", hint=hint)
+            raise Conflict(f"Several call ids start with {text}.", code="call_id_ambiguous", hint=hint)
         return found[0]
 
     async def list(self, execution_id: UUID) -> tuple[Call, ...]:
-        """All calls of an execution, the oldest first."""
+        """All calls of an execution, oldest first."""
         query = sa.select(*columns(llm_calls, Call)).where(llm_calls.c.execution_id == execution_id)
         rows = await self._connection.execute(query.order_by(llm_calls.c.started_at, llm_calls.c.id))
         return build_all(Call, rows)
 
     async def sums(self, execution_id: UUID) -> CallSums:
-        """One execution added up; all zero when it has made no call."""
+        """The totals of one execution; all 0 if it has made no calls."""
         query = sa.select(*_SUMS).where(llm_calls.c.execution_id == execution_id)
         return build(CallSums, (await self._connection.execute(query)).one())
 
     async def costs(self, execution_ids: Sequence[UUID]) -> dict[UUID, Decimal | None]:
-        """What each execution has cost; of calls whose outcome is unknown the reservation counts.
+        """The cost of each execution, including the reservations of calls whose outcome is unknown.
 
         None: the price of a call is unknown.
         """
@@ -169,7 +169,7 @@ class Calls:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> tuple[CallGroup, ...]:
-        """Calls begun in [since, until) added up by ``by``, ordered by key. Days are UTC days."""
+        """Totals of the calls started in [since, until), grouped by ``by``, ordered by key. Days are UTC days."""
         joined = llm_calls.join(executions, executions.c.id == llm_calls.c.execution_id)
         joined = joined.join(projects, projects.c.id == executions.c.project_id)
         query = sa.select(_KEYS[by].label("key"), *_SUMS).select_from(joined)

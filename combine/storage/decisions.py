@@ -1,4 +1,4 @@
-"""What people decided about a step or an execution."""
+"""People's decisions about steps and executions."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Decisions:
         reason: str | None = None,
         document_id: UUID | None = None,
     ) -> None:
-        """Record it. Belongs in the transaction that changes the state, behind ``Executions.lock``."""
+        """Store it. Call it in the transaction that changes the state, after ``Executions.lock``."""
         values = {"action": action, "step_id": step_id, "reason": reason, "document_id": document_id}
         await self._connection.execute(sa.insert(decisions).values(execution_id=execution_id, **values))
 
     async def list(self, execution_id: UUID) -> tuple[DecisionRow, ...]:
-        """All of them, the oldest first."""
+        """All decisions, oldest first."""
         query = sa.select(*columns(decisions, DecisionRow)).where(decisions.c.execution_id == execution_id)
         return build_all(DecisionRow, await self._connection.execute(query.order_by(decisions.c.id)))

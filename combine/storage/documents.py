@@ -1,4 +1,4 @@
-"""Documents: immutable versions, and what counts."""
+"""Documents: immutable versions, and which one is active."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Documents:
         return build(Document, row)
 
     async def get_many(self, document_ids: Sequence[UUID]) -> tuple[Document, ...]:
-        """Those that exist, in the order asked for."""
+        """The existing ones, in the order of the ids."""
         if not document_ids:
             return ()
         rows = await self._connection.execute(_WHOLE.where(documents.c.id.in_(document_ids)))
@@ -54,10 +54,10 @@ class Documents:
     async def versions(
         self, project_id: UUID, type_: str, *, before: int | None = None, limit: int = 10_000
     ) -> tuple[Document, ...]:
-        """Versions of one document, the newest first; ``before``: the number of the last one of the page before."""
+        """Versions of one document, newest first; ``before``: the number of the last one of the previous page."""
         query = _WITHOUT_CONTENT.where(documents.c.project_id == project_id, documents.c.type == type_)
         if before is not None:
-            # As any number: a cursor may hold one that no version can have.
+            # numeric: a cursor may contain a number outside the range of the column
             query = query.where(documents.c.version < sa.literal(before, sa.BigInteger))
         query = query.order_by(documents.c.version.desc()).limit(limit)
         return build_all(Document, await self._connection.execute(query))
@@ -74,9 +74,9 @@ class Documents:
         limit: int = 1000,
         before: tuple[datetime, UUID] | None = None,
     ) -> tuple[Document, ...]:
-        """What may be seen and matches all that is given, the newest first.
+        """Visible documents that match all filters, newest first.
 
-        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        ``before``: ``created_at`` and ``id`` of the last one of the previous page.
         """
         wanted = {"project_id": project_id, "type": type_, "status": status, "execution_id": execution_id}
         query = _WITHOUT_CONTENT.where(
@@ -91,30 +91,30 @@ class Documents:
         return build_all(Document, await self._connection.execute(query))
 
     async def projects_with(self, type_: str, visibility: Visibility) -> dict[UUID, str]:
-        """Id -> name of the projects that may be seen and have a version of that type."""
-        # Goes by the index, once per project, however many versions there are.
+        """Id -> name of the visible projects that have a version of that type."""
+        # One index lookup per project, regardless of the number of versions.
         has_one = sa.exists().where(documents.c.project_id == projects.c.id, documents.c.type == type_)
         query = sa.select(projects.c.id, projects.c.name).where(visibility.of(projects.c.id), has_one)
         return {row.id: row.name for row in await self._connection.execute(query)}
 
     async def active(self, project_id: UUID, type_: str) -> Document | None:
-        """The version that counts."""
+        """The active version."""
         where = (documents.c.project_id == project_id, documents.c.type == type_)
         query = _WHOLE.where(*where, documents.c.status == DocumentStatus.ACTIVE)
         row = (await self._connection.execute(query.order_by(documents.c.version.desc()).limit(1))).first()
         return None if row is None else build(Document, row)
 
     async def newest(self, project_id: UUID, type_: str) -> Document | None:
-        """The version with the highest number, whatever it counts for."""
+        """The version with the highest number, whatever its status."""
         where = (documents.c.project_id == project_id, documents.c.type == type_)
         query = _WHOLE.where(*where).order_by(documents.c.version.desc()).limit(1)
         row = (await self._connection.execute(query)).first()
         return None if row is None else build(Document, row)
 
     async def find_by_prefix(self, text: str, visibility: Visibility) -> Document | None:
-        """The version that may be seen and whose id begins with ``text``.
+        """The visible version whose id starts with ``text``.
 
-        Raises Invalid below four digits, Conflict when several do.
+        Raises Invalid below four digits, Conflict if several match.
         """
         ids = uuid_range(text)
         if ids is None:
@@ -124,5 +124,5 @@ class Documents:
         found = build_all(Document, await self._connection.execute(query))
         if len(found) > 1:
             names = ", ".join(f"{row.id} ({row.type} {row.version})" for row in found)
-            raise Conflict(f"Several documents begin with {text}: {names}.", code="document_id_ambiguous")
+            raise Conflict(f"Several document ids start with {text}: {names}.", code="document_id_ambiguous")
         return found[0] if found else None

@@ -1,4 +1,4 @@
-"""What is new in many executions, in one statement: for those who follow them all over one connection."""
+"""New events of many executions in one statement, for following them all over one connection."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from combine.storage.core.tables import events, executions
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """One execution at one moment: how it stands, and its events after a number that was asked for."""
+    """One execution at one moment: its status, and its events after a given number."""
 
     execution_id: UUID
     status: str
     seq: int
-    """Of its last event at that moment."""
+    """The number of its last event at that moment."""
     events: tuple[Event, ...]
-    """In order; not all of them where there are many."""
+    """Events in order; possibly not all of them."""
 
     @property
     def to_the_end(self) -> bool:
-        """Whether no event was left out."""
+        """Whether all events are included."""
         return not self.events or self.events[-1].seq >= self.seq
 
 
@@ -59,13 +59,13 @@ _EXECUTION_COLUMNS = 3
 
 
 class EventTails:
-    """The ends of the executions' events."""
+    """Reads the latest events of executions."""
 
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
 
     async def read(self, after: Mapping[UUID, int], *, limit: int) -> tuple[Tail, ...]:
-        """Of each execution up to ``limit`` events with a higher number than given; none for an unknown execution."""
+        """Up to ``limit`` events of each execution with higher numbers than given; none for an unknown execution."""
         given = {"ids": list(after), "after": list(after.values()), "limit": limit}
         rows = (await self._connection.execute(_READ, given)).all()
         return tuple(_tail(list(group)) for _, group in groupby(rows, lambda row: row.id))

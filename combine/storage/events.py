@@ -44,7 +44,7 @@ SELECT coalesce(sum(extract(epoch FROM coalesce(rested, CASE
       AND e.status = 'running' THEN clock_timestamp()
     ELSE last END) - began)), 0) FROM segments
 """
-"""Of the execution ``e``: how long processes have worked on it; the time it waited for people does not count."""
+"""Running time of the execution ``e``, without the time it waited for people."""
 
 
 class Events:
@@ -59,7 +59,7 @@ class Events:
     ) -> int:
         """Store the next event and wake the listeners at commit; return its ``seq``. Raises NotFound.
 
-        Take it last in a transaction: from here on the execution's row is locked.
+        Call it last in a transaction: from then on the execution's row is locked.
         """
         values = {"execution_id": execution_id, "kind": kind, "step_id": step_id, "data": dict(data or {})}
         values["request_id"] = current_request_id()
@@ -71,16 +71,16 @@ class Events:
     async def append_once(
         self, execution_id: UUID, kind: str, step_id: str | None = None, data: Mapping[str, Any] | None = None
     ) -> int:
-        """The same; and from then on the transaction is not run again after a commit whose answer was lost."""
+        """Like ``append``; from then on the transaction is not retried after a commit whose response was lost."""
         seq = await self.append(execution_id, kind, step_id, data)
         number = sa.cast(sa.func.pg_current_xact_id(), sa.Text)
         this = (events.c.execution_id == execution_id, events.c.seq == seq)
         stored = (await self._connection.execute(sa.select(number, events.c.at).where(*this))).one()
-        assert isinstance(self._session, WriteSession)  # PostgreSQL has let it write
+        assert isinstance(self._session, WriteSession)  # set, since the transaction has written
         self._session.trace = Trace(stored[0], sa.select(events.c.seq).where(*this, events.c.at == stored[1]))
         return seq
 
     async def after(self, execution_id: UUID, seq: int = 0, *, limit: int = 500) -> tuple[Event, ...]:
-        """Events with a higher number than ``seq``, in order."""
+        """Events with numbers higher than ``seq``, in order."""
         query = sa.select(*columns(events, Event)).where(events.c.execution_id == execution_id, events.c.seq > seq)
         return build_all(Event, await self._connection.execute(query.order_by(events.c.seq).limit(limit)))

@@ -34,7 +34,7 @@ class Executions:
         self._connection = session.connection
 
     async def insert(self, new: Execution) -> None:
-        """Store it as it begins, as caused by the present request. Storing it twice stores it once."""
+        """Store a new execution, as caused by the current request. Idempotent."""
         values = {
             "id": new.id,
             "project_id": new.project_id,
@@ -58,20 +58,20 @@ class Executions:
         return await self._one(_SELECT.where(executions.c.id == execution_id), execution_id)
 
     async def seen(self, execution_id: UUID, visibility: Visibility) -> Execution:
-        """The one that may be seen and has this id. Raises NotFound."""
+        """The visible execution with this id. Raises NotFound."""
         seen = visibility.of(executions.c.project_id)
         return await self._one(_SELECT.where(executions.c.id == execution_id, seen), execution_id)
 
     async def lock(self, execution_id: UUID) -> Execution:
-        """The row as it is now, ours alone until the transaction ends. Raises NotFound."""
+        """The current row, locked until the transaction ends. Raises NotFound."""
         return await self._one(
             _SELECT.where(executions.c.id == execution_id).with_for_update(of=executions), execution_id
         )
 
     async def find_by_prefix(self, text: str, visibility: Visibility) -> Execution:
-        """The execution that may be seen and whose id begins with ``text``; dashes and case do not matter.
+        """The visible execution whose id starts with ``text``; dashes and case are ignored.
 
-        Raises Invalid below four digits, NotFound, and Conflict naming the candidates when there are several.
+        Raises Invalid below four digits, NotFound, and Conflict with the candidates if several match.
         """
         ids = uuid_range(text)
         if ids is None:
@@ -89,9 +89,9 @@ class Executions:
         limit: int = 50,
         before: tuple[datetime, UUID] | None = None,
     ) -> tuple[Execution, ...]:
-        """What may be seen and matches all that is given, the newest first.
+        """Visible executions that match all filters, newest first.
 
-        ``before``: ``created_at`` and ``id`` of the last row of the page before.
+        ``before``: ``created_at`` and ``id`` of the last row of the previous page.
         """
         query = _SELECT.where(visibility.of(executions.c.project_id))
         if project_id is not None:
@@ -107,26 +107,26 @@ class Executions:
     async def set_status(
         self, execution_id: UUID, status: str, *, reason: str | None = None, reason_code: str | None = None
     ) -> None:
-        """Where it stands now and why. Raises NotFound."""
+        """Set the status and its reason. Raises NotFound."""
         now = sa.func.clock_timestamp()
         finished = now if status in ENDED else None
         values = {"status": status, "reason": reason, "reason_code": reason_code, "finished_at": finished}
         await self._update(execution_id, {**values, "updated_at": now})
 
     async def next_round(self, execution_id: UUID) -> int:
-        """Count one segment more and return its number. Raises NotFound."""
+        """Increment the segment number and return it. Raises NotFound."""
         return await self._update(execution_id, {"round": executions.c.round + 1})
 
     async def set_budget(self, execution_id: UUID, budget_usd: Decimal | None) -> None:
-        """The cap from now on; None: no cap. Raises NotFound."""
+        """Set the cap; None: no cap. Raises NotFound."""
         await self._update(execution_id, {"budget_usd": budget_usd})
 
     async def allow_unpriced(self, execution_id: UUID) -> None:
-        """From now on calls whose price is unknown may leave although a cap applies. Raises NotFound."""
+        """Allow calls of unknown price although a cap applies. Raises NotFound."""
         await self._update(execution_id, {"allow_unpriced": True})
 
     async def caused_by_this_request(self, execution_id: UUID) -> None:
-        """What the execution does from now on is due to the present request; outside of one, to none."""
+        """Attribute what the execution does from now on to the current request, or to none outside a request."""
         await self._update(execution_id, {"request_id": current_request_id()})
 
     async def _update(self, execution_id: UUID, values: Mapping[str, Any]) -> int:
@@ -152,12 +152,12 @@ R = TypeVar("R", bound=_WithId)
 
 
 def the_only(found: Sequence[R], text: str) -> R:
-    """The one whose id begins with ``text``. Raises NotFound, and Conflict naming the candidates if there are more."""
+    """The row whose id starts with ``text``. Raises NotFound, and Conflict with the candidates if several match."""
     if not found:
         raise execution_not_found(text)
     if len(found) > 1:
         raise Conflict(
-            f"Several executions begin with {text}: {', '.join(str(row.id) for row in found)}.",
+            f"Several execution ids start with {text}: {', '.join(str(row.id) for row in found)}.",
             code="execution_id_ambiguous",
             hint="Give more digits of the id.",
         )
@@ -165,5 +165,5 @@ def the_only(found: Sequence[R], text: str) -> R:
 
 
 def execution_not_found(text: str) -> NotFound:
-    """No execution of that id, as far as the one who asks may see."""
+    """The error if there is no visible execution with that id."""
     return NotFound(f"There is no execution {text}.", code="execution_not_found", hint="`combine list` shows them.")

@@ -1,4 +1,4 @@
-"""The processes that work, and when each was last heard of (by the database's clock)."""
+"""The workers and their last heartbeats (by the database's clock)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ExecutorRow:
     started_at: datetime
     beat_at: datetime
     age: timedelta
-    """Since its last beat."""
+    """Time since its last heartbeat."""
 
 
 _since_beat = sa.func.clock_timestamp() - executors.c.beat_at
@@ -38,28 +38,28 @@ class Executors:
         self._connection = session.connection
 
     async def register(self, executor_id: str, *, kind: str, queue: str, host: str, pid: int, version: str) -> None:
-        """Make a process known; its first beat."""
+        """Register a process; its first heartbeat."""
         values = {"kind": kind, "queue": queue, "host": host, "pid": pid, "version": version}
         statement = insert(executors).values(id=executor_id, **values)
         beat = {"beat_at": sa.func.clock_timestamp()}
         await self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=beat))
 
     async def beat(self, executor_id: str) -> bool:
-        """Say "alive". False: the row is gone, so others have declared this process dead."""
+        """Store a heartbeat. False: the row is gone, so other processes have declared this one dead."""
         statement = sa.update(executors).where(executors.c.id == executor_id)
         return (await self._connection.execute(statement.values(beat_at=sa.func.clock_timestamp()))).rowcount == 1
 
     async def remove(self, executor_id: str) -> None:
-        """Sign off."""
+        """Unregister a process."""
         await self._connection.execute(sa.delete(executors).where(executors.c.id == executor_id))
 
     async def list(self) -> tuple[ExecutorRow, ...]:
-        """All of them, the one heard of last first."""
+        """All processes, most recent heartbeat first."""
         rows = await self._connection.execute(
             sa.select(executors, _since_beat.label("age")).order_by(executors.c.beat_at.desc())
         )
         return tuple(ExecutorRow(**row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's public name for it
 
     async def dead_ids(self, lease: timedelta) -> tuple[str, ...]:
-        """Those not heard of for longer than ``lease``."""
+        """Processes whose last heartbeat is older than ``lease``."""
         return tuple((await self._connection.execute(sa.select(executors.c.id).where(_since_beat > lease))).scalars())

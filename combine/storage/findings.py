@@ -1,4 +1,4 @@
-"""Findings, by the attempt they were found in."""
+"""Findings, by attempt."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Findings:
     async def insert_many(
         self, execution_id: UUID, step_id: str, revision: int, attempt: int, found: Sequence[Finding]
     ) -> bool:
-        """What one attempt's checks have found, in place of what has been stored of it before; whether some had been.
+        """Store the findings of one attempt, replacing earlier ones; returns whether there were any.
 
-        The same reply is read again by a segment that takes over.
+        A segment that takes over reads the same reply again.
         """
         place = {"execution_id": execution_id, "step_id": step_id, "revision": revision, "attempt": attempt}
         before = await self._connection.execute(
@@ -37,7 +37,7 @@ class Findings:
         return before.rowcount > 0
 
     async def list(self, execution_id: UUID, *, step_id: str | None = None) -> tuple[FoundFinding, ...]:
-        """Every finding of the execution, the oldest first."""
+        """All findings of the execution, oldest first."""
         query = sa.select(*columns(findings, FoundFinding)).where(findings.c.execution_id == execution_id)
         if step_id is not None:
             query = query.where(findings.c.step_id == step_id)

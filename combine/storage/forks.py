@@ -1,4 +1,4 @@
-"""What a fork takes over from the execution it comes from, copied inside the database."""
+"""Copies what a fork takes over from its source execution, inside the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FROM steps old
 WHERE new.execution_id = :new AND old.execution_id = :old AND old.step_id = new.step_id AND new.step_id = ANY(:steps)
 """)
 
-# The numbers stay, as the documents that are taken over cite them.
+# The numbers stay the same, as the documents that are taken over cite them.
 _QUESTIONS = sa.text("""
 INSERT INTO questions (execution_id, number, step_id, round, text, why, answer_type, choices, default_answer, required,
   answer, decided_by, assumption_id, asked_at, answered_at)
@@ -27,7 +27,7 @@ FROM questions WHERE execution_id = :old AND step_id = ANY(:steps)
 ON CONFLICT DO NOTHING
 """)
 
-# Not what counts in the project now: an execution beside the source may have given the same numbers to other things.
+# Not the project's current versions: an execution parallel to the source may have assigned the same numbers.
 _PREVIOUS = sa.text("""
 UPDATE executions new SET previous_ids = CASE WHEN old.status <> 'completed' THEN old.previous_ids ELSE ARRAY(
   SELECT DISTINCT ON (d.type) d.id FROM (
@@ -47,9 +47,9 @@ class Forks:
         self._connection = session.connection
 
     async def take_over(self, old: UUID, new: UUID, step_ids: Sequence[str]) -> None:
-        """The steps of ``new`` are done with the documents and the answers that they have in ``old``.
+        """Mark the steps of ``new`` as done, with the documents and answers that they have in ``old``.
 
-        What it makes follows the versions of ``old`` if that has completed, and otherwise those that ``old`` followed.
+        Its documents follow the versions of ``old`` if that has completed, otherwise those that ``old`` followed.
         """
         values = {"old": old, "new": new, "steps": list(step_ids)}
         await self._connection.execute(_STEPS, values)

@@ -1,4 +1,4 @@
-"""What earlier executions of a workflow have used, for estimates."""
+"""Token usage of earlier executions of a workflow, for estimates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from combine.storage.core.database import ReadSession
 from combine.storage.core.visibility import Visibility
 
 NEWEST = 50
-"""How many executions are looked at; older ones say little of today's prompts."""
+"""Number of executions considered; older ones say little about today's prompts."""
 
 _USED = sa.text("""
 WITH chosen AS (
@@ -47,7 +47,7 @@ class TokensUsed:
 
 @dataclass(frozen=True, slots=True)
 class StepHistory:
-    """One step over several executions. Median and maximum are taken of each count by itself."""
+    """One step over several executions. Median and maximum are computed for each count separately."""
 
     step_id: str
     executions: int
@@ -62,7 +62,7 @@ class History:
         self._connection = session.connection
 
     async def steps(self, workflow_id: str, model: str, visibility: Visibility) -> dict[str, StepHistory]:
-        """By step id, from the newest completed executions of that workflow with that model that may be seen."""
+        """Usage by step id, from the newest visible completed executions of that workflow with that model."""
         given = {"workflow_id": workflow_id, "model": model, "newest": NEWEST}
         given["user_id"] = visibility.user_id
         return {

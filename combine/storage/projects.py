@@ -21,12 +21,12 @@ from combine.storage.core.visibility import Visibility
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """What documents belong to."""
+    """One project, which documents belong to."""
 
     id: UUID
     name: str
     budget_usd: Decimal | None
-    """What all its executions together may cost; None: there is no cap."""
+    """Cap on the total cost of its executions; None: no cap."""
     reserved_usd: Decimal
     spent_usd: Decimal
     created_at: datetime
@@ -34,11 +34,11 @@ class ProjectRow:
 
 @dataclass(frozen=True, slots=True)
 class ProjectSums:
-    """A project and how much there is in it."""
+    """A project with counts of its contents."""
 
     project: ProjectRow
     documents: int
-    """Document types with a version, the brief not counted."""
+    """Document types with a version, not counting the brief."""
     executions: int
 
 
@@ -59,7 +59,7 @@ class Projects:
         return build(ProjectRow, row)
 
     async def by_name(self, name: str, visibility: Visibility) -> ProjectRow:
-        """The one that may be seen and has this name. Raises NotFound."""
+        """The visible project with this name. Raises NotFound."""
         found = await self.find(name, visibility)
         if found is None:
             raise NotFound(
@@ -68,13 +68,13 @@ class Projects:
         return found
 
     async def find(self, name: str, visibility: Visibility) -> ProjectRow | None:
-        """The same; None if there is none."""
+        """The visible project with this name, or None."""
         query = _SELECT.where(projects.c.name == name, visibility.of(projects.c.id))
         row = (await self._connection.execute(query)).first()
         return None if row is None else build(ProjectRow, row)
 
     async def seen(self, project_id: UUID, visibility: Visibility) -> ProjectRow:
-        """The one that may be seen and has this id. Raises NotFound."""
+        """The visible project with this id. Raises NotFound."""
         query = _SELECT.where(projects.c.id == project_id, visibility.of(projects.c.id))
         row = (await self._connection.execute(query)).first()
         if row is None:
@@ -82,12 +82,12 @@ class Projects:
         return build(ProjectRow, row)
 
     async def names(self, project_ids: Collection[UUID]) -> dict[UUID, str]:
-        """Id -> name of those that exist."""
+        """Id -> name of the existing ones."""
         query = sa.select(projects.c.id, projects.c.name).where(projects.c.id.in_(project_ids))
         return {row.id: row.name for row in await self._connection.execute(query)} if project_ids else {}
 
     async def insert(self, project_id: UUID, name: str) -> bool:
-        """Make one. Making the same twice makes it once. False: another one has the name."""
+        """Create one. Idempotent. False: the name is taken."""
         made = insert(projects).values(id=project_id, name=name).on_conflict_do_nothing()
         await self._connection.execute(made)
         query = sa.select(sa.true()).where(projects.c.id == project_id)
@@ -96,9 +96,9 @@ class Projects:
     async def sums(
         self, visibility: Visibility, *, project_id: UUID | None = None, after: str | None = None, limit: int = 1000
     ) -> tuple[ProjectSums, ...]:
-        """Projects that may be seen, by name, with what there is in them.
+        """Visible projects by name, with counts of their contents.
 
-        ``after``: the name of the last one of the page before.
+        ``after``: the name of the last one of the previous page.
         """
         made = sa.select(sa.func.count(sa.distinct(documents.c.type)))
         made = made.where(documents.c.project_id == projects.c.id, documents.c.type != BRIEF_TYPE)
@@ -113,6 +113,6 @@ class Projects:
         return tuple(ProjectSums(ProjectRow(*row[:-2]), *row[-2:]) for row in rows)
 
     async def set_budget(self, project_id: UUID, budget_usd: Decimal | None) -> None:
-        """Its cap from now on; None: no cap."""
+        """Set its cap; None: no cap."""
         changed = sa.update(projects).where(projects.c.id == project_id).values(budget_usd=budget_usd)
         await self._connection.execute(changed)

@@ -59,17 +59,17 @@ class Questions:
         return tuple(row for row in so_far if row.step_id == step_id and row.round == round_)
 
     async def list(self, execution_id: UUID) -> tuple[AskedQuestion, ...]:
-        """All of them by number."""
+        """All questions, by number."""
         return await self._rows(questions.c.execution_id == execution_id)
 
     async def open_questions(self, execution_id: UUID) -> tuple[AskedQuestion, ...]:
-        """Those that nobody has settled, by number."""
+        """Open questions, by number."""
         return await self._rows(questions.c.execution_id == execution_id, questions.c.answer.is_(None))
 
     async def answer(
         self, execution_id: UUID, number: int, text: str, decided_by: DecidedBy, *, assumption_id: str | None = None
     ) -> bool:
-        """Settle an open question. False: it is settled already (or there is no such question), nothing changed."""
+        """Settle an open question. False: it is already settled or does not exist; nothing changed."""
         statement = (
             sa.update(questions)
             .where(questions.c.execution_id == execution_id, questions.c.number == number, questions.c.answer.is_(None))

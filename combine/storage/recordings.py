@@ -1,4 +1,4 @@
-"""What a recording says of the project around an execution that has not kept it."""
+"""Reconstructs the project's state for recordings of executions that did not store it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Recordings:
         self._connection = session.connection
 
     async def complete(self, snapshot: ExecutionSnapshot) -> ExecutionSnapshot:
-        """The snapshot; of an execution that began under a program which did not keep what it found in its project,
-        with that as near as times can come to it.
+        """The snapshot; for an execution of an older version, which did not store the state of its project, with that
+        state approximated from timestamps.
         """
         execution = snapshot.execution
         found = (await self._connection.execute(_FOUND, {"execution_id": execution.id})).one()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Depth(Enum):
-    """How much of an execution is read."""
+    """How much of an execution to read."""
 
     OVERVIEW = "overview"  # for people: no contents, prompts, replies or events
     SEGMENT = "segment"  # for a segment: the contents of documents, and the replies that have been paid for
@@ -135,20 +135,20 @@ class _Found:
 
 
 class Snapshots:
-    """Reads only. One statement, and one more for the bodies of calls where they are wanted and there are any."""
+    """Reads only. One statement, plus one for the bodies of calls if requested and present."""
 
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
 
     async def read(self, execution_id: UUID, depth: Depth) -> ExecutionSnapshot | None:
-        """The execution of that id, whoever asks; None if there is none."""
+        """The execution with that id, without a visibility check; None if there is none."""
         rows = await self._rows(depth, (execution_id, execution_id), None)
         return await self._whole(rows[0], depth) if rows else None
 
     async def find(self, text: str, visibility: Visibility, depth: Depth) -> ExecutionSnapshot:
-        """The execution that may be seen and whose id begins with ``text``.
+        """The visible execution whose id starts with ``text``.
 
-        Raises Invalid below four digits, NotFound, and Conflict naming the candidates when there are several.
+        Raises Invalid below four digits, NotFound, and Conflict with the candidates if several match.
         """
         ids = uuid_range(text)
         if ids is None:

@@ -19,11 +19,11 @@ from combine.storage.core.tables import steps
 
 
 class SentBackSince(Exception):
-    """A step has a later revision than the one of which something was to be written."""
+    """The step has a later revision than the one to be written."""
 
 
 class StepChanges(TypedDict, total=False):
-    """What may change in a step."""
+    """The fields of a step that may change."""
 
     status: str
     revision: int
@@ -45,7 +45,7 @@ class Steps:
         self._connection = session.connection
 
     async def insert_all(self, execution_id: UUID, step_ids: Sequence[str]) -> None:
-        """The steps of a new execution in their order, all pending. Storing them twice stores them once."""
+        """Store the steps of a new execution in order, all pending. Idempotent."""
         if not step_ids:
             return
         rows = [
@@ -55,12 +55,12 @@ class Steps:
         await self._connection.execute(insert(steps).values(rows).on_conflict_do_nothing())
 
     async def list(self, execution_id: UUID) -> tuple[Step, ...]:
-        """In the order of the workflow."""
+        """The steps, in the order of the workflow."""
         query = sa.select(*columns(steps, Step)).where(steps.c.execution_id == execution_id)
         return build_all(Step, await self._connection.execute(query.order_by(steps.c.position)))
 
     async def update(self, execution_id: UUID, step_id: str, **changes: Unpack[StepChanges]) -> None:
-        """Change what is given. Raises NotFound."""
+        """Change the given fields. Raises NotFound."""
         where = (steps.c.execution_id == execution_id, steps.c.step_id == step_id)
         if (await self._connection.execute(sa.update(steps).where(*where).values(**changes))).rowcount == 0:
             raise NotFound(f"The execution has no step {step_id!r}.", code="step_not_found")
@@ -68,13 +68,13 @@ class Steps:
     async def update_revision(
         self, execution_id: UUID, step_id: str, of_revision: int, **changes: Unpack[StepChanges]
     ) -> None:
-        """The same, by who works on that revision of the step. Raises SentBackSince."""
+        """Like ``update``, by the process that runs this revision of the step. Raises SentBackSince."""
         query = sa.update(steps).where(*_of(execution_id, step_id, of_revision)).values(**changes)
         if (await self._connection.execute(query)).rowcount == 0:
             raise SentBackSince
 
     async def need_revision(self, execution_id: UUID, step_id: str, revision: int) -> None:
-        """Raises SentBackSince if this is not the step's revision."""
+        """Raises SentBackSince if this is not the step's current revision."""
         query = sa.select(steps.c.step_id).where(*_of(execution_id, step_id, revision))
         if (await self._connection.execute(query)).first() is None:
             raise SentBackSince

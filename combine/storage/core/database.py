@@ -21,22 +21,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from combine.errors import DatabaseUnavailable, Unavailable
 from combine.storage.core.faults import Fault, fault_of, mark_disconnects, reason_of
 from combine.storage.core.urls import KEEPALIVE, display_url, normalise_url
-from combine.storage.core.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC0414 - told here to the engine room
+from combine.storage.core.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC0414 - re-exported for the engine
 
 T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=15)
-"""How long a transaction waits for a database that is away, unless the database or the call says otherwise."""
+"""How long a transaction waits for an unavailable database, unless the database or the call says otherwise."""
 
 
 class Own(Enum):
-    """Stands for what a ``Database`` was made with."""
+    """Stands for the ``Database``'s own setting."""
 
     PATIENCE = "patience"
 
 
 _FIRST_DELAY, _LONGEST_DELAY, _RACE_DELAY = 0.1, 2.0, 0.02
-_SHORTEST_CONNECT_S, _LONGEST_CONNECT_S = 2, 5  # libpq knows no shorter one
+_SHORTEST_CONNECT_S, _LONGEST_CONNECT_S = 2, 5  # libpq's minimum
 
 _XACT_STATUS = sa.text("SELECT pg_xact_status(cast(cast(:id AS text) AS xid8))")
 
@@ -54,11 +54,11 @@ class ReadSession:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """By what a transaction is found again. Its number alone is not enough: a server that crashes may give it anew."""
+    """Identifies a transaction. Its number alone is not enough: a server may assign it again after a crash."""
 
     transaction_id: str
     row: sa.Select[Any]
-    """Finds a row that it has written, and no other."""
+    """Finds a row written by this transaction, and no other."""
 
 
 class WriteSession(ReadSession):
@@ -69,13 +69,13 @@ class WriteSession(ReadSession):
     def __init__(self, connection: AsyncConnection) -> None:
         super().__init__(connection)
         self.trace: Trace | None = None
-        """Where the work has left one, a commit whose answer was lost is looked up."""
+        """If set, a commit whose response was lost is looked up."""
 
 
 class Database:
     """A pool of connections to one PostgreSQL database.
 
-    Opens nothing until it is used. Belongs to the event loop that first uses it.
+    Opens no connection until it is used. Belongs to the event loop that first uses it.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class Database:
         patience: timedelta = PATIENCE,
         discreet: bool = False,
     ) -> None:
-        """Raises Invalid when ``url`` is not a PostgreSQL URL.
+        """Raises Invalid if ``url`` is not a PostgreSQL URL.
 
-        ``pool_timeout``: how long a transaction waits for a connection of the pool, once per try. ``patience``: how
-        long it goes on trying while the database is away, where it is not told otherwise. ``discreet``: errors name
-        neither address nor reason, as strangers read them; both stand in the log.
+        ``pool_timeout``: how long a transaction waits for a connection of the pool, per attempt. ``patience``: how
+        long it retries while the database is unavailable, by default. ``discreet``: errors contain neither address
+        nor reason, as they are public; both are logged.
         """
         self._url = normalise_url(url)
         self._patience = patience
@@ -102,7 +102,7 @@ class Database:
             max_overflow=0,
             pool_timeout=pool_timeout.total_seconds(),
             json_serializer=_to_json,
-            hide_parameters=True,  # a failing statement must not print a brief
+            hide_parameters=True,  # a failing statement must not show a brief
             connect_args=_connect_args(self._url, patience),
         )
         mark_disconnects(self._engine.sync_engine)
@@ -110,30 +110,30 @@ class Database:
 
     @property
     def url(self) -> str:
-        """The URL with its password, in SQLAlchemy's form; for those who open their own connection."""
+        """The URL with its password, in SQLAlchemy's form; for code that opens its own connection."""
         return self._url.render_as_string(hide_password=False)
 
     @property
     def engine(self) -> AsyncEngine:
-        """The engine itself, for libraries that take one."""
+        """The engine itself, for libraries that need one."""
         return self._engine
 
     def connections(self) -> dict[str, int]:
-        """How many connections of the pool are in use, and how many are open and idle."""
+        """The number of pool connections in use, and of open idle ones."""
         pool = self._engine.pool
         assert isinstance(pool, sa.QueuePool)
         return {"in_use": pool.checkedout(), "idle": pool.checkedin()}
 
     @asynccontextmanager
     async def read(self, *, one_moment: bool = False) -> AsyncIterator[ReadSession]:
-        """A read-only transaction. ``one_moment``: all its statements see what the first one sees, whoever writes.
+        """A read-only transaction. ``one_moment``: all its statements see the same snapshot.
 
-        A connection that died in the pool is replaced before the body begins. Raises DatabaseUnavailable when none
-        can be had, or when it is lost inside the body; Unavailable (``server_busy``) when all of the pool are in use.
+        A dead connection of the pool is replaced before the body starts. Raises DatabaseUnavailable if there is no
+        connection, or if it is lost inside the body; Unavailable (``server_busy``) if all of the pool are in use.
         """
         connection = await self._retry(lambda: self._open_read_only(one_moment=one_moment), self._patience)
         try:
-            async with aclosing(connection):  # its ROLLBACK can find the loss, too
+            async with aclosing(connection):  # its ROLLBACK may detect the loss, too
                 yield ReadSession(connection)
         except sa.exc.SQLAlchemyError as error:
             if fault_of(error) is Fault.LOST:
@@ -148,14 +148,14 @@ class Database:
     ) -> T:
         """Run ``work`` in one READ COMMITTED transaction and return what it returns.
 
-        The whole of ``work`` runs again after a lost connection, a serialization failure, a deadlock, a server that is
-        short of something or shutting down, and a lost race for a document's version number. A commit whose answer
-        was lost is such a case too, so ``work`` must bear repetition: make ids outside it. What cannot bear it leaves a
-        ``trace`` in the session, and is not run again after a commit that has happened.
+        All of ``work`` runs again after a lost connection, a serialization failure, a deadlock, a server that is short
+        of resources or shutting down, and a lost race for a document's version number. That includes a commit whose
+        response was lost, so ``work`` must be repeatable: generate ids outside it. Work that is not leaves a ``trace``
+        in the session, and is not run again if the commit has succeeded.
 
-        ``give_up_after``: by default the database's patience; None waits for ever (for work that something else
-        bounds). Raises DatabaseUnavailable when the time is over, or Unavailable (``server_busy``) if only our own
-        connections were short; Unavailable at once when the server's disk is full; every other error as it is.
+        ``give_up_after``: by default the database's patience; None waits forever (for work that is limited elsewhere).
+        Raises DatabaseUnavailable when the time is over, or Unavailable (``server_busy``) if only the pool was
+        exhausted; Unavailable at once if the server's disk is full; every other error unchanged.
         """
         before: tuple[Trace, T] | None = None
 
@@ -179,7 +179,7 @@ class Database:
         *,
         give_up_after: timedelta | Own | None = Own.PATIENCE,
     ) -> T:
-        """Like ``transact`` for work of a single statement, which needs no BEGIN and no COMMIT of its own."""
+        """Like ``transact`` for a single statement, which needs no BEGIN and COMMIT."""
 
         async def attempt() -> T:
             async with self._single.connect() as connection:
@@ -188,7 +188,7 @@ class Database:
         return await self._retry(attempt, give_up_after)
 
     async def ping(self) -> None:
-        """One connection, one statement, no retry. Raises DatabaseUnavailable that says why."""
+        """One connection, one statement, no retry. Raises DatabaseUnavailable with the reason."""
         try:
             async with self._engine.connect() as connection:
                 await connection.execute(sa.text("SELECT 1"))
@@ -211,7 +211,7 @@ class Database:
             await connection.execution_options(postgresql_readonly=True)
             if one_moment:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
-            # Opens the transaction and finds out now, not in the caller's body, that the connection is dead.
+            # Opens the transaction and detects a dead connection here, not in the caller's body.
             await connection.exec_driver_sql(";")
         except BaseException:
             await connection.close()
@@ -221,7 +221,7 @@ class Database:
     async def _has_committed(self, trace: Trace) -> bool:
         async with self._single.connect() as connection:
             if await _is_under_way(connection, trace.transaction_id):
-                raise sa.exc.OperationalError(str(_XACT_STATUS), {}, TimeoutError("a commit is still under way"))
+                raise sa.exc.OperationalError(str(_XACT_STATUS), {}, TimeoutError("a commit is still in progress"))
             return (await connection.execute(trace.row)).first() is not None
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | Own | None) -> T:
@@ -238,18 +238,18 @@ class Database:
                     raise
                 if fault is Fault.DISK_FULL:
                     raise self._disk_full() from error
-                # A lost race is always run once more: the server takes a second to see a deadlock, and that may be all
+                # A lost race is always retried once: the server takes a second to detect a deadlock, which may be all
                 # the patience there is.
                 over = deadline is not None and monotonic() >= deadline
                 if over and not (fault is Fault.CONFLICT and tries == 0):
                     raise self._unavailable(error) from error
-                if tries == 2:  # noqa: PLR2004 - the first two are over before anybody could read the line
-                    _log.warning("The database does not take this transaction, trying again: %s", reason_of(error))
+                if tries == 2:  # noqa: PLR2004 - the first two take too little time to report
+                    _log.warning("Transaction failed, retrying: %s", reason_of(error))
                 await asyncio.sleep(_delay(tries, fault))
                 tries += 1
             else:
                 if tries > 2:  # noqa: PLR2004 - as above
-                    _log.warning("The database took the transaction after %d tries", tries + 1)
+                    _log.warning("Transaction succeeded after %d attempts", tries + 1)
                 return result
 
     def _unavailable(self, error: BaseException) -> Unavailable:
@@ -261,12 +261,12 @@ class Database:
             return DatabaseUnavailable(hint="Try again in a moment.")
         return DatabaseUnavailable(
             told,
-            hint="Check that the server runs and that COMBINE_DATABASE_URL is right; `combine doctor` tries it again.",
+            hint="Check that the server is running and COMBINE_DATABASE_URL is correct; `combine doctor` tests it.",
         )
 
     def _busy(self) -> Unavailable:
-        told, hint = "The server is busy: no connection to the database became free in time.", "Try again in a moment"
-        how_many = "COMBINE_DATABASE_POOL_SIZE says how many connections a process may hold."
+        told, hint = "The server is busy: timed out waiting for a database connection.", "Try again in a moment"
+        how_many = "COMBINE_DATABASE_POOL_SIZE sets the number of connections per process."
         if self._discreet:
             _log.warning("%s %s", told, how_many)
         return Unavailable(told, code="server_busy", hint=f"{hint}." if self._discreet else f"{hint}; {how_many}")
@@ -275,29 +275,29 @@ class Database:
         return Unavailable(
             f"The disk of the database{'' if self._discreet else f' at {display_url(self._url)}'} is full.",
             code="database_disk_full",
-            hint="Make room on the server's disk, then resume; nothing that was finished is lost.",
+            hint="Free space on the server's disk, then resume; completed work is saved.",
         )
 
 
 async def _is_under_way(connection: AsyncConnection, transaction_id: str) -> bool:
-    """Whether its server process has not noticed yet that nobody listens."""
+    """Whether its server process has not yet noticed that the client is gone."""
     try:
         found = await connection.execute(_XACT_STATUS, {"id": transaction_id})
-    except sa.exc.DataError:  # a number that has not been given yet: a crash has swallowed the transaction
+    except sa.exc.DataError:  # a number that is not assigned yet: the transaction was lost in a crash
         return False
     return bool(found.scalar_one() == "in progress")
 
 
 def _delay(tries: int, fault: Fault) -> float:
-    """Seconds until the next try, with jitter. A lost race is over as soon as the winner has committed."""
+    """Seconds until the next attempt, with jitter. A lost race is over as soon as the winner has committed."""
     longest = _RACE_DELAY * (tries + 1) if fault is Fault.CONFLICT else _FIRST_DELAY * 2 ** min(tries, 10)
     return min(longest, _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
 def _connect_args(url: sa.URL, patience: timedelta) -> dict[str, Any]:
-    """What keeps a dead server from holding us for minutes, and times in UTC wherever the server stands.
+    """Connection options: timeouts that detect a dead server, and times in UTC.
 
-    The URL's own query has the last word.
+    Parameters in the URL take precedence.
     """
     connect_timeout = max(_SHORTEST_CONNECT_S, min(_LONGEST_CONNECT_S, ceil(patience.total_seconds())))
     wanted = {"application_name": "combine", "connect_timeout": connect_timeout, "options": "-c TimeZone=UTC"}

@@ -1,4 +1,4 @@
-"""What an error of the database means for the one who has to go on."""
+"""Classifies database errors and words them for people."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from combine.errors import Unavailable
 
 _VERSION_RACE = "uq_documents_project_id_type_version"
 _DISK_FULL = "53100"
-_NO_SPACE = "No space left on device"  # of a server that cannot even take a connection; it comes without a code
+_NO_SPACE = "No space left on device"  # from a server that cannot accept connections; it has no code
 _CONFLICTS = frozenset({"40001", "40P01"})
 _LOST_CLASSES = frozenset({"08", "53", "57"})
 
 
 class Fault(Enum):
-    """A fault that is not the statement's own."""
+    """A kind of error that is not caused by the statement."""
 
-    LOST = "lost"  # no connection, or a server that cannot serve just now: wait and try again
-    CONFLICT = "conflict"  # another transaction was faster: try again at once
-    DISK_FULL = "disk_full"  # only a person can help
+    LOST = "lost"  # no connection, or a server that is temporarily unavailable: wait and retry
+    CONFLICT = "conflict"  # another transaction was faster: retry at once
+    DISK_FULL = "disk_full"  # requires a person
 
 
 def fault_of(error: BaseException) -> Fault | None:
-    """What kind of fault it is; None for an error that would come again."""
-    if isinstance(error, sa.exc.TimeoutError):  # every connection of the pool is busy
+    """The kind of error; None if it would recur."""
+    if isinstance(error, sa.exc.TimeoutError):  # all connections of the pool are busy
         return Fault.LOST
     if not isinstance(error, sa.exc.DBAPIError):
         return None
@@ -41,23 +41,23 @@ def fault_of(error: BaseException) -> Fault | None:
 
 
 def full_disk(error: BaseException) -> Unavailable | None:
-    """``database_disk_full`` if that is what has caused ``error``, whoever has met it first; else None."""
+    """``database_disk_full`` if a full disk caused ``error``, directly or indirectly; else None."""
     cause: BaseException | None = error
-    for _ in range(20):  # a chain may lead back into itself
+    for _ in range(20):  # a chain of causes may be circular
         if cause is None:
             break
         if _is_disk_full(cause):
             return Unavailable(
-                "The disk of the database is full.",
+                "The database's disk is full.",
                 code="database_disk_full",
-                hint="Make room on the server's disk, then do it again, or resume; nothing that was finished is lost.",
+                hint="Free space on the server's disk, then try again or resume; completed work is saved.",
             )
         cause = cause.__cause__ or cause.__context__
     return None
 
 
 def reason_of(error: BaseException) -> str:
-    """One line for a person. libpq's messages hold hosts and users, never passwords; what looks like one is cut."""
+    """One line for a person. libpq's messages contain hosts and users; text that looks like a password is removed."""
     original = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(original).splitlines() if line.strip()]
     text = lines[0] if lines else type(original).__name__
@@ -65,10 +65,10 @@ def reason_of(error: BaseException) -> str:
 
 
 def mark_disconnects(target: type[sa.Engine] | sa.Engine) -> None:
-    """Make every failure to *connect* count as a lost connection, for one engine or (``sa.Engine``) for all.
+    """Treat every failure to *connect* as a lost connection, for one engine or (``sa.Engine``) for all.
 
-    Libraries that decide by message text miss some: a Unix socket that is gone, a name that does not resolve. Safe to
-    call again.
+    Libraries that decide by message text miss some: a missing Unix socket, a host name that does not resolve.
+    Idempotent.
     """
     if not sa.event.contains(target, "handle_error", _cannot_connect):
         sa.event.listen(target, "handle_error", _cannot_connect)

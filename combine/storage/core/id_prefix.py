@@ -1,4 +1,4 @@
-"""Ids as people type them: the beginning is enough."""
+"""Id prefixes, as typed by users."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DIGITS = 32
 
 
 def uuid_range(text: str) -> tuple[UUID, UUID] | None:
-    """The first and the last UUID that begin with ``text``; dashes and case do not matter. None: it is no beginning.
+    """The first and last UUID that start with ``text``; dashes and case are ignored. None: not a prefix of a UUID.
 
     Raises Invalid below four digits.
     """
@@ -20,5 +20,5 @@ def uuid_range(text: str) -> tuple[UUID, UUID] | None:
     if len(digits) > _DIGITS or re.fullmatch("[0-9a-f]+", digits) is None:
         return None
     if len(digits) < SHORTEST:
-        raise Invalid(f"{text!r} is too short: give at least {SHORTEST} digits of the id.", code="id_short")
+        raise Invalid(f"{text!r} is too short: use at least {SHORTEST} digits of the id.", code="id_short")
     return UUID(digits.ljust(_DIGITS, "0")), UUID(digits.ljust(_DIGITS, "f"))

@@ -1,7 +1,7 @@
-"""One LISTEN connection for the whole process: wakes those who wait for the events of an execution, or for a queue.
+"""One LISTEN connection for the whole process: wakes waiters for the events of an execution, or for a queue.
 
-A wake-up carries nothing; the waiter reads what is stored. So a lost notification costs time, never an event: after
-a reconnect everybody is woken, and a wait ends by itself after a while.
+A wake-up carries no data; the waiter reads the tables. So a lost notification costs time, never an event: after a
+reconnect all waiters are woken, and a wait times out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from combine.storage.core.urls import KEEPALIVE, libpq_url
 
 CHANNEL = "combine_events"
 CONTROL_CHANNEL = "combine_control"
-"""Told the id of an execution that a person has changed; the segment that works on it looks at once."""
+"""Carries the id of an execution that a person has changed; the segment that runs it reacts at once."""
 
 QUEUE_CHANNEL = "combine_queue"
 """Carries the name of the queue in which a segment was enqueued; the workers of that queue poll it at once."""
@@ -38,9 +38,9 @@ _log = logging.getLogger(__name__)
 
 
 class Subscription:
-    """One waiter for one subject. Use it as a context manager, and in a loop: read what is stored, then ``wait``.
+    """One waiter for one subject. Use it as a context manager, and in a loop: read the tables, then ``wait``.
 
-    Nothing is missed in between: what is stored after the last ``wait`` returned ends the next one at once.
+    Nothing is missed in between: anything stored after the last ``wait`` returned ends the next one at once.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Subscription:
         self._key = (channel, subject)
         self._on_wake = on_wake
         self.woken = asyncio.Event()
-        """Set when there may be something new; for those who wait for several things at once."""
+        """Set when there may be something new; for waiting on several things at once."""
 
     def __enter__(self) -> Self:
         return self
@@ -60,8 +60,8 @@ class Subscription:
     ) -> None:
         self.close()
 
-    async def wait(self, timeout: float = 15.0) -> bool:  # noqa: ASYNC109 - running out of time is an answer here
-        """Until there may be something new, or ``timeout`` seconds. False: nothing was heard; read anyway."""
+    async def wait(self, timeout: float = 15.0) -> bool:  # noqa: ASYNC109 - a timeout is a regular result here
+        """Wait until there may be something new, or ``timeout`` seconds. False: no notification; read anyway."""
         try:
             await asyncio.wait_for(self.woken.wait(), timeout)
         except TimeoutError:
@@ -71,7 +71,7 @@ class Subscription:
         return True
 
     def wake(self) -> None:
-        """End the present or the next wait."""
+        """End the current or the next wait."""
         self.woken.set()
         if self._on_wake is not None:
             self._on_wake()
@@ -82,7 +82,7 @@ class Subscription:
 
 
 class EventListener:
-    """Holds the connection and reconnects for ever, with growing pauses."""
+    """Holds the connection and keeps reconnecting, with backoff."""
 
     def __init__(self, url: str) -> None:
         self._url = libpq_url(url)
@@ -91,12 +91,12 @@ class EventListener:
         self._listening = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin to listen, in the background. Does not wait for the connection and never fails."""
+        """Start listening in the background. Does not wait for the connection and never fails."""
         if self._task is None:
             self._task = asyncio.create_task(self._listen_for_ever(), name="event-listener")
 
     async def close(self) -> None:
-        """End the connection and wake everybody."""
+        """Close the connection and wake all waiters."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -107,9 +107,9 @@ class EventListener:
     def subscribe(
         self, subject: UUID | str, channel: str = CHANNEL, *, on_wake: Callable[[], None] | None = None
     ) -> Subscription:
-        """A waiter for one execution or one queue; it counts from now on, even before the connection stands.
+        """A waiter for one execution or one queue, effective immediately, even before the connection is established.
 
-        ``on_wake`` is called at each wake-up, for those who wait for many subjects at once.
+        ``on_wake`` is called at each wake-up, for waiting on many subjects at once.
         """
         subscription = Subscription(self, channel, str(subject), on_wake)
         self._waiting[channel, str(subject)].add(subscription)
@@ -125,11 +125,11 @@ class EventListener:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection stands, as far as is known."""
+        """Whether the connection is established, as far as is known."""
         return self._listening.is_set()
 
     async def connected(self) -> None:
-        """Return once the connection stands."""
+        """Return once the connection is established."""
         await self._listening.wait()
 
     async def _listen_for_ever(self) -> None:
@@ -146,7 +146,7 @@ class EventListener:
             delay = min(delay * 2, _LONGEST_DELAY)
 
     async def _listen(self) -> None:
-        """Until the connection is lost; always ends with psycopg.Error."""
+        """Listen until the connection is lost; always ends with psycopg.Error."""
         settings: dict[str, str | int | None] = {
             "application_name": "combine-listener",
             "connect_timeout": _CONNECT_SECONDS,
@@ -157,11 +157,11 @@ class EventListener:
             for channel in _CHANNELS:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self._listening.set()
-            self._wake_all()  # what was stored while nobody listened
+            self._wake_all()  # what was stored before the connection was established
             while True:
                 async for notification in connection.notifies(timeout=_CHECK_SECONDS):
                     self._wake(notification.channel, notification.payload)
-                await connection.execute("SELECT 1")  # a connection that died silently shows it only when used
+                await connection.execute("SELECT 1")  # a dead connection is only noticed when it is used
 
     def _wake(self, channel: str, payload: str) -> None:
         for subscription in self._waiting.get((channel, payload.partition(" ")[0]), ()):

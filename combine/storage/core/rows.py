@@ -1,4 +1,4 @@
-"""From result rows to records, whose fields are named like the columns."""
+"""Converts result rows to records, whose fields are named like the columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def columns(table: sa.Table, kind: type[DataclassInstance]) -> tuple[sa.Column[A
 
 @lru_cache(maxsize=64)
 def reader(kind: type[Any]) -> TypeAdapter[Any]:
-    """What builds a record from JSON or from a row: text to enums, lists to tuples, stored JSON to parsed values."""
+    """The adapter that builds a record from JSON or a row: text to enums, lists to tuples, JSON to parsed values."""
     return TypeAdapter(kind)
 
 
@@ -34,5 +34,5 @@ def build(kind: type[D], row: sa.Row[Any]) -> D:
 
 
 def build_all(kind: type[D], rows: Iterable[sa.Row[Any]]) -> tuple[D, ...]:
-    """All rows, in their order."""
+    """All rows, in order."""
     return tuple(build(kind, row) for row in rows)

@@ -1,4 +1,4 @@
-"""Database URLs: one form inside, none with a password outside."""
+"""Database URLs: one form internally, shown without the password."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 
 
 def normalise_url(text: str) -> sa.URL:
-    """The URL in SQLAlchemy's form with the psycopg driver. Raises Invalid, which never repeats the text."""
+    """The URL in SQLAlchemy's form with the psycopg driver. Raises Invalid, which never contains the text."""
     scheme, separator, rest = text.strip().partition("://")
     if not separator or scheme.lower() not in _SCHEMES:
-        shown = scheme if separator and scheme.isascii() and scheme.replace("+", "").isalnum() else "something else"
-        raise _invalid(f"The database URL must begin with postgresql://, this one begins with {shown}.")
+        shown = scheme if separator and scheme.isascii() and scheme.replace("+", "").isalnum() else "another scheme"
+        raise _invalid(f"The database URL must start with postgresql://, not with {shown}.")
     try:
         url = sa.make_url(f"postgresql+psycopg://{rest}")
     except (sa.exc.ArgumentError, ValueError):
-        raise _invalid("The database URL cannot be read.") from None
+        raise _invalid("The database URL is not valid.") from None
     if _holds_raw_password(rest, url):
         raise _invalid(
-            "The database URL cannot be read: it holds an @, / or ? too many, or a parameter PostgreSQL does not know."
+            "The database URL is not valid: it contains an extra @, / or ?, or a parameter unknown to PostgreSQL."
         )
     if not url.database:
         raise _invalid("The database URL names no database.")
@@ -34,7 +34,7 @@ def normalise_url(text: str) -> sa.URL:
 
 
 def _holds_raw_password(rest: str, url: sa.URL) -> bool:
-    """Whether part of a password that is not escaped has been taken for host, database or query, which are shown."""
+    """Whether part of an unescaped password was parsed as host, database or query, which are shown."""
     if url.username is not None:
         rest = rest.partition("@" if url.password is None else ":")[2]
     place, _, query = (rest if url.password is None else rest.partition("@")[2]).partition("?")
@@ -44,25 +44,25 @@ def _holds_raw_password(rest: str, url: sa.URL) -> bool:
 
 @cache
 def _parameters() -> frozenset[str]:
-    """Those that libpq knows; it would refuse others later."""
+    """The parameters that libpq knows; it would reject others later."""
     from psycopg.pq import Conninfo  # noqa: PLC0415 - most URLs have none
 
     return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
 
 
 def sqlalchemy_url(text: str) -> str:
-    """The URL in SQLAlchemy's form, password included; for libraries that make an engine of their own."""
+    """The URL in SQLAlchemy's form with the password; for libraries that create their own engine."""
     return normalise_url(text).render_as_string(hide_password=False)
 
 
 def libpq_url(url: sa.URL | str) -> str:
-    """The URL as psycopg and libpq take it, password included."""
+    """The URL in the form of psycopg and libpq, with the password."""
     parsed = normalise_url(url) if isinstance(url, str) else url
     return parsed.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def display_url(url: sa.URL | str) -> str:
-    """Where it is, for a person: host, port and database, without user or password."""
+    """The address for messages: host, port and database, without user or password."""
     parsed = normalise_url(url) if isinstance(url, str) else url
     host = parsed.host or parsed.query.get("host") or "the local socket"
     shown = ", ".join(host) if isinstance(host, tuple) else host
@@ -74,6 +74,6 @@ def _invalid(message: str) -> Invalid:
     return Invalid(
         message,
         code="database_url_invalid",
-        hint="Give COMBINE_DATABASE_URL as postgresql://USER:PASSWORD@HOST:5432/DATABASE; "
-        "in the password the characters @ : / ? # are written %40 %3A %2F %3F %23.",
+        hint="Set COMBINE_DATABASE_URL to postgresql://USER:PASSWORD@HOST:5432/DATABASE; "
+        "in the password, escape the characters @ : / ? # as %40 %3A %2F %3F %23.",
     )

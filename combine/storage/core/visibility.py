@@ -1,4 +1,4 @@
-"""Which projects a query may show. Whoever reads for a person hands one of these over; there is no default."""
+"""Which projects a query may show. Reads on behalf of a person must pass one; there is no default."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ class Visibility:
 
 
 EVERYTHING = Visibility(None)
-"""For the program's own work, and for those who may see all."""
+"""For internal use, and for users who may see all projects."""

@@ -1,4 +1,4 @@
-"""The caps on spending: of an execution, of a project, and of a day. Reserving is part of the journal's statement."""
+"""Spending caps of an execution, a project and a day. The journal's statement makes the reservations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from combine.storage.core.database import ReadSession
 
 
 class CapKind(StrEnum):
-    """What a cap is on."""
+    """What a cap applies to."""
 
     EXECUTION = "execution"
     PROJECT = "project"
@@ -22,19 +22,19 @@ class CapKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """One cap as it stands."""
+    """The current state of one cap."""
 
     kind: CapKind
     project: str
     budget_usd: Decimal | None
-    """None: there is none."""
+    """None: no cap."""
     spent_usd: Decimal
     reserved_usd: Decimal
     allow_unpriced: bool
-    """Of the execution that is asked about: calls that no cap can count may leave."""
+    """Whether the execution allows calls of unknown price, which do not count toward a cap."""
 
     def refuses(self, worst_usd: Decimal | None) -> bool:
-        """Whether a call may not leave; ``worst_usd`` is None where its price is unknown."""
+        """Whether the cap stops a call; ``worst_usd`` is None if its price is unknown."""
         if self.budget_usd is None:
             return False
         if worst_usd is None:
@@ -56,13 +56,13 @@ WHERE e.id = :execution_id
 
 
 class Caps:
-    """Reads them."""
+    """Reads the caps."""
 
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
 
     async def of(self, execution_id: UUID, daily_budget_usd: Decimal | None) -> tuple[Cap, ...]:
-        """The three caps that bear on an execution, in the order in which they are looked at."""
+        """The three caps that apply to an execution, in the order in which they are checked."""
         row = (await self._connection.execute(_CAPS, {"execution_id": execution_id})).one()
         given = row.allow_unpriced
         return (

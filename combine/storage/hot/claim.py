@@ -1,4 +1,4 @@
-"""A segment's claim, as far as this room needs it: a row that only the rightful process can lock."""
+"""A segment's claim as used by this package: a row that only the owning process can lock."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Claim:
     Its text is constant, so that statements which contain it are compiled once.
     """
     values: Mapping[str, object]
-    """Its parameters; their names begin with ``claim_``."""
+    """Its parameters; their names start with ``claim_``."""
 
     async def hold(self, session: WriteSession) -> None:
-        """Keep a takeover out until the transaction ends. Raises OwnershipLost if it has happened already."""
+        """Prevent a takeover until the transaction ends. Raises OwnershipLost if one has already happened."""
         row = await session.connection.execute(sa.text(self.query), dict(self.values))
         if row.first() is None:
             raise OwnershipLost

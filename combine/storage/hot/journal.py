@@ -29,7 +29,7 @@ from combine.storage.hot.claim import Claim
 
 @dataclass(frozen=True, slots=True)
 class CallIntent:
-    """A request that is about to leave."""
+    """A request that is about to be sent."""
 
     id: UUID
     execution_id: UUID
@@ -45,12 +45,12 @@ class CallIntent:
     input: bytes
     """What the prompt was rendered from."""
     reserved_usd: Decimal | None
-    """The most it can cost, in whole millionths; None: its price is unknown."""
+    """The most it can cost, rounded to millionths; None: its price is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallReply:
-    """A finished request: the raw reply, or the provider's no."""
+    """A finished request: the raw reply, or the provider's error."""
 
     id: UUID
     execution_id: UUID
@@ -244,7 +244,7 @@ def _save_document(claim: str) -> sa.TextClause:
 
 
 _STORED = frozenset(Document.__slots__) - {"version", "status", "created_at"}
-"""What a caller says of a new version; the rest is the statement's."""
+"""The parameters of a new version; the statement adds the rest."""
 _VERSION = sa.text("SELECT version FROM documents WHERE id = :id")
 
 
@@ -257,8 +257,8 @@ class Journal:
     async def open_call(self, claim: Claim, intent: CallIntent, daily_budget_usd: Decimal | None = None) -> bool:
         """Reserve the worst case under every cap and store the intent, in one statement.
 
-        False: nothing was written, as the claim is lost, the step was sent back, a cap leaves no room, or it had been
-        written before.
+        False: nothing was written, as the claim is lost, the step was sent back, a cap would be exceeded, or it was
+        already written.
         """
         values: dict[str, Any] = {
             **claim.values,
@@ -289,12 +289,12 @@ class Journal:
         return (await self._connection.execute(_open_call(claim.query), values)).first() is not None
 
     async def knows_call(self, call_id: UUID) -> bool:
-        """Whether that intent has been stored."""
+        """Whether that intent was stored."""
         known = await self._connection.execute(sa.text("SELECT 1 FROM llm_calls WHERE id = :id"), {"id": call_id})
         return known.first() is not None
 
     async def close_call(self, reply: CallReply) -> None:
-        """Store the raw reply, its usage and its cost, and release the reservation. Closing twice changes nothing."""
+        """Store the raw reply, its usage and its cost, and release the reservation. Idempotent."""
         values: dict[str, Any] = {name: getattr(reply, name) for name in CallReply.__slots__ if name != "attempt"}
         values["request_id"] = current_request_id()
         values["kind"] = "call_finished" if reply.state == "replied" else "call_failed"
@@ -313,10 +313,10 @@ class Journal:
     async def save_document(
         self, claim: Claim, document: Document, *, replaces: UUID | None, step_status: str, reason: str | None = None
     ) -> int | None:
-        """Document, version, event and the step's new status in one statement; the version's number.
+        """Store document, version, event and the step's new status in one statement; returns the version's number.
 
-        ``replaces``: the version that this step made before; it becomes superseded. None: nothing was written, as the
-        claim is lost, the step was sent back, or it had been written before.
+        ``replaces``: the previous version of this step; it becomes superseded. None: nothing was written, as the claim
+        is lost, the step was sent back, or it was already written.
         """
         values: dict[str, Any] = {name: getattr(document, name) for name in _STORED} | dict(claim.values)
         values["call_ids"] = list(document.call_ids)
@@ -330,11 +330,11 @@ class Journal:
         return None if row is None else int(row.version)
 
     async def saved_version(self, document_id: UUID) -> int | None:
-        """The number of a document that has been saved; None if it has not."""
+        """The version number of a saved document; None if it was not saved."""
         return (await self._connection.execute(_VERSION, {"id": document_id})).scalar_one_or_none()
 
     async def forget_open_calls(self, execution_id: UUID, step_ids: Sequence[str] | None = None) -> int:
-        """Calls whose process ended before their reply: the outcome is unknown and stays reserved. How many.
+        """Mark calls whose process ended before the reply: outcome unknown, cost stays reserved. Returns how many.
 
         ``step_ids``: only those of these steps.
         """

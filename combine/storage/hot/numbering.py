@@ -1,4 +1,4 @@
-"""Which numbers of items are taken for one execution: what it found in its project when it began, and its own since."""
+"""Item numbers in use for one execution: those in its project when it started, and its own since."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ class Numbering:
         self._connection = session.connection
 
     async def highest(self, execution_id: UUID, prefix: str) -> int:
-        """The highest number of this prefix that is taken, in documents of any type and in answers."""
+        """The highest number in use for this prefix, in documents of any type and in answers."""
         row = (await self._connection.execute(_USED, {"execution_id": execution_id})).one()
         return max((kinds.get(prefix, 0) for kinds in used_ids(row.before, row.since).values()), default=0)

@@ -1,4 +1,4 @@
-"""What executions know together of a provider that is out: when it is tried again, and by which one of them.
+"""Shared state of executions that wait for an unavailable provider: when to retry, and which of them does.
 
 Three columns of ``executions`` hold it. ``waits_for`` is a plain text that all who wait for the same thing share;
 ``next_try_at`` and ``tries`` are the same for all of them. One that has been released to see whether it works again,
@@ -19,9 +19,9 @@ from combine.storage.core.listener import CONTROL_CHANNEL
 FIRST_WAIT_S = 30.0
 LONGEST_WAIT_S = 900.0
 PROBE_LEASE_S = 900.0
-"""After so long without a sign of the probe another one is released."""
+"""After this time without progress of the probe another one is released."""
 NOBODY = UUID(int=0)
-"""Poked on the control channel when executions are to be released, for whoever watches the outages."""
+"""Sent on the control channel when executions can be released, to the process that watches outages."""
 
 _LOCK = 7_261_004  # with the hash of what is waited for: one schedule is written at a time
 
@@ -73,7 +73,7 @@ WHERE id = :id
 
 @dataclass(frozen=True, slots=True)
 class NextTry:
-    """When the next one is made, and how many have failed in a row."""
+    """The time of the next retry, and the number of consecutive failures."""
 
     at: datetime
     tries: int
@@ -81,16 +81,16 @@ class NextTry:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An execution that may go on."""
+    """An execution that may continue."""
 
     execution_id: UUID
     waits_for: str
     probe: bool
-    """It goes first, to see whether the others may follow."""
+    """It runs first, to find out whether the others may follow."""
 
 
 def wait_s(tries: int) -> float:
-    """Seconds until the next try after so many that have failed in a row: 30, 60, 120 ... 900."""
+    """Seconds until the next retry after that many consecutive failures: 30, 60, 120 ... 900."""
     return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(tries - 1, 10))
 
 
@@ -102,10 +102,10 @@ class Outages:
         self._now = now
 
     async def join(self, execution_id: UUID, waits_for: str, *, at_least_s: float = 0.0) -> NextTry:
-        """The execution has met the outage, and waits with all the others.
+        """The execution has met the outage and waits with the others.
 
-        If they wait already for a time to come, it joins them; else its failure was the next try, and that moves on
-        for all of them. ``at_least_s``: what the provider itself has asked for.
+        If they already wait for a future retry, it joins them; else its failure was the retry, and the next one is
+        scheduled for all of them. ``at_least_s``: the provider's Retry-After.
         """
         await self._lock(waits_for)
         found = (await self._connection.execute(_SCHEDULE, {"waits_for": waits_for, "now": self._now})).one()
@@ -119,7 +119,7 @@ class Outages:
         return NextTry(at, tries)
 
     async def over(self, execution_id: UUID, waits_for: str) -> None:
-        """A call has succeeded: everybody who waits is due, and whoever watches is told at commit."""
+        """A call has succeeded: all waiting executions are due, and the watching process is notified at commit."""
         await self._lock(waits_for)
         waiting = await self._connection.execute(_OVER, {"id": execution_id, "waits_for": waits_for, "now": self._now})
         if waiting.rowcount:
@@ -134,10 +134,10 @@ class Outages:
         )
 
     async def due(self, *, limit: int) -> tuple[Due, ...]:
-        """Who may go on now, the oldest first."""
+        """Executions that may continue now, oldest first."""
         given = {"now": self._now, "lease": PROBE_LEASE_S, "limit": limit}
         return tuple(Due(row.id, row.waits_for, row.probe) for row in await self._connection.execute(_DUE, given))
 
     async def try_now(self, execution_id: UUID, *, probe: bool) -> None:
-        """It is about to be released, as the probe or as one of all."""
+        """Mark it as about to be released, as the probe or together with the others."""
         await self._connection.execute(_TRY_NOW, {"id": execution_id, "probe": probe})

@@ -1,4 +1,4 @@
-"""How a segment begins and ends: few statements, as each is a round trip that every execution pays."""
+"""Starts and ends a segment, with few statements, as each costs every execution a round trip."""
 
 from __future__ import annotations
 
@@ -85,15 +85,15 @@ def _with_claim(statement: str, claim: str) -> sa.TextClause:
 
 
 class Segments:
-    """The statements of a segment's beginning and end, in the caller's transaction."""
+    """The statements of a segment's start and end, in the caller's transaction."""
 
     def __init__(self, session: WriteSession) -> None:
         self._connection = session.connection
 
     async def begin(self, claim: Claim, execution_id: UUID, round_: int) -> bool:
-        """Mark the execution as running, with its event; calls in flight from before have an unknown outcome now.
+        """Mark the execution as running, with its event; earlier calls in flight get an unknown outcome.
 
-        False: this round is void, or the execution has ended or waits. Raises OwnershipLost.
+        False: this round is outdated, or the execution has ended or waits. Raises OwnershipLost.
         """
         values = {**claim.values, "execution_id": execution_id, "round": round_}
         row = (await self._connection.execute(_with_claim(_BEGIN, claim.query), values)).one()
@@ -115,9 +115,9 @@ class Segments:
         return str(row.status)
 
     async def complete(self, execution_id: UUID) -> bool:
-        """If all steps are done: what they made last is what counts, and the execution is completed. False: not all.
+        """If all steps are done: activate their latest documents and complete the execution. False: not all are done.
 
-        ``hold`` comes first.
+        Call ``hold`` first.
         """
         values = {"execution_id": execution_id, "request_id": current_request_id()}
         return (await self._connection.execute(_COMPLETE, values)).first() is not None

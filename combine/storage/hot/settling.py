@@ -1,4 +1,4 @@
-"""What a person says of a call whose outcome is unknown: that amount takes the place of its reservation."""
+"""Replaces the reservation of a call whose outcome is unknown with the cost that a person records."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ class Settling:
         self._connection = session.connection
 
     async def settle(self, execution_id: UUID, call_id: UUID, usd: Decimal) -> Mapping[str, Any] | None:
-        """Count ``usd`` for the call from now on, under every cap; the data of the event that says so.
+        """Count ``usd`` for the call from now on, under every cap; returns the data of the event.
 
-        None: nothing was written, as the execution has no such call of unknown outcome. Raises Invalid where a sum
-        would become greater than its column holds.
+        None: nothing was written, as the execution has no such call of unknown outcome. Raises Invalid if a sum would
+        exceed its column.
         """
         values = {"id": call_id, "execution_id": execution_id, "usd": usd, "request_id": current_request_id()}
         try:
@@ -79,5 +79,7 @@ class Settling:
         except sa.exc.DataError:
             room = False
         if not room:
-            raise Invalid(f"With {usd:f} USD the sums become too great to be kept.", code="cost_invalid")
+            raise Invalid(
+                f"With {usd:f} USD the totals would exceed the maximum that can be stored.", code="cost_invalid"
+            )
         return None if row is None else row.data

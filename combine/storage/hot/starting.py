@@ -20,20 +20,20 @@ from combine.storage.core.listener import CHANNEL
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """An execution that begins. The ids are made before the transaction, so that storing it twice stores it once."""
+    """A new execution. The ids are generated before the transaction, so that storing it is idempotent."""
 
     execution_id: UUID
     project_id: UUID
-    """Of the project, if there is none of that name."""
+    """Id of the project, if there is none with that name."""
     project: str
     brief_id: UUID
-    """Of the brief's version, if it is not the text that counts in the project."""
+    """Id of the brief's version, if its text differs from the project's active one."""
     brief: Mapping[str, Any]
     workflow_id: str
     workflow_version: str
     definition: Mapping[str, Any]
     step_ids: Sequence[str]
-    """In the order of the workflow."""
+    """The steps, in the order of the workflow."""
     model: str
     ask: bool
     given_answers: Mapping[str, str]
@@ -89,9 +89,9 @@ SELECT project.id, (SELECT pg_notify('{CHANNEL}', execution_id || ' ' || seq) FR
 
 
 async def store_start(session: WriteSession, start: Start) -> None:
-    """Store it, in the caller's transaction; twice is once.
+    """Store it in the caller's transaction. Idempotent.
 
-    Two starts at once may want the same number for their briefs; the loser's transaction is to be run again.
+    Two concurrent starts may choose the same version number for their briefs; the loser's transaction must be retried.
     """
     values = {name: getattr(start, name) for name in Start.__slots__}
     values |= {"step_ids": list(start.step_ids), "brief": dict(start.brief), "definition": dict(start.definition)}

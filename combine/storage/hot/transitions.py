@@ -1,6 +1,4 @@
-"""The changes of state that are more than one column: ending a segment, sending steps back, releasing steps that
-waited.
-"""
+"""State changes of more than one column: ending a segment, sending steps back, releasing waiting steps."""
 
 from __future__ import annotations
 
@@ -33,16 +31,16 @@ class Transitions:
         reason_code: str | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        """Set the execution's status, with its event; ``data``: what the event says beyond the reason."""
+        """Set the execution's status, with its event; ``data``: the event's data besides the reason."""
         await Executions(self._session).set_status(execution_id, status, reason=reason, reason_code=reason_code)
         await Events(self._session).append(
             execution_id, f"execution_{status}", data={"reason": reason, "reason_code": reason_code, **(data or {})}
         )
 
     async def requeue(self, execution_id: UUID, *, by_itself: bool = False) -> int:
-        """The execution waits for its next segment; the number of its round.
+        """Queue the execution for its next segment; returns the number of its round.
 
-        ``by_itself``: nobody has asked for it, so what caused the last segment has caused this one, too.
+        ``by_itself``: not requested by anybody, so it has the same cause as the last segment.
         """
         executions = Executions(self._session)
         await executions.set_status(execution_id, "queued")
@@ -51,14 +49,14 @@ class Transitions:
         return await executions.next_round(execution_id)
 
     async def poke(self, execution_id: UUID) -> None:
-        """Tell the segment that works on it, wherever it runs, once this transaction commits."""
+        """Notify the segment that runs it, in whichever process, once this transaction commits."""
         await Executions(self._session).caused_by_this_request(execution_id)
         await self._connection.execute(
             sa.text("SELECT pg_notify(:channel, :id)"), {"channel": CONTROL_CHANNEL, "id": str(execution_id)}
         )
 
     async def send_back(self, execution_id: UUID, step_ids: Sequence[str], guidance: Mapping[str, str]) -> None:
-        """Begin a new revision of these steps; ``guidance`` holds a person's words for some of them."""
+        """Start a new revision of these steps; ``guidance``: a person's guidance for some of them."""
         for step_id in step_ids:
             await self._connection.execute(
                 sa.update(steps)
@@ -82,7 +80,7 @@ class Transitions:
         )
 
     async def release_answered_steps(self, execution_id: UUID) -> int:
-        """Steps whose questions are all settled may go on; how many."""
+        """Release steps whose questions are all settled; returns how many."""
         result = await self._connection.execute(
             sa.text(
                 "UPDATE steps s SET status = 'pending', reason = NULL "
@@ -95,9 +93,9 @@ class Transitions:
         return result.rowcount
 
     async def release_steps(self, execution_id: UUID, status: str) -> None:
-        """Steps that rest in ``status`` are to run again; replies already paid for are read again, not asked again.
+        """Let steps with this ``status`` run again; paid replies are read again, not requested again.
 
-        A step that failed by a stored refusal leaves that reply behind.
+        A step that failed because of a stored refusal skips that reply.
         """
         await self._connection.execute(
             sa.text("""
@@ -113,7 +111,7 @@ WHERE s.execution_id = :id AND s.status = :status
         )
 
     async def accept_last_attempt(self, execution_id: UUID, step_id: str) -> None:
-        """A person takes the step's last output as it is: its stored reply is read once more, and saved."""
+        """A person accepts the step's last output: its stored reply is read again and saved."""
         await self._connection.execute(
             sa.text(
                 "UPDATE steps SET status = 'pending', attempt = attempt - 1, accepted = true, reason = NULL, "

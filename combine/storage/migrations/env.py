@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - Alembic loads it by its path
-"""Alembic's environment. ``storage/server/migrate.py`` gives the connection, with its lock and its transaction."""
+"""Alembic's environment. ``storage/server/migrate.py`` provides the connection, with its lock and transaction."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Users, their sign-ins and tokens, their memberships, and the audit."""
+"""Users, their sign-ins and tokens, their memberships, and the audit log."""

@@ -1,4 +1,4 @@
-"""Personal access tokens: a hash, whose they are, what they may do and until when."""
+"""Personal access tokens: a hash, the user, the scope and the expiry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from combine.storage.core.tables import api_tokens
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token that is made."""
+    """A new token."""
 
     id: UUID
     user_id: UUID
@@ -44,7 +44,7 @@ class TokenRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenOwner:
-    """Whose token it is, and whether it is good."""
+    """The user of a token, and whether it is valid."""
 
     id: UUID
     user_id: UUID
@@ -55,7 +55,7 @@ class TokenOwner:
     disabled: bool
 
 
-# As in ``sessions.py``: one round trip, a write at most once a minute, and nobody waits for another request.
+# As in ``sessions.py``: one round trip, a write at most once a minute, and no waiting for other requests.
 _AUTHENTICATE = sa.text("""
 WITH found AS (
   SELECT t.id, t.user_id, u.role, t.scope, t.expires_at <= clock_timestamp() AS expired,
@@ -80,19 +80,19 @@ class ApiTokens:
         self._connection = session.connection
 
     async def authenticate(self, secret_sha256: str) -> TokenOwner | None:
-        """Whose it is; None: there is none. A single statement, which also notes that it was used."""
+        """The user of the token; None: not found. A single statement, which also updates ``last_used_at``."""
         row = (await self._connection.execute(_AUTHENTICATE, {"secret_sha256": secret_sha256})).first()
         return None if row is None else build(TokenOwner, row)
 
     async def insert(self, new: NewToken, lifetime: timedelta) -> TokenRow:
-        """Store it. Storing it twice stores it once."""
+        """Store it. Idempotent."""
         values = {name: getattr(new, name) for name in NewToken.__slots__}
         made = insert(api_tokens).values(**values, expires_at=sa.func.clock_timestamp() + lifetime)
         await self._connection.execute(made.on_conflict_do_nothing(index_elements=["id"]))
         return await self.get(new.id, new.user_id)
 
     async def get(self, token_id: UUID, user_id: UUID | None) -> TokenRow:
-        """One of a user; None: of anybody. Raises NotFound."""
+        """One token of a user; None: of any user. Raises NotFound."""
         query = _SELECT.where(api_tokens.c.id == token_id)
         if user_id is not None:
             query = query.where(api_tokens.c.user_id == user_id)
@@ -104,9 +104,9 @@ class ApiTokens:
     async def list(
         self, user_id: UUID, *, before: tuple[datetime, UUID] | None = None, limit: int = 50
     ) -> tuple[TokenRow, ...]:
-        """Those of a user, the newest first, those that are good no more included.
+        """Tokens of a user, newest first, including expired and revoked ones.
 
-        ``before``: ``created_at`` and ``id`` of the last one of the page before.
+        ``before``: ``created_at`` and ``id`` of the last one of the previous page.
         """
         query = _SELECT.where(api_tokens.c.user_id == user_id)
         if before is not None:
@@ -116,7 +116,7 @@ class ApiTokens:
         return build_all(TokenRow, await self._connection.execute(query))
 
     async def revoke(self, token_id: UUID) -> bool:
-        """Make it worthless. False: it was so already."""
+        """Revoke it. False: it was already revoked."""
         good = (api_tokens.c.id == token_id) & api_tokens.c.revoked_at.is_(None)
         revoked = sa.update(api_tokens).where(good).values(revoked_at=sa.func.clock_timestamp())
         return (await self._connection.execute(revoked.returning(api_tokens.c.id))).first() is not None

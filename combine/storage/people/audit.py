@@ -1,4 +1,4 @@
-"""The audit: who changed what, in the transaction of the change itself. Rows are only ever added."""
+"""The audit log: who changed what, written in the transaction of the change. Rows are never changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from combine.storage.core.tables import audit, users
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One change, and by whom."""
+    """One change and its author."""
 
     id: int
     at: datetime
@@ -30,14 +30,14 @@ class AuditRow:
     data: Mapping[str, Any]
     request_id: str | None
     user_name: str | None = None
-    """As the person is called now; None: it was done at the command line."""
+    """The user's current name; None: done on the command line."""
 
 
 _COLUMNS = [column for column in audit.c if column.name in AuditRow.__slots__]
 
 
 class Audit:
-    """Every query about the audit."""
+    """Every query about the audit log."""
 
     def __init__(self, session: ReadSession) -> None:
         self._session = session
@@ -53,9 +53,9 @@ class Audit:
         object_: str | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        """Store one row. Belongs in the transaction of the change; the request id is that of the task.
+        """Store one row, in the transaction of the change; the request id is that of the task.
 
-        From then on the transaction is not run again after a commit whose answer was lost: it would be told twice.
+        From then on the transaction is not retried after a commit whose response was lost: the row would be duplicated.
         """
         row = sa.insert(audit).values(
             action=action,
@@ -68,14 +68,14 @@ class Audit:
         )
         number = sa.cast(sa.func.pg_current_xact_id(), sa.Text)
         stored = (await self._connection.execute(row.returning(audit.c.id, audit.c.at, number))).one()
-        assert isinstance(self._session, WriteSession)  # PostgreSQL has let it write
+        assert isinstance(self._session, WriteSession)  # set, since the transaction has written
         written = sa.select(audit.c.id).where(audit.c.id == stored[0], audit.c.at == stored[1])
         self._session.trace = Trace(stored[2], written)
 
     async def list(
         self, *, project_id: UUID | None = None, before: int | None = None, limit: int = 50
     ) -> tuple[AuditRow, ...]:
-        """The newest first, of one project or of all; ``before``: the id of the last row of the page before."""
+        """Newest first, of one project or of all; ``before``: the id of the last row of the previous page."""
         query: sa.Select[Any] = sa.select(*_COLUMNS, users.c.name.label("user_name"))
         query = query.select_from(audit.outerjoin(users, users.c.id == audit.c.user_id))
         if project_id is not None:

@@ -1,4 +1,4 @@
-"""Keys under which a start may be asked for again without starting twice."""
+"""Idempotency keys for starting executions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from combine.storage.core.database import WriteSession
 _NOBODY = UUID(int=0)
 """Stands for the command line, which has no user."""
 
-# Whoever comes second waits in the insert until the first has committed, and then sees its row. On the way some of the
-# user's keys that count no more are swept; those that somebody else is sweeping are passed over.
+# A concurrent second request waits in the insert until the first has committed, and then sees its row. Some of the
+# user's expired keys are deleted as well; those locked by another request are skipped.
 _CLAIM = sa.text("""
 WITH over AS (
   SELECT key FROM idempotency_keys
@@ -35,14 +35,14 @@ _FOUND = sa.text("SELECT request_sha256, execution_id FROM idempotency_keys WHER
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """A key, and what is to be started under it."""
+    """A key and the start it is used for."""
 
     user_id: UUID | None
     key: str
     request_sha256: str
-    """Of everything that was asked for."""
+    """Hash of the whole request."""
     execution_id: UUID
-    """The one to be started. Made before the transaction, so that running it again claims the same."""
+    """The execution to start. Generated before the transaction, so that a retry claims the same id."""
 
 
 class IdempotencyKeys:
@@ -52,9 +52,9 @@ class IdempotencyKeys:
         self._connection = session.connection
 
     async def claim(self, use: KeyUse) -> UUID | None:
-        """Take the key for this execution. The execution that has it already, if one has.
+        """Claim the key for this execution. Returns the execution that already has it, if any.
 
-        Raises Conflict if it stands for another request.
+        Raises Conflict if it was used for another request.
         """
         values = {
             "user_id": use.user_id or _NOBODY,
@@ -69,7 +69,7 @@ class IdempotencyKeys:
             raise Conflict(
                 "This Idempotency-Key was used for another request.",
                 code="idempotency_key_reused",
-                hint="Use a new key for each start; the same key only to repeat the same request.",
+                hint="Use a new key for each start, and the same key only to retry the same request.",
             )
         found: UUID = row.execution_id
         return None if found == use.execution_id else found

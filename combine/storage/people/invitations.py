@@ -1,4 +1,4 @@
-"""Invitations into projects, by e-mail address."""
+"""Invitations to projects, by e-mail address."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Invitations:
     async def insert(
         self, id_: UUID, project_id: UUID, email: str, role: str, *, invited_by: UUID | None, lifetime: timedelta
     ) -> InvitationRow:
-        """Store one in the place of those that are open for the same address. Storing it twice stores it once."""
+        """Store one, replacing open ones for the same address. Idempotent."""
         now = sa.func.clock_timestamp()
         same = (invitations.c.project_id == project_id) & (invitations.c.email == email) & (invitations.c.id != id_)
         await self._connection.execute(sa.update(invitations).where(same, _OPEN).values(revoked_at=now))
@@ -63,7 +63,7 @@ class Invitations:
         return await self.get(id_)
 
     async def get(self, invitation_id: UUID, *, project_id: UUID | None = None) -> InvitationRow:
-        """One, in that project if it is named. Raises NotFound."""
+        """One invitation, in that project if given. Raises NotFound."""
         query = _select().where(invitations.c.id == invitation_id)
         if project_id is not None:
             query = query.where(invitations.c.project_id == project_id)
@@ -73,7 +73,7 @@ class Invitations:
         return build(InvitationRow, row)
 
     async def lock(self, invitation_id: UUID) -> InvitationRow:
-        """The row as it is now, ours alone until the transaction ends. Raises NotFound."""
+        """The current row, locked until the transaction ends. Raises NotFound."""
         query = _select().where(invitations.c.id == invitation_id).with_for_update(of=invitations)
         row = (await self._connection.execute(query)).first()
         if row is None:
@@ -83,7 +83,7 @@ class Invitations:
     async def list(
         self, project_id: UUID, *, before: tuple[datetime, UUID] | None = None, limit: int = 50
     ) -> tuple[InvitationRow, ...]:
-        """Those of a project, the newest first. ``before``: ``created_at`` and ``id`` of the last one seen."""
+        """Invitations of a project, newest first. ``before``: ``created_at`` and ``id`` of the last one seen."""
         query = _select().where(invitations.c.project_id == project_id)
         if before is not None:
             place = sa.tuple_(invitations.c.created_at, invitations.c.id)
@@ -92,24 +92,24 @@ class Invitations:
         return build_all(InvitationRow, await self._connection.execute(query))
 
     async def open_for(self, emails: Collection[str]) -> tuple[InvitationRow, ...]:
-        """Those that can be accepted, for these addresses, the newest first."""
+        """Open invitations for these addresses, newest first."""
         good = _OPEN & (invitations.c.expires_at > sa.func.clock_timestamp())
         query = _select().where(invitations.c.email.in_(emails), good)
         query = query.order_by(invitations.c.created_at.desc(), invitations.c.id.desc())
         return build_all(InvitationRow, await self._connection.execute(query))
 
     async def accept(self, invitation_id: UUID, user_id: UUID) -> None:
-        """Note who has accepted it."""
+        """Record who accepted it."""
         now = sa.func.clock_timestamp()
         mine = sa.update(invitations).where(invitations.c.id == invitation_id)
         await self._connection.execute(mine.values(accepted_at=now, accepted_by=user_id))
 
     async def revoke(self, invitation_id: UUID) -> None:
-        """It can be accepted no more."""
+        """Close it, so that it can no longer be accepted."""
         mine = sa.update(invitations).where(invitations.c.id == invitation_id)
         await self._connection.execute(mine.values(revoked_at=sa.func.clock_timestamp()))
 
 
 def invitation_not_found(invitation_id: UUID) -> NotFound:
-    """The same words for one that does not exist and for one that is somebody else's."""
+    """The same error for one that does not exist and for one of another user."""
     return NotFound(f"There is no invitation {invitation_id}.", code="invitation_not_found")

@@ -1,4 +1,4 @@
-"""Who is what in which project."""
+"""Project members and their roles."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Members:
         self._connection = session.connection
 
     async def role(self, project_id: UUID, user_id: UUID) -> str | None:
-        """What the user is in the project; None: no member."""
+        """The user's role in the project; None: not a member."""
         query = sa.select(project_members.c.role).where(
             project_members.c.project_id == project_id, project_members.c.user_id == user_id
         )
         return (await self._connection.execute(query)).scalar_one_or_none()
 
     async def roles(self, user_id: UUID) -> dict[UUID, str]:
-        """What the user is in each project they are a member of."""
+        """The user's role in each of their projects."""
         query = sa.select(project_members.c.project_id, project_members.c.role)
         rows = await self._connection.execute(query.where(project_members.c.user_id == user_id))
         return {row.project_id: row.role for row in rows}
@@ -57,7 +57,7 @@ class Members:
         await self._connection.execute(changed)
 
     async def lock_project(self, project_id: UUID) -> None:
-        """From here on nobody else changes who is what in the project, until the transaction ends."""
+        """Lock the project's members and roles until the transaction ends."""
         row = sa.select(projects.c.id).where(projects.c.id == project_id).with_for_update(key_share=True)
         await self._connection.execute(row)
 
@@ -66,13 +66,13 @@ class Members:
         query = _select().where(project_members.c.project_id == project_id, project_members.c.user_id == user_id)
         row = (await self._connection.execute(query)).first()
         if row is None:
-            raise NotFound(f"There is no member {user_id} in this project.", code="member_not_found")
+            raise NotFound(f"User {user_id} is not a member of this project.", code="member_not_found")
         return build(MemberRow, row)
 
     async def list(
         self, project_id: UUID, *, after: tuple[datetime, UUID] | None = None, limit: int = 50
     ) -> tuple[MemberRow, ...]:
-        """Those of a project, the oldest first. ``after``: ``created_at`` and ``user_id`` of the last one seen."""
+        """Members of a project, oldest first. ``after``: ``created_at`` and ``user_id`` of the last one seen."""
         place = sa.tuple_(project_members.c.created_at, project_members.c.user_id)
         query = _select().where(project_members.c.project_id == project_id)
         if after is not None:
@@ -81,7 +81,7 @@ class Members:
         return build_all(MemberRow, await self._connection.execute(query))
 
     async def has_other_owner(self, project_id: UUID, user_id: UUID) -> bool:
-        """Whether somebody else owns the project, too, and can sign in."""
+        """Whether the project has another owner who can sign in."""
         query = _select().where(
             project_members.c.project_id == project_id,
             project_members.c.role == OWNER,
@@ -91,7 +91,7 @@ class Members:
         return (await self._connection.execute(query.limit(1))).first() is not None
 
     async def remove(self, project_id: UUID, user_id: UUID) -> None:
-        """The user is no member any more."""
+        """Remove the member."""
         mine = (project_members.c.project_id == project_id) & (project_members.c.user_id == user_id)
         await self._connection.execute(sa.delete(project_members).where(mine))
 

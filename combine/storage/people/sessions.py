@@ -1,4 +1,4 @@
-"""Browser sessions: a hash of the cookie, whose it is, and how long it is good."""
+"""Browser sessions: a hash of the cookie, the user, and the expiry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from combine.storage.core.tables import sessions
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that begins."""
+    """A new session."""
 
     id: UUID
     secret_sha256: str
@@ -27,7 +27,7 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One browser that is signed in."""
+    """One signed-in browser."""
 
     id: UUID
     user_id: UUID
@@ -40,7 +40,7 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class SessionOwner:
-    """Whose session it is, and whether it is good."""
+    """The user of a session, and whether it is valid."""
 
     id: UUID
     user_id: UUID
@@ -50,8 +50,8 @@ class SessionOwner:
     disabled: bool
 
 
-# One round trip, and a write at most once a minute. A row that somebody else is writing is passed over: no request
-# waits for another one here.
+# One round trip, and a write at most once a minute. A row locked by another request is skipped: requests do not wait
+# for each other here.
 _AUTHENTICATE = sa.text("""
 WITH found AS (
   SELECT s.id, s.user_id, u.role, s.provider, u.disabled_at IS NOT NULL AS disabled, s.last_seen_at,
@@ -74,13 +74,13 @@ class Sessions:
         self._connection = session.connection
 
     async def authenticate(self, secret_sha256: str, idle: timedelta) -> SessionOwner | None:
-        """Whose it is; None: there is none. A single statement, which also notes that it was seen."""
+        """The user of the session; None: not found. A single statement, which also updates ``last_seen_at``."""
         given = {"secret_sha256": secret_sha256, "idle": idle}
         row = (await self._connection.execute(_AUTHENTICATE, given)).first()
         return None if row is None else build(SessionOwner, row)
 
     async def begin(self, new: NewSession, lifetime: timedelta) -> SessionRow:
-        """Store one; those of the user whose time is over are swept. Storing it twice stores it once."""
+        """Store one and delete the user's expired ones. Idempotent."""
         now = sa.func.clock_timestamp()
         over = (sessions.c.user_id == new.user_id) & (sessions.c.expires_at < now)
         await self._connection.execute(sa.delete(sessions).where(over))
@@ -91,7 +91,7 @@ class Sessions:
         return build(SessionRow, row)
 
     async def list(self, user_id: UUID, idle: timedelta) -> tuple[SessionRow, ...]:
-        """Those of a user that are good, the one seen last first."""
+        """Valid sessions of a user, most recently seen first."""
         now = sa.func.clock_timestamp()
         query = sa.select(*columns(sessions, SessionRow)).where(
             sessions.c.user_id == user_id, sessions.c.expires_at > now, sessions.c.last_seen_at > now - idle
@@ -100,18 +100,18 @@ class Sessions:
         return build_all(SessionRow, rows)
 
     async def end(self, session_id: UUID, user_id: UUID) -> bool:
-        """Whether the user had it; they have it no more."""
+        """Delete the user's session; returns whether it existed."""
         mine = (sessions.c.id == session_id) & (sessions.c.user_id == user_id)
         ended = sa.delete(sessions).where(mine).returning(sessions.c.id)
         return (await self._connection.execute(ended)).first() is not None
 
     async def end_by_secret(self, secret_sha256: str) -> SessionRow | None:
-        """End the one with this secret, good or not; what it was."""
+        """End the session with this secret, valid or not, and return it."""
         ended = sa.delete(sessions).where(sessions.c.secret_sha256 == secret_sha256)
         row = (await self._connection.execute(ended.returning(*columns(sessions, SessionRow)))).first()
         return None if row is None else build(SessionRow, row)
 
     async def end_all(self, user_id: UUID) -> int:
-        """End all of a user; how many there were."""
+        """End all sessions of a user; returns how many there were."""
         ended = sa.delete(sessions).where(sessions.c.user_id == user_id).returning(sessions.c.id)
         return len((await self._connection.execute(ended)).all())

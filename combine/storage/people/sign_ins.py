@@ -1,4 +1,4 @@
-"""Sign-ins that have been begun and not yet finished."""
+"""Pending sign-ins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIFETIME = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class NewSignIn:
-    """What is known of a sign-in when the browser is sent away."""
+    """A sign-in when the browser is redirected to the provider."""
 
     state_sha256: str
     browser_sha256: str
@@ -32,7 +32,7 @@ class NewSignIn:
 
 @dataclass(frozen=True, slots=True)
 class SignInRow:
-    """The same when it comes back."""
+    """A sign-in when the browser returns."""
 
     browser_sha256: str
     provider: str
@@ -44,20 +44,20 @@ class SignInRow:
 
 
 class SignIns:
-    """Every query about sign-ins that have been begun."""
+    """Every query about pending sign-ins."""
 
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
 
     async def begin(self, new: NewSignIn) -> None:
-        """Store one; those that nobody came back to are swept."""
+        """Store one and delete abandoned ones."""
         swept = sa.delete(sign_ins).where(sign_ins.c.created_at < sa.func.clock_timestamp() - 2 * LIFETIME)
         await self._connection.execute(swept)
         values = {name: getattr(new, name) for name in NewSignIn.__slots__}
         await self._connection.execute(insert(sign_ins).values(**values).on_conflict_do_nothing())
 
     async def take(self, state_sha256: str) -> SignInRow | None:
-        """The one with this state, which is gone from now on; of several who ask at once, one gets it."""
+        """Remove and return the sign-in with this state; of several concurrent requests one gets it."""
         expired = sign_ins.c.created_at < sa.func.clock_timestamp() - LIFETIME
         fields: list[sa.ColumnElement[Any]] = [sign_ins.c[name] for name in SignInRow.__slots__ if name != "expired"]
         taken = sa.delete(sign_ins).where(sign_ins.c.state_sha256 == state_sha256)

@@ -1,6 +1,5 @@
-"""The heartbeat's own connection. It is synchronous and apart from the pool, so that a busy event loop or an
-exhausted pool never looks like a dead process, and a hanging database is noticed (connect and statement time
-limits).
+"""The heartbeat's own connection. It is synchronous and separate from the pool, so that a busy event loop or an
+exhausted pool never looks like a dead process, and a hanging database is noticed (connect and statement timeouts).
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ class BeatConnection:
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def register(self, *, kind: str, queue: str, host: str, pid: int, version: str) -> None:
-        """Make this process known; its first beat."""
+        """Register this process; its first heartbeat."""
         self._execute(_REGISTER, (self._executor_id, kind, queue, host, pid, version))
 
     def beat(self) -> bool:
-        """Say "alive". False: the row is gone, so others have declared this process dead."""
+        """Send a heartbeat. False: the row is gone, so other processes have declared this one dead."""
         return self._execute(_BEAT, (self._executor_id,)) == 1
 
     def remove(self) -> None:
-        """Sign off: what this process still holds is free at once."""
+        """Unregister: what this process still holds is released at once."""
         self._execute(_REMOVE, (self._executor_id,))
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
-"""The private PostgreSQL of a laptop: started when needed, shared by every process, left running.
+"""The embedded PostgreSQL: started when needed, shared by all processes, left running.
 
-A cluster is built in a folder beside its place, made durable and then renamed, so a killed or failed start leaves
-nothing half-made behind. A file lock lets one process at a time start or stop it. Only the socket in a folder
-of the server's user is open; nothing listens on the network.
+A cluster is created in a temporary folder next to its final path, synced and then renamed, so a killed or failed start
+leaves nothing incomplete behind. A file lock lets one process at a time start or stop it. It only listens on a socket
+in a folder of the server's user, not on the network.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from combine.errors import DatabaseUnavailable, Unavailable
 from combine.storage.server.embedded_host import PORT, Host, disk_full, folder_fault, prepare_host
 
 Report = Callable[[str], None]
-"""Told in words for a person what takes long: ``creating the database``, ``recovering the database``..."""
+"""Called with a description of slow operations: ``creating the database``, ``recovering the database``..."""
 
 DATABASE = SUPERUSER = "combine"
 PATIENCE = timedelta(minutes=5)
@@ -41,10 +41,10 @@ _SERVER_OPTIONS = {
     "shared_buffers": "64MB",
     "min_wal_size": "32MB",
     "max_wal_size": "256MB",
-    "wal_level": "minimal",  # no replicas here
+    "wal_level": "minimal",  # no replicas
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
-    "max_parallel_workers_per_gather": "0",  # their shared memory is what small containers lack
+    "max_parallel_workers_per_gather": "0",  # small containers lack shared memory for them
     "io_method": "sync",  # no worker processes for reads that fit in memory
     "jit": "off",
     "timezone": "UTC",
@@ -65,19 +65,19 @@ class EmbeddedServer:
     """PostgreSQL's major version."""
     data_dir: Path
     started_now: bool
-    """False: it was up already."""
+    """False: it was already running."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Postmaster:
-    """What ``postmaster.pid`` says."""
+    """The content of ``postmaster.pid``."""
 
     pid: int
     socket_dir: str
     status: str
 
     def accepts(self) -> bool:
-        """Whether somebody listens at its socket and calls itself ready."""
+        """Whether a server listens on its socket and is ready."""
         if self.status != "ready":
             return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
@@ -92,10 +92,10 @@ class _Postmaster:
 def start_embedded(
     data_dir: Path, *, report: Report | None = None, give_up_after: timedelta = PATIENCE
 ) -> EmbeddedServer:
-    """The running server of ``data_dir``, created and started if need be. Blocks.
+    """The running server of ``data_dir``, created and started if necessary. Blocks.
 
-    A server that has to recover after a crash is waited for up to ``give_up_after``. Raises Unavailable with the next
-    step (folder not usable, disk full, made by another version), DatabaseUnavailable when it does not come up.
+    Waits up to ``give_up_after`` for a server that has to recover after a crash. Raises Unavailable with the next step
+    (folder not usable, disk full, created by another version), DatabaseUnavailable if it does not start.
     """
     host = prepare_host(data_dir)
     say = report or (lambda _words: None)
@@ -115,7 +115,7 @@ def start_embedded(
 
 
 def stop_embedded(data_dir: Path) -> bool:
-    """Stop the server of ``data_dir``; connections are cut, nothing committed is lost. False: it was not running."""
+    """Stop the server of ``data_dir``; connections are closed, nothing committed is lost. False: it was not running."""
     host = prepare_host(data_dir)
     with _lock(host, time.monotonic() + PATIENCE.total_seconds(), lambda _words: None):
         found = _postmaster(host.cluster)
@@ -151,8 +151,8 @@ def _server(host: Host, postmaster: _Postmaster, *, started_now: bool) -> Embedd
 
 @contextmanager
 def _lock(host: Host, deadline: float, say: Report) -> Iterator[None]:
-    """One process at a time; the system drops the lock with the process that held it."""
-    import fcntl  # noqa: PLC0415 - not on Windows, which prepare_host has refused
+    """One process at a time; the system releases the lock when the process ends."""
+    import fcntl  # noqa: PLC0415 - not on Windows, which prepare_host has rejected
 
     began, told = time.monotonic(), False
     with (host.data_dir / "start.lock").open("a") as file:
@@ -163,7 +163,9 @@ def _lock(host: Host, deadline: float, say: Report) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise _start_failed(host, "another process has been starting or stopping it all the time") from None
+                    raise _start_failed(
+                        host, "timed out waiting for another process that is starting or stopping it"
+                    ) from None
             if not told and time.monotonic() - began > _SLOW_SECONDS:
                 say("waiting for another process that is starting the database")
                 told = True
@@ -172,7 +174,7 @@ def _lock(host: Host, deadline: float, say: Report) -> Iterator[None]:
 
 
 def _ensure_cluster(host: Host, say: Report) -> None:
-    for unfinished in host.data_dir.glob(f"{_UNFINISHED}*"):  # of starts that were killed
+    for unfinished in host.data_dir.glob(f"{_UNFINISHED}*"):  # left by starts that were killed
         shutil.rmtree(unfinished, ignore_errors=True)
     cluster = host.cluster
     if (cluster / "PG_VERSION").exists():
@@ -180,24 +182,24 @@ def _ensure_cluster(host: Host, say: Report) -> None:
         shipped = host.run("postgres", "--version").stdout.rsplit(" ", 1)[-1].split(".")[0].strip()
         if made_by != shipped:
             raise Unavailable(
-                f"The database in {cluster} was made by PostgreSQL {made_by}, this version brings {shipped}.",
+                f"The database in {cluster} was created by PostgreSQL {made_by}; this version includes {shipped}.",
                 code="embedded_version",
-                hint="Export it with the version that made it (`combine docs export`, or pg_dumpall), "
+                hint="Export it with the version that created it (`combine docs export`, or pg_dumpall), "
                 f"move {cluster} away and start again.",
             )
         return
     if cluster.exists() and any(cluster.iterdir()):
         raise Unavailable(
-            f"{cluster} holds files but no PostgreSQL database.",
+            f"{cluster} contains files but no PostgreSQL database.",
             code="embedded_damaged",
-            hint="Restore it from a backup, or move it away: a new database is made when it is absent.",
+            hint="Restore it from a backup, or move it away: a new database is created if it is absent.",
         )
     say("creating the database")
     _make_cluster(host)
 
 
 def _make_cluster(host: Host) -> None:
-    # A name of its own: the initdb of a killed start may still be at work in another one.
+    # A unique name: the initdb of a killed start may still be running in another one.
     unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=host.data_dir))
     host.give(unfinished)
     place = ("-D", str(unfinished))
@@ -210,7 +212,7 @@ def _make_cluster(host: Host) -> None:
         _must(host, host.run("initdb", *place, *build, *locale, *settings))
         made = host.run("postgres", "--single", *place, "template1", given=f"CREATE DATABASE {DATABASE}\n")
         _must(host, made, failed="ERROR:" in made.stdout)
-        # Nothing was written through to the disk so far, which is what makes it fast; now all of it, once.
+        # Nothing has been synced to disk so far, for speed; now sync everything once.
         _must(host, host.run("initdb", *place, "--sync-only"))
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -248,7 +250,7 @@ def _bring_up(host: Host, deadline: float, say: Report) -> _Postmaster:
         if found is None or not _is_alive(found.pid, host.cluster):
             launch.again_if_over()
             deaf_since = None
-        elif found.status == "ready":  # its socket was deleted under it; only a restart makes another
+        elif found.status == "ready":  # its socket was deleted; only a restart creates a new one
             deaf_since = deaf_since or now
             if now - deaf_since > _SLOW_SECONDS:
                 _stop(host)
@@ -256,14 +258,14 @@ def _bring_up(host: Host, deadline: float, say: Report) -> _Postmaster:
             say("recovering the database after an unclean stop")
             told = True
         time.sleep(0.01)
-    raise _start_failed(host, "it is still recovering; it goes on by itself, try again in a while")
+    raise _start_failed(host, "it is still recovering in the background; try again later")
 
 
 class _Launch:
-    """Starts of the server process, and what its log says about one that ended at once."""
+    """Starts the server process, and reads its log if it ended at once."""
 
     _APPEARS_SECONDS = 20.0
-    _ENDS_SECONDS = 1.0  # words in the log and still no pid file: a fault from before the server proper
+    _ENDS_SECONDS = 1.0  # log output and still no pid file: an error before the actual server start
     _MOST_REFUSALS = 5
     _TRANSIENT = ("pre-existing shared memory block", "the database system is shutting down")
 
@@ -274,7 +276,7 @@ class _Launch:
         self._refusals = 0
 
     def again_if_over(self) -> None:
-        """Launch for the first time, or again after a passing fault. Raises when the last launch ended for good."""
+        """Launch for the first time, or again after a transient error. Raises if the last launch failed permanently."""
         if self._at is not None:
             since = time.monotonic() - self._at
             written = self._written()
@@ -282,7 +284,7 @@ class _Launch:
             if fault is None and since < (self._ENDS_SECONDS if written else self._APPEARS_SECONDS):
                 return
             if fault is None or not any(words in fault for words in self._TRANSIENT):
-                raise self._failure(fault or " ".join(written.split()) or "it ended without a word")
+                raise self._failure(fault or " ".join(written.split()) or "it ended without a message")
             if since < self._ENDS_SECONDS:
                 return
         self._launch()
@@ -299,7 +301,7 @@ class _Launch:
         if done.returncode == 0:
             self._at = time.monotonic()
             return
-        # On a machine that is short of something pg_ctl now and then fails before it has started anything.
+        # On a machine short of resources pg_ctl sometimes fails before it has started anything.
         self._refusals += 1
         if self._refusals > self._MOST_REFUSALS:
             _must(host, done)
@@ -315,10 +317,10 @@ class _Launch:
 
 
 def _disown(lock_file: Path, cluster: Path) -> None:
-    """Take a dead server's number out of its lock file.
+    """Remove a dead server's pid from its lock file.
 
-    By now it may be a stranger's (or that of a process nobody has buried), and PostgreSQL would take that for itself.
-    The rest of the file stays: by it PostgreSQL finds orphans that still use the old server's memory.
+    The pid may have been reused by another process (or belong to a zombie), and PostgreSQL would take it for a running
+    server. The rest of the file stays: PostgreSQL uses it to find orphans that still use the old server's memory.
     """
     with suppress(FileNotFoundError):
         number, newline, rest = lock_file.read_text().partition("\n")
@@ -327,7 +329,7 @@ def _disown(lock_file: Path, cluster: Path) -> None:
 
 
 def _rotated_log(host: Host) -> int:
-    """Its size in bytes; a large one is put aside first, so that two of them are all it ever takes."""
+    """Its size in bytes; a large log is rotated first, so that there are at most two."""
     if host.log.exists() and host.log.stat().st_size > _LARGEST_LOG:
         host.log.rename(host.log.with_suffix(".log.1"))
     host.log.touch(mode=0o600)
@@ -354,12 +356,12 @@ def _postmaster(cluster: Path) -> _Postmaster | None:
         return _Postmaster(int(lines[0]), lines[4], lines[7].strip() if len(lines) > 7 else "starting")  # noqa: PLR2004
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (IndexError, ValueError):  # being written just now
+    except (IndexError, ValueError):  # is being written
         return None
 
 
 def _is_alive(pid: int, cluster: Path) -> bool:
-    """Whether ``pid`` is the server of ``cluster``, and not a stranger with a number used before."""
+    """Whether ``pid`` is the server of ``cluster``, and not another process with a reused pid."""
     if Path("/proc/self/stat").exists():
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -368,12 +370,12 @@ def _is_alive(pid: int, cluster: Path) -> bool:
             return False
         return state != "Z" and os.fsencode(cluster) in words.split(b"\0")
     command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
-    listed = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - a number and fixed words
+    listed = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - a number and fixed arguments
     return str(cluster) in listed.stdout
 
 
 def _last_fault(text: str) -> str | None:
-    """The last line that tells why PostgreSQL gave up."""
+    """The last log line that says why PostgreSQL failed."""
     for line in reversed(text.splitlines()):
         for word in ("FATAL:", "PANIC:", "ERROR:", "error:"):
             if word in line:
@@ -385,5 +387,5 @@ def _start_failed(host: Host, why: str) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"The embedded database in {host.data_dir} does not start: {why}.",
         code="embedded_start_failed",
-        hint=f"Its log is {host.log}. Or set COMBINE_DATABASE_URL to a PostgreSQL server.",
+        hint=f"See its log, {host.log}, or set COMBINE_DATABASE_URL to a PostgreSQL server.",
     )

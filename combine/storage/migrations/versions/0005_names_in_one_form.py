@@ -1,4 +1,4 @@
-"""Names of projects in Unicode's composed form, in which they are looked for."""
+"""Stores project names in Unicode's composed form, which searches use."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ UPDATE projects SET name = :name WHERE id = :id AND NOT EXISTS (SELECT 1 FROM pr
 
 
 def upgrade() -> None:
-    """One whose name another has in that form keeps its own, and is found by its id."""
+    """A project whose composed name is taken keeps its old name and can be found by its id."""
     connection = op.get_bind()
-    # Here, not by PostgreSQL's normalize(): that knows databases in UTF-8 only.
+    # Not with PostgreSQL's normalize(), which requires a UTF-8 database.
     for id_, name in connection.execute(sa.text("SELECT id, name FROM projects")).all():
         if (regular := normalize("NFC", name)) != name:
             connection.execute(_RENAME, {"id": id_, "name": regular})
 
 
 def downgrade() -> None:
-    """Both forms are names."""
+    """Nothing to do: both forms are valid names."""
