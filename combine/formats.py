@@ -31,7 +31,7 @@ def storable_text(text: str) -> str:
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds that a server asks its client to wait: ``retry-after-ms``, or ``retry-after`` in seconds or as a date.
 
-    None if it does not say so in a readable form. ``now`` is used for a date (default: the clock).
+    None if there is no valid value. ``now`` is used for a date (default: the clock).
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:

@@ -1,6 +1,6 @@
 """What is stored, one type for each noun: execution, step, question, finding, document, call, event.
 
-Every room above reads and passes on these types; none keeps a shape of its own. They are frozen, hold parsed values
+All other packages use these types instead of defining their own. They are frozen, hold parsed values
 (a ``WorkflowDefinition``, a ``ModelRef``, enums), and pydantic can build them from the JSON of the database and of
 recordings. A field of a record is named like its column, so a new column is named here and in ``tables.py``.
 """
@@ -62,13 +62,13 @@ class Execution:
     model: StoredModel
     status: ExecutionStatus
     reason: str | None = None
-    """Why it waits or failed, for a person."""
+    """Why it is waiting or has failed, for a person."""
     reason_code: str | None = None
     waits_for: str | None = None
-    """The provider that is out; after an outage the one that this execution tries again for all that wait for it."""
+    """The unavailable provider; after an outage, the one that this execution retries for all that wait for it."""
     next_try_at: datetime | None = None
     tries: int = 0
-    """Failed in a row, over all executions that wait for the same provider."""
+    """Consecutive failures, over all executions that wait for the same provider."""
     round: int = 1
     """Number of the current segment."""
     seq: int = 0
@@ -83,15 +83,15 @@ class Execution:
     """The execution whose steps it took over."""
     budget_usd: Decimal | None = None
     allow_unpriced: bool = False
-    """Calls whose price is unknown may leave although a cap applies."""
+    """Whether calls of unknown price may be sent although a cap applies."""
     reserved_usd: Decimal = Decimal(0)
     spent_usd: Decimal = Decimal(0)
-    """Of the calls with a known price."""
+    """Cost of the calls with a known price."""
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None = None
     request_id: str | None = None
-    """The HTTP request that let it go on last."""
+    """The HTTP request that last continued it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +103,10 @@ class Step:
     status: StepStatus
     revision: int = 0
     attempt: int = 0
-    """Attempts of this revision that are over."""
+    """Finished attempts of this revision."""
     question_rounds: int = 0
     document_id: UUID | None = None
-    """The version that it made last, or has taken over."""
+    """The last version it wrote or took over."""
     accepted: bool = False
     guidance: str | None = None
     """A person's words for this revision."""
@@ -172,7 +172,7 @@ class Document:
     created_at: datetime
     content_sha256: str
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """Empty where it was not asked for."""
+    """Empty unless requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Call:
     purpose: CallPurpose
     provider: str
     model: str
-    """As asked for."""
+    """As requested."""
     model_answered: str | None = None
     state: CallState
     prompt_sha256: str
@@ -224,7 +224,7 @@ class Call:
     input: Mapping[str, Any] | None = field(default=None, repr=False)
     """What the prompt was rendered from (``input_to_json``); only in a recording, None for calls of older programs."""
     reply: str | None = field(default=None, repr=False)
-    """Only where it was asked for."""
+    """Only if requested."""
 
     @property
     def answered_by(self) -> str:
@@ -247,12 +247,12 @@ class Event:
     step_id: str | None
     data: Mapping[str, Any]
     request_id: str | None = None
-    """The HTTP request that caused it; None: it was caused at the command line."""
+    """The HTTP request that caused it; None: the command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberTaken:
-    """The highest number of one kind of id that others had given in the project by a moment."""
+    """The highest number of one kind of id that others had used in the project by some point in time."""
 
     at: datetime
     type: str
@@ -270,30 +270,30 @@ class ExecutionSnapshot:
     steps: tuple[Step, ...]
     """In the order of the workflow."""
     documents: tuple[Document, ...]
-    """Every version that it has made or taken over, in the order in which they were stored."""
+    """Every version that it wrote or took over, in the order in which they were stored."""
     previous: tuple[Document, ...] = ()
-    """The versions that counted in the project when it began: their items keep their ids."""
+    """The versions that were current in the project when it started: their items keep their ids."""
     questions: tuple[AskedQuestion, ...]
     findings: tuple[FoundFinding, ...]
-    """The oldest first."""
+    """Oldest first."""
     calls: tuple[Call, ...]
-    """The oldest first."""
+    """Oldest first."""
     events: tuple[Event, ...] = ()
     """Only in a recording."""
     numbers: tuple[NumberTaken, ...] = ()
-    """Numbers of ids that were taken before it began."""
+    """Numbers of ids that were in use before it started."""
     seconds_at_work: float = 0
-    """How long processes have worked on it; the time it waited for people does not count."""
+    """How long processes have worked on it, without the time it waited for people."""
 
     def step(self, step_id: str) -> Step:
-        """The step of that id; KeyError if there is none."""
+        """The step with that id; KeyError if there is none."""
         for step in self.steps:
             if step.step_id == step_id:
                 return step
         raise KeyError(step_id)
 
     def document(self, document_id: UUID | None) -> Document | None:
-        """The version of that id, if it is here."""
+        """The version with that id, if it is included."""
         return next((one for one in self.documents if one.id == document_id), None)
 
     @property

@@ -1,6 +1,6 @@
-"""The blocks of a brief: where prose, headings, list items, table rows, quotes and code stand in the text.
+"""The blocks of a brief: where the text has prose, headings, list items, table rows, quotes and code.
 
-Everything works on the *shape* of the text: a copy of the same length in which comments and tags are blotted out.
+Everything works on the *shape* of the text: a copy of the same length in which comments and tags are blanked out.
 Offsets in the shape are offsets in the text.
 """
 
@@ -21,7 +21,7 @@ _TAGS = (
 )
 _TAG = re.compile(rf"</?(?:{_TAGS})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?=[\w-]+[ \t]*:)((?:[^\n]*\n)*?)(?:---|\.\.\.)[ \t]*(?=\r?\n|\Z)")
-"""One way only to read a line: a second one would be tried anew for each line above it."""
+"""Each line can match in only one way; with a second one, the pattern would backtrack over all lines above."""
 _LINE_END = re.compile(r"\r\n?|\n")
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 _BLOT = "\ufffc"
@@ -40,11 +40,11 @@ class Block:
     lines: tuple[int, ...]
     """Offsets in ``shape`` where its lines begin."""
     whole: bool
-    """Whether it is one sentence whatever stands in it."""
+    """Whether it is always a single sentence."""
 
 
 def find_blocks(text: str) -> list[Block]:
-    """All blocks in order; none overlaps another, and what is in none is markup."""
+    """All blocks in order, without overlaps; text outside of blocks is markup."""
     shape = _UNREADABLE.sub("\ufffd", text)
     shape = _TAG.sub(_blot, _without_comments(shape))
     front = _FRONT_MATTER.match(shape)
@@ -55,7 +55,7 @@ def find_blocks(text: str) -> list[Block]:
 
 
 def _without_comments(shape: str) -> str:
-    # A pattern would search the whole rest of the text for the end of each comment that has none.
+    # A pattern would search the whole rest of the text for the end of each unclosed comment.
     parts: list[str] = []
     reached = 0
     while (start := shape.find("<!--", reached)) >= 0 and (end := shape.find("-->", start + 4)) >= 0:
@@ -144,7 +144,7 @@ class _Page:
         yield self._block(kind, spans, whole=heading)
 
     def _content_spans(self, content: str, first: int, last: int) -> list[tuple[int, int]] | None:
-        """Where each line of a token's content stands; None if the parser has changed it beyond recognition."""
+        """Where each line of a token's content begins; None if the parser has changed the content too much."""
         wanted = [line.strip() for line in content.split("\n")]
         spans: list[tuple[int, int]] = []
         for n in range(first, last):
@@ -194,7 +194,7 @@ class _Page:
 
 
 def _parser() -> MarkdownIt:
-    # Only the structure of blocks is wanted. Link definitions and raw HTML would swallow words.
+    # Only the structure of blocks is needed. Link definitions and raw HTML would swallow words.
     parser = MarkdownIt("commonmark").enable("table").disable(["reference", "html_block"])
     parser.core.ruler.enableOnly(["normalize", "block"])
     return parser

@@ -12,7 +12,7 @@ UNKNOWN_LANGUAGE = "und"
 
 
 class SentenceKind(StrEnum):
-    """What part of the text a sentence stands in."""
+    """The kind of block a sentence is in."""
 
     PROSE = "prose"
     HEADING = "heading"
@@ -59,7 +59,7 @@ def brief_to_json(brief: Brief) -> dict[str, Any]:
 
 
 def brief_from_json(content: Mapping[str, Any]) -> Brief:
-    """The stored brief. Its sentences are never split anew: their numbers are cited."""
+    """The stored brief. Its sentences are never split again, since documents cite their numbers."""
     return Brief(
         content["text"],
         content["language"],

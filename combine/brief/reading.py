@@ -1,4 +1,4 @@
-"""The brief: a person's words, split by code into numbered sentences that keep their exact text."""
+"""Reading a brief: decoding it and splitting it into numbered sentences that keep their exact text."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from combine.formats import unstorable_at
 MAX_BRIEF_BYTES = 200 * 1024
 
 _SAVE_AS_UTF8 = "Save the file as UTF-8 (in most editors: save as, encoding UTF-8) and try again."
-_SEND_TEXT = "Save the words as plain text or Markdown in UTF-8 and give that file."
-_WRITE_WORDS = "Write at least one sentence about what is to be built."
+_SEND_TEXT = "Save the text as plain text or Markdown in UTF-8 and use that file."
+_WRITE_WORDS = "Write at least one sentence about what should be built."
 
 
 def decode_brief(data: bytes) -> str:
     """The text of a brief given as bytes: UTF-8, with or without a byte order mark (which is dropped).
 
-    Raises Invalid with code ``brief_too_large``, ``brief_binary``, ``brief_encoding`` or ``brief_empty``; where there
-    is a place, ``details`` has ``byte`` (from 0), ``line`` and ``column`` (from 1).
+    Raises Invalid with code ``brief_too_large``, ``brief_binary``, ``brief_encoding`` or ``brief_empty``; where a
+    position is known, ``details`` has ``byte`` (from 0), ``line`` and ``column`` (from 1).
     """
     if len(data) > MAX_BRIEF_BYTES:
         raise Invalid(
-            f"The brief has more than the {MAX_BRIEF_BYTES:,} bytes (200 KB) that can be read.",
+            f"The brief is too large: at most {MAX_BRIEF_BYTES:,} bytes (200 KB) are allowed.",
             code="brief_too_large",
-            hint="Keep what describes the thing to be built and leave appendices out, or split it into several briefs.",
+            hint="Keep what describes the product and remove appendices, or split it into several briefs.",
             details={"bytes": len(data), "limit": MAX_BRIEF_BYTES},
         )
     _refuse_other_formats(data)
@@ -34,9 +34,9 @@ def decode_brief(data: bytes) -> str:
         text = data[marked:].decode("utf-8")
     except UnicodeDecodeError as error:
         raise _not_utf8(data, error.start + marked) from None
-    if (found := unstorable_at(text)) is not None:  # the colours of a terminal, for example
+    if (found := unstorable_at(text)) is not None:  # terminal colours, for example
         place = marked + len(text[:found].encode())
-        raise _bad("brief_binary", f"The brief holds the control character 0x{data[place]:02x}.", data, place)
+        raise _bad("brief_binary", f"The brief contains the control character 0x{data[place]:02x}.", data, place)
     if not any(letter.isalnum() for letter in text):
         raise _empty()
     return text
@@ -45,8 +45,8 @@ def decode_brief(data: bytes) -> str:
 def split_brief(text: str) -> Brief:
     """The text with its sentences ``B-1``, ``B-2``... in order.
 
-    Every letter and digit that is not markup stands in exactly one sentence; each list item, table row, heading and
-    code block begins a sentence of its own. Raises Invalid with code ``brief_empty`` if nothing is left to number.
+    Every letter and digit that is not markup belongs to exactly one sentence; each list item, table row, heading
+    and code block starts a new sentence. Raises Invalid with code ``brief_empty`` if nothing is left to number.
     """
     # The Markdown parser and the splitter cost more to import than most commands take.
     from combine.brief.blocks import find_blocks  # noqa: PLC0415
@@ -82,7 +82,7 @@ def _refuse_other_formats(data: bytes) -> None:
     for mark in (BOM_UTF32_LE, BOM_UTF32_BE, BOM_UTF16_LE, BOM_UTF16_BE):
         if data.startswith(mark):
             name = "UTF-32" if len(mark) > len(BOM_UTF16_LE) else "UTF-16"
-            raise _bad("brief_encoding", f"The brief is written in {name} (byte order mark at byte 0).", data, 0)
+            raise _bad("brief_encoding", f"The brief is encoded in {name} (byte order mark at byte 0).", data, 0)
     for magic, name in _FORMATS.items():
         if data.startswith(magic):
             raise _bad("brief_binary", f"The brief is {name}, not text.", data, 0)
@@ -106,8 +106,8 @@ _CONTROLS = bytes(set(range(32)) - {9, 10, 12, 13})
 def _not_utf8(data: bytes, place: int) -> Invalid:
     controls = len(data) - len(data.translate(None, _CONTROLS))
     if controls > len(data) * _MOST_CONTROLS:
-        return _bad("brief_binary", f"The brief is not text: it cannot be read at byte {place}.", data, place)
-    message = f"The brief is not UTF-8: the byte 0x{data[place]:02x} at byte {place} cannot be read."
+        return _bad("brief_binary", f"The brief is not text: invalid data at byte {place}.", data, place)
+    message = f"The brief is not valid UTF-8: 0x{data[place]:02x} at byte {place}."
     return _bad("brief_encoding", message, data, place)
 
 
@@ -124,4 +124,4 @@ def _bad(code: str, message: str, data: bytes, place: int) -> Invalid:
 
 
 def _empty() -> Invalid:
-    return Invalid("The brief holds no words.", code="brief_empty", hint=_WRITE_WORDS)
+    return Invalid("The brief contains no words.", code="brief_empty", hint=_WRITE_WORDS)

@@ -14,17 +14,17 @@ _TERMINATORS = re.compile(
     "[.!?\u2026\u3002\uff01\uff0e\uff1f\uff61\u061f\u06d4\u0964\u0965\u2047-\u2049\u203c\u0589\u1362\u104a\u104b]"
 )
 _WIDE_STOP = re.compile("[\u3002\uff01\uff1f\uff61](?=[0-9A-Za-z\uff10-\uff19\uff21-\uff3a\uff41-\uff5a])")
-"""The end of a sentence that the splitter overlooks: one before a digit or a Latin letter, with no blank between."""
+"""An end of a sentence that the splitter misses: directly before a digit or a Latin letter, without a blank."""
 _WIDE_BLANK = re.compile(r"[^\S\n]")
 _WINDOW = 4_000
 """Characters given to the splitter at once: its time grows with the square of the length for unclosed quotes."""
 _WIDEST = 2 * _WINDOW
-"""Characters given to it where a window holds no end of a sentence. What is longer is no prose."""
+"""Characters given to it where a window holds no end of a sentence. Anything longer is not prose."""
 
 _COSTLY = frozenset({"ca", "da", "oc"})
 """Languages in which the splitter takes a third of a millisecond for every stop."""
 _MANY_STOPS, _DENSE_STOPS = 4_000, 250
-"""With more of them in a brief, or in one window, the splitter's rules for English have to do for these languages."""
+"""With more of them in a brief, or in one window, the splitter's English rules are used for these languages."""
 
 _BULLET = re.compile(
     r"\s*(?:[\u2022\u2023\u25e6\u25aa\u25cf\u25cb\u2013\u2014\u00b7\u2043]|\(?(?:\d{1,3}|[a-zA-Z])\))\s+"
@@ -46,9 +46,9 @@ _NO_END = {
 
 
 def sentence_spans(blocks: Sequence[Block], language: str) -> Iterator[tuple[SentenceKind, int, int]]:
-    """Kind and offsets in the text of each sentence of the blocks, without blanks and markers at their edges.
+    """Kind and offsets of each sentence of the blocks, without surrounding blanks and markers.
 
-    Takes time in proportion to the length of the blocks, whatever stands in them.
+    The time it takes is linear in the length of the blocks, whatever they contain.
     """
     if language in _COSTLY and sum(_stops(block.shape) for block in blocks if not block.whole) > _MANY_STOPS:
         language = "en"
@@ -98,7 +98,7 @@ def _line_groups(block: Block) -> Iterator[tuple[SentenceKind, int, int]]:
             yield kind, begin, start
             begin, kind = start, block.kind
         if bullet and any(letter.isalnum() for letter in block.shape[bullet.end() : end]):
-            # The splitter takes whatever follows a bullet for one sentence.
+            # The splitter treats everything after a bullet as one sentence.
             begin = bullet.end()
             kind = SentenceKind.LIST_ITEM if kind is SentenceKind.PROSE else kind
     yield kind, begin, len(block.shape)

@@ -26,7 +26,7 @@ __all__ = ["CheckContext", "CheckResult", "check_document", "document_hints", "n
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What code can prove; what it only suspects, and what of the brief nothing has used, is worked out when asked."""
+    """What code can prove. Hints and unused sentences of the brief are computed when they are read."""
 
     findings: tuple[Finding, ...]
     document: Mapping[str, Any] = field(repr=False)
@@ -34,7 +34,7 @@ class CheckResult:
 
     @property
     def hints(self) -> tuple[Hint, ...]:
-        """See ``document_hints``."""
+        """What code only suspects, as by ``document_hints``."""
         return document_hints(self.document, self.context)
 
     @property
@@ -48,7 +48,7 @@ class CheckResult:
 def check_document(document: Mapping[str, Any], context: CheckContext) -> CheckResult:
     """Check one document against its schema, its sources and the documents before it.
 
-    Never raises, whatever the document is: rules look only at what has the shape they know.
+    Never raises, whatever the document is: rules ignore parts that do not have the expected shape.
     """
     return CheckResult(tuple(_findings(document, context)), document, context)
 

@@ -10,7 +10,7 @@ from combine.brief.brief import Brief
 from combine.documents.questions import Answer
 
 ASSUMPTION = "ASM"
-"""Prefix of assumptions; their numbers run on over all documents."""
+"""Prefix of assumptions; they are numbered across all documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class CheckContext:
     upstream: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Type -> content of the documents the step reads; for the final step all documents."""
     draft: Mapping[str, Any] | None = None
-    """The output before this remediation or revision, if any; its ids must not get lost."""
+    """The output before this remediation or revision, if any; its ids must not be lost."""
     droppable_ids: frozenset[str] = frozenset()
-    """Ids that a finding named, so they may go."""
+    """Ids named by a finding, which may be removed."""
     used_ids: Mapping[str, int] = field(default_factory=dict)
-    """Prefix -> highest number that is taken for this type (``ASM``: over all types)."""
+    """Prefix -> highest number in use for this type (``ASM``: over all types)."""
     known_ids: frozenset[str] = frozenset()
-    """Ids of the version that this one follows; they may be kept."""
+    """Ids of the previous version, which may be reused."""

@@ -1,6 +1,6 @@
 """Coverage: high objectives have requirements, must requirements have components, sentences are used.
 
-The rules know the strategy document types; for other types they find nothing to say.
+The rules know the strategy document types; for other types they report nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SENTENCE = re.compile(r"\bB-[0-9]+\b")
 
 
 def check_coverage(walked: Walked, context: CheckContext) -> list[Finding]:
-    """What the documents before this one ask for and this one leaves out."""
+    """What earlier documents ask for and this one does not cover."""
     if context.document_type == REQUIREMENTS:
         return list(_objectives(walked, context))
     if context.document_type == ARCHITECTURE:
@@ -33,7 +33,7 @@ def check_coverage(walked: Walked, context: CheckContext) -> list[Finding]:
 def unused_sentences(brief: Brief, documents: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Ids of the brief's sentences that nothing cites; an id in brackets inside a text counts as use.
 
-    Headings are left out: they order what stands below them.
+    Headings are left out, since they only structure the text.
     """
     used: set[str] = set()
     for document in documents:

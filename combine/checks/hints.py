@@ -25,7 +25,7 @@ MIN_FOR_MUST_SHARE = 5
 MANY_SOURCES = 4
 MIN_CRITERIA = 2
 MAX_COMPARED = 60
-"""Items of one list that are compared with each other."""
+"""Maximum number of items of a list that are compared with each other."""
 _EXAMPLES = ("acceptance_criteria", "success_criteria")
 """Fields whose numbers are example values."""
 _BRACKETED_ID = re.compile(r"[(\[](?:[^()\[\]]{0,80}?)\b([A-Z]{2,8}-[0-9]{3})\b")
@@ -96,7 +96,7 @@ def _restated(item: Item, sources: Sources) -> Iterator[Suspicion]:
 
 
 def _vague(item: Item, texts: Sequence[str], language: str) -> Iterator[Suspicion]:
-    if found := vague_words("\n".join(texts), language):  # no vague word has a line end in it
+    if found := vague_words("\n".join(texts), language):  # no vague word contains a line break
         yield "vague_words", f"Perhaps not measurable: {', '.join(found[:5])}.", item.id
 
 
@@ -143,7 +143,7 @@ def _must_share(items: Sequence[Item], context: CheckContext) -> Iterator[Suspic
 
 
 def _unused_constraints(walked: Walked, context: CheckContext) -> Iterator[Suspicion]:
-    """Constraints that neither requirements nor architecture take up."""
+    """Constraints that neither requirements nor architecture cite."""
     if context.document_type != ARCHITECTURE:
         return
     later = [*walked.items, *walked.upstream(REQUIREMENTS)]

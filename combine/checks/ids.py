@@ -1,4 +1,4 @@
-"""Ids: right form, unique, kept over a repair, never given to something else."""
+"""Ids: well-formed, unique, kept in a repair, never reused for something else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ID = re.compile(r"[A-Z]{1,8}-[0-9]{3}")
 def check_ids(walked: Walked, context: CheckContext, faulted: frozenset[str] = frozenset()) -> list[Finding]:
     """Form, uniqueness, reuse of old numbers, and ids lost in a repair.
 
-    ``faulted`` are the paths of which the schema check has said that their form is wrong.
+    ``faulted`` are the paths that the schema check has already reported.
     """
     return [
         *_wrong_form(walked, context, faulted),
@@ -75,7 +75,7 @@ def _repeated(walked: Walked, context: CheckContext) -> Iterator[Finding]:
 
 
 def _reused(walked: Walked, context: CheckContext) -> Iterator[Finding]:
-    """New items that took a number which something else once had."""
+    """New items with a number that something else once had."""
     allowed = context.known_ids | {a.assumption_id for a in context.answers}
     allowed |= {item.id for item in walked.draft}
     for item in walked.items:

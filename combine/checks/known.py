@@ -13,20 +13,20 @@ from combine.documents.words import spaced_words, spaceless_letters
 
 
 class Known:
-    """Ids and the texts that stand behind them; immutable after construction except for its caches."""
+    """Ids and their texts; immutable after construction except for its caches."""
 
     def __init__(self, context: CheckContext, walked: Walked) -> None:
         self.sentences = tuple(s.id for s in context.brief.sentences)
         self.answers = tuple(a.id for a in context.answers)
         self.own = frozenset(i.id for i in walked.items)
         self._said: dict[str, list[str | Mapping[str, Any]]] = {}
-        """Texts and items by id; most items are never asked for their texts."""
+        """Texts and items by id; the texts of most items are never needed."""
         self._texts: dict[str, tuple[str, ...]] = {}
         self._folded: dict[str, tuple[str, ...]] = {}
         for sentence in context.brief.sentences:
             self._add(sentence.id, sentence.text)
         for answer in context.answers:
-            # an answer of a word or two says nothing without its question
+            # an answer of a word or two means nothing without its question
             is_short = spaced_words(answer.text) < MIN_WORDS and not spaceless_letters(answer.text)
             self._add(answer.id, *((answer.text, answer.question) if is_short else (answer.text,)))
             if answer.assumption_id:
@@ -39,14 +39,14 @@ class Known:
         return ref in self._said
 
     def texts(self, ref: str) -> tuple[str, ...]:
-        """The texts behind an id; empty if it is unknown."""
+        """The texts of an id; empty if it is unknown."""
         if ref not in self._texts:
             said = self._said.get(ref, ())
             self._texts[ref] = tuple(t for one in said for t in ((one,) if isinstance(one, str) else item_text(one)))
         return self._texts[ref]
 
     def holds(self, ref: str, quote: str) -> bool:
-        """Whether the quote stands in one of the texts of that id."""
+        """Whether the quote occurs in one of the texts of that id."""
         wanted = fold_quote(quote)
         return any(holds_folded(text, wanted) for text in self._folded_texts(ref))
 

@@ -1,4 +1,4 @@
-"""Numbers in texts, comparable across ways of writing them."""
+"""Numbers in texts, normalised so that different notations can be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References between items: they lead somewhere, and dependencies do not run in a circle."""
+"""References between items: their targets exist, and dependencies have no cycles."""
 
 from __future__ import annotations
 

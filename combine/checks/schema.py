@@ -1,4 +1,4 @@
-"""The document against its JSON Schema: all errors at once, in words a model and a person understand."""
+"""The document against its JSON Schema: all errors at once, worded for models and people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS = {
 
 
 def check_schema(walked: Walked, context: CheckContext) -> list[Finding]:
-    """One finding per fault, at most 30 and one that counts the rest."""
+    """One finding per error, at most 30, and one with the number of the rest."""
     findings = [*_errors(walked.document, context), *_blank(walked, context)]
     more = len(findings) - MAX_SCHEMA_FINDINGS
     if more > 0:
@@ -97,7 +97,7 @@ def _kind(value: Any) -> str:
 
 
 def _blank(walked: Walked, context: CheckContext) -> Iterator[Finding]:
-    """Texts that hold nothing but spaces where the schema wants a text."""
+    """Texts of nothing but spaces where the schema requires text."""
     for place in walked.places:
         if (
             isinstance(place.value, str)

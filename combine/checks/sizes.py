@@ -11,7 +11,7 @@ from combine.documents.words import word_count
 
 
 def check_sizes(walked: Walked, context: CheckContext) -> list[Finding]:
-    """Texts and lists that are longer than anyone wants to read."""
+    """Texts and lists above those limits."""
     return [
         fault(
             Severity.MINOR,

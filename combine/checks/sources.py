@@ -1,4 +1,4 @@
-"""Sources: every ref exists, and every quote stands in what it cites."""
+"""Sources: every ref exists, and every quote occurs in the text it cites."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MAX_CITED_TEXT = 1500
 def check_sources(
     walked: Walked, context: CheckContext, known: Known, faulted: frozenset[str] = frozenset()
 ) -> list[Finding]:
-    """All sources of the document, wherever they stand.
+    """Checks all sources of the document, at any depth.
 
-    ``faulted`` are the paths of which the schema check has said that their form is wrong.
+    ``faulted`` are the paths that the schema check has already reported.
     """
     return [
         finding
@@ -36,7 +36,7 @@ def _check(value: Mapping[str, Any], path: str, context: CheckContext, known: Kn
     for index, source in enumerate(value[SOURCES]):
         ref, quote = (source.get("ref"), source.get("quote")) if isinstance(source, Mapping) else (None, None)
         if not isinstance(ref, str) or not isinstance(quote, str):
-            continue  # the schema check has said so
+            continue  # reported by the schema check
         problem = _problem(ref, quote, own, known)
         if problem is None:
             continue
@@ -61,7 +61,7 @@ def _problem(ref: str, quote: str, own: Any, known: Known) -> tuple[str, str, st
         message = f"There is no {name} to cite: cite something that exists, or declare an assumption and cite that."
         return "source_unknown", message, _citable(known)
     if not quote.strip():
-        return None  # the schema check has said so
+        return None  # reported by the schema check
     cited = "\n".join(known.texts(ref))[:MAX_CITED_TEXT]
     if not known.holds(ref, quote):
         message = (

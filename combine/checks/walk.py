@@ -1,4 +1,4 @@
-"""Walking a document beside its schema, and naming places in it."""
+"""Walking a document along with its schema, and naming places in it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Place(NamedTuple):
     value: Any
     part: Part
     item: str | None
-    """Id of the item around it."""
+    """Id of the enclosing item."""
 
 
 class Walked:
-    """What one check looks at: the document and those before it, each walked once for all rules.
+    """The input of a check: the document and earlier ones, each walked once for all rules.
 
     The order in which their keys came in is the model's at first and the store's later on, so it decides nothing: what
     is found, and what is said of it, would be different in a replay.
@@ -42,7 +42,7 @@ class Walked:
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
-        """The values that the schema has rules about beyond their form, outer ones first."""
+        """The values with schema rules beyond their form, outer ones first."""
         found: list[Place] = []
         _collect(Place("$", "", self.document, root_part(self._context.schema), None), 0, found)
         return tuple(found)
@@ -103,7 +103,7 @@ def json_path(parts: Iterable[str | int]) -> str:
 
 
 def item_around(document: Any, parts: Iterable[str | int]) -> str | None:
-    """Id of the innermost item on the way to a place."""
+    """Id of the innermost item on the path to a place."""
     found, value = None, document
     for part in parts:
         try:

@@ -12,7 +12,7 @@ from combine.documents.items import MAX_DEPTH, SOURCES, Item, iter_items
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field with another value."""
+    """One field whose value has changed."""
 
     path: str
     """Inside the item by name (``metric``, ``details.unit``), outside items as a JSON path."""
@@ -38,7 +38,7 @@ class ItemChange:
 
 @dataclass(frozen=True, slots=True)
 class DocumentDiff:
-    """All differences; the order of items in their list and of keys counts for nothing."""
+    """All differences; the order of items in a list and of keys does not matter."""
 
     added: tuple[Item, ...]
     """In the new document's order."""
@@ -51,7 +51,7 @@ class DocumentDiff:
 
     @property
     def is_empty(self) -> bool:
-        """Whether both say the same."""
+        """Whether there are no differences."""
         return not (self.added or self.removed or self.changed or self.fields)
 
 
@@ -85,7 +85,7 @@ def _field_changes(
 
 
 def diff_briefs(old: Mapping[str, Any], new: Mapping[str, Any]) -> DocumentDiff:
-    """Compare two briefs by the words of their sentences: a sentence that only has another number is the same."""
+    """Compare two briefs by the words of their sentences: a sentence that only changed its number is the same."""
     before, after = _sentences(old), _sentences(new)
     return DocumentDiff(added=_beyond(after, before), removed=_beyond(before, after), changed=(), fields=())
 

@@ -30,7 +30,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault of a document."""
+    """One problem in a document."""
 
     kind: FindingKind
     severity: Severity
@@ -39,7 +39,7 @@ class Finding:
     document: str
     """The document type it is about, or ``brief``."""
     message: str
-    """One sentence: what is wrong and what would mend it."""
+    """One sentence: what is wrong and how to fix it."""
     item: str | None = None
     """Id of the item, e.g. ``FR-002``."""
     path: str = "$"

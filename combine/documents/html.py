@@ -1,4 +1,4 @@
-"""A document's Markdown as one HTML file that stands by itself."""
+"""A document's Markdown as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pre { overflow-x: auto; padding: .75rem; background: #8881; } .footnotes { font-
 """
 
 
-_NH3: Final = str(getattr(nh3, "__version__", ""))  # it is there; the package's types do not know it
+_NH3: Final = str(getattr(nh3, "__version__", ""))  # exists, but is missing from the package's type hints
 _MAKERS: Final = (__version__, markdown_it.__version__, mdit_py_plugins.__version__, _NH3, _STYLE)
 
 
@@ -45,7 +45,7 @@ def html_key(markdown: str, title: str) -> str:
 
 
 def render_html(markdown: str, title: str) -> str:
-    """A whole page. Its texts are untrusted: whatever could run, load or lead off to another scheme is taken out."""
+    """A whole page. Its texts are untrusted: anything that could run, load or link to another URL scheme is removed."""
     rendered = _parser().render(markdown)
     body = nh3.clean(
         rendered, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes=set(_SCHEMES), link_rel="noopener noreferrer"

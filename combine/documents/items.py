@@ -1,4 +1,4 @@
-"""Items: the elements of a document that have an id, wherever they stand."""
+"""Items: the elements of a document that have an id, at any depth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from combine.documents.schema_walk import LISTS, SCALARS, as_object
 SOURCES = "sources"
 """The field in which an item cites what it comes from."""
 MAX_DEPTH = 40
-"""Deeper parts of a document are not walked; no schema of ours comes near."""
+"""Deeper parts of a document are ignored; our own schemas are far shallower."""
 
 _ID = re.compile(r"([A-Z]{1,8})-[0-9]+")
 _NO_TEXT = frozenset({"id", SOURCES})
@@ -24,9 +24,9 @@ class Item:
 
     id: str
     prefix: str
-    """The part before the hyphen, e.g. ``FR``; empty if the id has another form."""
+    """The part before the hyphen, e.g. ``FR``; empty if the id has a different form."""
     list_name: str
-    """Name of the array it stands in, e.g. ``functional_requirements``."""
+    """Name of the array it is in, e.g. ``functional_requirements``."""
     path: str
     """JSON path, e.g. ``$.functional_requirements[0]``."""
     value: Mapping[str, Any]
@@ -40,13 +40,13 @@ def iter_items(document: Mapping[str, Any]) -> Iterator[Item]:
 
 
 def id_prefix(item_id: str) -> str:
-    """``FR`` of ``FR-012``; empty if it is no such id."""
+    """``FR`` of ``FR-012``; empty if it is not such an id."""
     found = _ID.fullmatch(item_id)
     return found.group(1) if found else ""
 
 
 def id_number(item_id: str) -> int:
-    """12 of ``FR-012``; 0 if it is no such id."""
+    """12 of ``FR-012``; 0 if it is not such an id."""
     return int(item_id.rpartition("-")[2][:12]) if _ID.fullmatch(item_id) else 0
 
 

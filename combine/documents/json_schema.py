@@ -45,7 +45,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class SchemaError:
-    """One way in which a value does not fit its schema."""
+    """One violation of a schema."""
 
     path: tuple[str | int, ...]
     keyword: str
@@ -98,13 +98,13 @@ class CompiledSchema:
             ) from error
 
     def errors(self, value: Any) -> list[SchemaError]:
-        """All errors, in the order of the schema; empty if the value fits.
+        """All errors, in the order of the schema; empty if the value is valid.
 
         The value must not be nested deeper than ``MAX_NESTING``.
         """
         try:
             return self._errors(value)
-        except ValueError:  # it holds lone surrogates, or values that are not JSON
+        except ValueError:  # contains lone surrogates, or values that are not JSON
             return self._errors(json.loads(json.dumps(storable(value), default=str)))
 
     def _errors(self, value: Any) -> list[SchemaError]:
@@ -178,9 +178,9 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _rule(schema: JsonObject, path: Iterable[str | int]) -> tuple[JsonObject, str, Any]:
-    """What a path in the schema leads to: the part with the keyword, the keyword, and its value.
+    """What a path in the schema points to: the part with the keyword, the keyword, and its value.
 
-    The keyword is empty if the path leads to something else, as it does to a part that is ``false``.
+    The keyword is empty if the path points to anything else, such as a subschema that is ``false``.
     """
     here: Any = schema
     node: JsonObject = {}

@@ -1,4 +1,4 @@
-"""A document as Markdown a client could read: facts, contents, sections, and where every item comes from."""
+"""Renders a document as Markdown for readers: facts, table of contents, sections, and the source of every item."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from combine.documents.statuses import DecidedBy, DocumentStatus
 
 OFFLINE_NOTICE = (
     "> **Drafted offline: no language model was used.** Fixed rules sorted the sentences of the brief into this form; "
-    "nothing has been weighed or judged. Read it as a first sorting, not as a finished document."
+    "nothing has been assessed. Treat it as a first draft, not as a finished document."
 )
 
 MAIN = ("description", "text", "decision", "responsibility")
@@ -28,7 +28,7 @@ JsonObject = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class MarkdownInput:
-    """One document version and what its pages tell about it."""
+    """One document version and what its page says about it."""
 
     type: str
     version: int
@@ -46,15 +46,15 @@ class MarkdownInput:
     upstream: Mapping[str, JsonObject] = field(default_factory=dict)
     """Type -> content of the documents this one may cite."""
     offline: bool = False
-    """Drafted by rules instead of a model; said on the first page."""
+    """Drafted by rules instead of a model; stated on the first page."""
     findings: tuple[Finding, ...] = ()
     """Open findings on this version."""
     unused_sentences: tuple[str, ...] | None = None
-    """Ids of brief sentences that no document uses; None if that is not known yet."""
+    """Ids of brief sentences that no document uses; None if not known yet."""
 
 
 def render_markdown(doc: MarkdownInput) -> str:
-    """The whole document. Every text of its content stands in it, escaped; equal input gives equal text."""
+    """The whole document. Contains every text of its content, escaped; equal input gives equal text."""
     cited = _cited_elsewhere(doc)
     own = frozenset(item.id for item in iter_items(doc.content) if ID.fullmatch(item.id))
     anchors = own | {s.id for s in doc.brief.sentences} | {a.id for a in doc.answers} | set(cited)
@@ -84,15 +84,15 @@ def _title(document_type: str, schema: JsonObject) -> str:
 
 def _title_page(doc: MarkdownInput) -> Iterator[str]:
     title = _title(doc.type, doc.schema)
-    left_to_us = sum(a.decided_by is DecidedBy.DEFAULT for a in doc.answers)
+    defaults = sum(a.decided_by is DecidedBy.DEFAULT for a in doc.answers)
     facts = {
         "Project": doc.project,
         "Document": f"{title}, version {doc.version} ({doc.status.value})",
         "Made by": "fixed rules, no language model" if doc.offline else doc.model,
         "Made on": doc.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "Workflow": f"{doc.workflow}, execution {doc.execution_id}",
-        "Rests on": f"{_count(len(doc.brief.sentences), 'sentence')} of the brief, {_count(len(doc.answers), 'answer')}"
-        + (f" ({left_to_us} left to us)" if left_to_us else ""),
+        "Based on": f"{_count(len(doc.brief.sentences), 'sentence')} of the brief, {_count(len(doc.answers), 'answer')}"
+        + (f" ({defaults} by default)" if defaults else ""),
     }
     if doc.unused_sentences is not None:
         facts["Unused sentences"] = ", ".join(doc.unused_sentences) or "none"
@@ -123,13 +123,13 @@ def _findings(doc: MarkdownInput, anchors: set[str] | frozenset[str]) -> list[st
 def _answers(doc: MarkdownInput) -> list[str]:
     return [
         f"{anchor(a.id)}**{escape(a.id)}** {escape(a.question)}\n\n> {escape(a.text)}"
-        + ("" if a.decided_by is DecidedBy.PERSON else f"\n>\n> (left to us{_assumed(a)})")
+        + ("" if a.decided_by is DecidedBy.PERSON else f"\n>\n> (default{_assumed(a)})")
         for a in doc.answers
     ]
 
 
 def _assumed(answer: Answer) -> str:
-    return f": assumption {escape(answer.assumption_id)}" if answer.assumption_id else ""
+    return f", recorded as assumption {escape(answer.assumption_id)}" if answer.assumption_id else ""
 
 
 def _brief(doc: MarkdownInput) -> list[str]:

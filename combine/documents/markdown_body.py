@@ -1,4 +1,4 @@
-"""The sections of a document as Markdown, led by its schema: tables where a row fits a line, blocks where not."""
+"""The sections of a document as Markdown, led by its schema: tables if a row fits on a line, blocks otherwise."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from combine.documents.markdown_text import anchor, escape, humanised, linked
 JsonObject = Mapping[str, Any]
 
 MAX_TABLE_FIELDS = 4
-"""A list of items with more fields than this is set as blocks, unless named below."""
+"""Items with more fields than this are rendered as blocks, except for the lists named below."""
 NAMES = ("title", "name", "entity", "system")
-"""The first of these that an item has stands in its heading."""
+"""The first of these that an item has is its heading."""
 AS_TABLE = frozenset({"stakeholders", "data_requirements"})
 AS_BLOCKS = frozenset({"findings"})
 FACTS = frozenset({"document", "item"})
-"""Short fields that stand on the line of facts, beside those with listed values."""
+"""Short fields that go on the line of facts, together with enums."""
 UNLABELLED = ("description", "summary", "responsibility")
-"""The text that says what an item is stands first and needs no label."""
+"""The text that says what an item is comes first, without a label."""
 STORY = ("as_a", "i_want", "so_that")
 VERDICT_FIRST = ("overall_assessment", "recommendation", "document_reviews")
-"""A model writes its verdict last, a reader wants it first."""
+"""A model writes its verdict last; readers want it first."""
 
 
 @dataclass(slots=True)

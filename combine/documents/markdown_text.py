@@ -36,7 +36,7 @@ def _escape_start(line: str, start: str) -> str:
 
 
 def linked(text: str, anchors: Container[str]) -> str:
-    """Escaped text in which every id that has an anchor on this page leads there."""
+    """Escaped text in which every id that has an anchor on this page is a link to it."""
     return ID.sub(lambda m: link(m.group(), anchors), escape(text))
 
 
@@ -46,7 +46,7 @@ def link(item_id: str, anchors: Container[str]) -> str:
 
 
 def anchor(item_id: str) -> str:
-    """The place an id's links lead to; nothing if the text is no id."""
+    """The anchor of an id; empty if the text is not an id."""
     return f'<a id="{item_id}"></a>' if ID.fullmatch(item_id) else ""
 
 

@@ -12,7 +12,7 @@ MAX_QUESTION_ROUNDS = 2
 
 
 class AnswerType(StrEnum):
-    """What form an answer takes."""
+    """The form of an answer."""
 
     FREE_TEXT = "free_text"
     SINGLE_CHOICE = "single_choice"
@@ -28,10 +28,10 @@ class Question:
 
     text: str
     why: str
-    """The decision that hangs on it."""
+    """The decision that depends on it."""
     answer_type: AnswerType
     default: str
-    """What stands if the person says "decide for me"; a full sentence that can be recorded as an assumption,
+    """Used if the person says "decide for me"; a full sentence that can be recorded as an assumption,
     or one of ``choices``."""
     choices: tuple[str, ...] = ()
     required: bool = True

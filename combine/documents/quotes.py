@@ -1,4 +1,4 @@
-"""Whether a quote really stands in the text it cites.
+"""Whether a quote really occurs in the text it cites.
 
 Folded before comparing: whitespace, case, typographic quotes and dashes, and Unicode forms that look and mean the
 same. Never folded: digits in superscript or fractions, for they would change a number.
@@ -14,7 +14,7 @@ from combine.documents.words import is_spaceless, is_word_char, spaced_words, sp
 MIN_WORDS = 3
 MIN_SPACELESS_LETTERS = 8
 LONG_QUOTE_WORDS = 25
-"""More than this is worth a hint: the part that carries the claim is shorter."""
+"""Longer quotes get a hint: the part that supports the claim is shorter."""
 
 _SAFE_FORMS = frozenset(
     [
@@ -42,7 +42,7 @@ _NUMBER_AFTER = re.compile(r"[.,']\d")
 
 
 def fold(text: str) -> str:
-    """The text in the one form in which quotes are compared."""
+    """The text in the normal form in which quotes are compared."""
     composed = unicodedata.normalize("NFC", text)
     if not composed.isascii():
         composed = unicodedata.normalize("NFC", "".join(map(_plain_form, composed)))
@@ -50,7 +50,7 @@ def fold(text: str) -> str:
 
 
 def contains_quote(text: str, quote: str) -> bool:
-    """Whether the quote stands in the text, folded, as whole words and whole numbers."""
+    """Whether the quote occurs in the text, folded, as whole words and whole numbers."""
     return holds_folded(fold(text), fold_quote(quote))
 
 
@@ -70,7 +70,7 @@ def holds_folded(folded: str, wanted: str) -> bool:
 
 
 def long_enough(quote: str, text: str) -> bool:
-    """Whether the quote says enough to be found again: three words, or eight letters of a script without spaces,
+    """Whether the quote is long enough to be unambiguous: three words, or eight letters of a script without spaces,
     or the whole text.
     """
     if says_enough(quote):

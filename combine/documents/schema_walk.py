@@ -1,4 +1,4 @@
-"""Walking a document beside its JSON Schema: which part describes a value, and in what order fields belong.
+"""Walking a document along with its JSON Schema: which part describes a value, and in what order fields belong.
 
 PostgreSQL's JSONB forgets the order of keys; the schema remembers it. What follows from a schema alone is worked out
 once for each schema object: schemas are not changed after they are loaded.
@@ -14,7 +14,7 @@ from typing import Any
 JsonObject = Mapping[str, Any]
 LISTS = (list, tuple)
 SCALARS = (str, int, float, type(None))
-"""What JSON holds beside objects and lists; asked first, for asking whether a value is some Mapping is slow."""
+"""JSON values other than objects and lists; checked first, because isinstance with Mapping is slow."""
 
 _ID_PATTERN = re.compile(r"\^\(?[A-Z|]+\)?-\[0-9\]\{3\}\$")
 _PREFIX = re.compile(r"\^([A-Z]{1,8})-\[0-9\]\{3\}\$")
@@ -26,7 +26,7 @@ def resolve(root: JsonObject, node: JsonObject) -> JsonObject:
 
     What cannot be followed gives an empty schema, which describes anything.
     """
-    for _ in range(32):  # a chain of references longer than this is a circle
+    for _ in range(32):  # a longer chain of references is a cycle
         if "$ref" in node:
             node = {**target(root, str(node["$ref"])), **{k: v for k, v in node.items() if k != "$ref"}}
             continue
@@ -39,7 +39,7 @@ def resolve(root: JsonObject, node: JsonObject) -> JsonObject:
 
 
 def target(root: JsonObject, ref: str) -> JsonObject:
-    """What a local reference such as ``#/$defs/item`` leads to; empty if it leads nowhere."""
+    """The target of a local reference such as ``#/$defs/item``; empty if there is none."""
     found: Any = root
     for part in ref.removeprefix("#").strip("/").split("/"):
         key = part.replace("~1", "/").replace("~0", "~")
@@ -69,7 +69,7 @@ def as_object(value: Any) -> JsonObject | None:
 
 
 class Part:
-    """What a schema says of one kind of value, references followed. Works out what it is asked, once."""
+    """What a schema says about one kind of value, with references followed. Computed lazily and kept."""
 
     def __init__(self, schema: _Parts, node: JsonObject) -> None:
         self._schema = schema
@@ -118,7 +118,7 @@ class Part:
 
     @cached_property
     def words(self) -> tuple[int, int] | None:
-        """Words of a text: what is asked for at most, and what is rejected above; None if the schema does not say."""
+        """Words of a text: the requested maximum, and the limit for rejection; None if the schema has none."""
         return _limit(self.node.get("x-words"))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The words for states, used in every room, in the database and in every answer."""
+"""The names of states, as used in the code, the database and every response."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from enum import StrEnum
 
 
 class ExecutionStatus(StrEnum):
-    """Where an execution stands."""
+    """Status of an execution."""
 
-    QUEUED = "queued"  # waits for a process to take it
-    RUNNING = "running"  # a process works on it
+    QUEUED = "queued"  # waiting for a process to take it
+    RUNNING = "running"  # a process is working on it
     WAITING_FOR_ANSWERS = "waiting_for_answers"  # a person must answer questions
-    WAITING_FOR_ACCEPTANCE = "waiting_for_acceptance"  # a person must accept or send back a document
-    WAITING_FOR_BUDGET = "waiting_for_budget"  # the next call could pass the cap
-    WAITING_FOR_PROVIDER = "waiting_for_provider"  # the provider is out; tried again later
+    WAITING_FOR_ACCEPTANCE = "waiting_for_acceptance"  # a person must accept or reject a document
+    WAITING_FOR_BUDGET = "waiting_for_budget"  # the next call could exceed the cap
+    WAITING_FOR_PROVIDER = "waiting_for_provider"  # the provider is unavailable; retried later
     WAITING_FOR_DECISION = "waiting_for_decision"  # a QA limit is reached; a person must decide
-    COMPLETED = "completed"  # every document is there
+    COMPLETED = "completed"  # all documents are finished
     FAILED = "failed"  # stopped with a reason; can be resumed
-    CANCELLED = "cancelled"  # ended by a person
+    CANCELLED = "cancelled"  # cancelled by a person
 
 
 WAITING = frozenset(s for s in ExecutionStatus if s.value.startswith("waiting_"))
@@ -25,9 +25,9 @@ ENDED = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionS
 
 
 class StepStatus(StrEnum):
-    """Where a step of an execution stands."""
+    """Status of a step of an execution."""
 
-    PENDING = "pending"  # not begun, or to be done again after a revision
+    PENDING = "pending"  # not started, or to be repeated after a revision
     RUNNING = "running"
     WAITING_FOR_ANSWERS = "waiting_for_answers"
     WAITING_FOR_ACCEPTANCE = "waiting_for_acceptance"
@@ -39,20 +39,20 @@ class StepStatus(StrEnum):
 
 
 class DocumentStatus(StrEnum):
-    """What a document version counts for in its project."""
+    """Status of a document version in its project."""
 
     DRAFT = "draft"  # made by an execution that has not completed
-    ACTIVE = "active"  # the version that counts
+    ACTIVE = "active"  # the current version
     STALE = "stale"  # something it depends on has changed
-    SUPERSEDED = "superseded"  # a later version took its place
+    SUPERSEDED = "superseded"  # replaced by a later version
 
 
 class CallState(StrEnum):
-    """Where one LLM call stands in the ledger."""
+    """Status of an LLM call in the ledger."""
 
-    INTENT = "intent"  # committed before the request left
+    INTENT = "intent"  # committed before the request is sent
     REPLIED = "replied"  # the raw reply is stored
-    FAILED = "failed"  # the provider said no; nothing usable came back
+    FAILED = "failed"  # the provider refused, or its reply was not usable
     OUTCOME_UNKNOWN = "outcome_unknown"  # the process ended while the call was in flight
 
 
@@ -69,7 +69,7 @@ class DecidedBy(StrEnum):
     """Who settled a question."""
 
     PERSON = "person"
-    DEFAULT = "default"  # "decide for me": the default stands as an assumption
+    DEFAULT = "default"  # "decide for me": the default is recorded as an assumption
 
 
 class DecisionAction(StrEnum):

@@ -126,7 +126,7 @@ class Engine:
             self.executor_id,
             self.queue,
             enqueue=partial(self.enqueue, shared=True),
-            on_recovered=lambda ids: log.info("took back segments of stopped processes: %s", ", ".join(ids)),
+            on_recovered=lambda ids: log.info("recovered segments of stopped processes: %s", ", ".join(ids)),
             # A process with a queue of its own does only what its person has asked for.
             also=self._release_waiting if shared else None,
             pause=self._poked.wait if self._poked else asyncio.sleep,
@@ -177,7 +177,7 @@ class Engine:
 
     async def _release_waiting(self) -> None:
         if released := await release_all_due(self._database, self.enqueue):
-            log.info("let executions go on that waited for a provider: %d", released)
+            log.info("resumed executions that were waiting for a provider: %d", released)
 
     def _config(self) -> DBOSConfig:
         return {
@@ -208,7 +208,8 @@ class Engine:
         except sa.exc.SQLAlchemyError as error:
             # Not to be tried again by the transaction: a second launch of the same instance does nothing.
             raise DatabaseUnavailable(
-                f"The engine could not start on this database: {error}", hint="`combine doctor` looks at the database."
+                f"Could not start the engine on this database: {error}",
+                hint="Run `combine doctor` to check the database.",
             ) from error
         return True
 
@@ -233,7 +234,7 @@ class Engine:
         except Exception:
             # Not even its failure could be written (a full disk). To DBOS an error would be final, with an execution
             # that says "running" for ever; a cancelled task stays claimed, and the sweep queues it again.
-            log.exception("segment %s stopped without an outcome; it is tried again", key)
+            log.exception("segment %s stopped without an outcome; retrying", key)
             raise asyncio.CancelledError from None
         finally:
             control.close()

@@ -45,7 +45,7 @@ def host_name() -> str:
 def _exit_fenced() -> None:
     sys.stderr.write(
         f"combine: no heartbeat reached the database for {FENCE_S:.0f} s; stopping, so that another process can "
-        "take over. Nothing finished is lost: `combine resume ID` goes on.\n"
+        "take over. Finished work is saved. Continue with: combine resume ID\n"
     )
     sys.stderr.flush()
     os._exit(EXIT_FENCED)

@@ -35,5 +35,5 @@ def _migrate(url: str) -> None:
         DBOS.migrate(url)
     except sa.exc.SQLAlchemyError as error:
         raise DatabaseUnavailable(
-            f"The tables of the queue could not be made: {error}", hint="`combine doctor` looks at the database."
+            f"Could not create the tables of the queue: {error}", hint="Run `combine doctor` to check the database."
         ) from error

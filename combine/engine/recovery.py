@@ -86,7 +86,7 @@ async def requeue_lost(session: WriteSession, enqueue: Enqueue, *, grace_s: floa
         await Transitions(session).finish(
             execution_id,
             ExecutionStatus.QUEUED.value,
-            reason="Its place in the queue was lost; it has a new one.",
+            reason="It was missing from the queue and has been queued again.",
             reason_code="segment_lost",
         )
     return tuple(map(str, ids))
@@ -126,7 +126,7 @@ class Recovery:
             try:
                 await self._once()
             except Exception as error:  # noqa: BLE001 - whatever it is, this must go on
-                log.warning("looking for the work of stopped processes failed: %s", error)
+                log.warning("cannot look for the work of stopped processes: %s", error)
             await self._pause(self._every_s)
 
     async def _once(self) -> None:
@@ -135,7 +135,7 @@ class Recovery:
         if lost := await self._database.transact(
             lambda session: requeue_lost(session, self._enqueue, grace_s=self._lost_after_s)
         ):
-            log.warning("these executions had lost their place in the queue and have a new one: %s", ", ".join(lost))
+            log.warning("queued executions again that were missing from the queue: %s", ", ".join(lost))
         await self._sweep_own()
         if self._also is not None:
             await self._also()

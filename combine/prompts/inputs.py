@@ -13,7 +13,7 @@ from combine.prompts.builder import PromptInput, UpstreamDocument
 
 
 def input_to_json(given: PromptInput) -> dict[str, Any]:
-    """Everything the prompt is rendered from, but for the brief, which is the execution's.
+    """Everything the prompt is rendered from except the brief, which belongs to the execution.
 
     Documents are named by type and version, a draft by the SHA-256 of its JSON.
     """
@@ -44,7 +44,7 @@ def _version(document: UpstreamDocument) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    """Without the place where a stored one was found: a prompt does not say it."""
+    """The finding without its stored position, which prompts do not contain."""
     return {field.name: getattr(finding, field.name) for field in fields(Finding)}
 
 

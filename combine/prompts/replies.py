@@ -1,4 +1,4 @@
-"""Reading a model's reply: the envelope of questions or a document, with a defined outcome for everything else."""
+"""Reading a model's reply: an envelope with questions or a document, with a defined outcome for anything else."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ QUESTIONS, DOCUMENT = "questions", "document"
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """What a reply says. With findings it is not usable: questions are not to be asked, and a document is only the
-    draft to be mended.
+    """What a reply says. With findings it is not usable: its questions are not asked, and its document is only a
+    draft to be repaired.
     """
 
     questions: tuple[Question, ...]

@@ -1,4 +1,4 @@
-"""Finding the JSON in a reply, with bounded work and a name for everything that can be wrong with it."""
+"""Finding the JSON in a reply, in bounded time and with a code for everything that can be wrong."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from combine.documents.items import MAX_DEPTH
 from combine.formats import is_storable
 
 MAX_REPLY_CHARS = 200_000
-"""A longer reply is not read: no document of ours comes near."""
+"""Longer replies are rejected; documents are far shorter."""
 MAX_ATTEMPTS = 100
 """How many opening braces are tried in text that is not JSON as a whole."""
 MAX_FAULTS = 30
-"""Faults of form that are reported."""
+"""Maximum number of reported errors of form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def read_object(text: str, document_type: str, is_wanted: Callable[[Mapping[str,
         except RecursionError:
             problem = ("reply_too_deep", "The JSON is nested too deeply: follow the schema.")
     read = next((r for r in reversed(reads) if isinstance(r.value, dict) and is_wanted(r.value)), None)
-    if read is None or not (is_whole and text.startswith("{")):  # else there is nothing to explain
+    if read is None or not (is_whole and text.startswith("{")):  # otherwise there is nothing to report
         problem = problem or _why_unreadable(text, reads, wanted=read is not None)
     if problem:
         code, message = problem
@@ -140,7 +140,7 @@ def _is_cut(text: str) -> bool:
 
 
 def _checked(read: _Read, document_type: str) -> ReadJson:
-    """The value with its faults that JSON allows and we do not."""
+    """The value, and what it contains that JSON allows but we do not."""
     problems = [
         ("duplicate_key", f"The field {shown(n, 60)} stands twice in one object: write it once.", "$")
         for n in read.repeated
@@ -163,7 +163,7 @@ def _checked(read: _Read, document_type: str) -> ReadJson:
 
 
 def _is_clean(value: Any) -> bool:
-    """Whether there is nothing that ``_walk`` would report. RecursionError if the nesting is too deep."""
+    """Whether ``_walk`` would report nothing. RecursionError if the nesting is too deep."""
     texts: list[str] = []
     return _collect_texts(value, 0, texts) and is_storable("\n".join(texts))
 

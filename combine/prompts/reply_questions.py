@@ -1,4 +1,4 @@
-"""The questions of a reply: what code can check before a person is asked."""
+"""The questions of a reply: the checks before a person is asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIN_CHOICES = 2
 MAX_CHOICES = 6
 MAX_QUESTION_WORDS = 100
 NEAR_COPY = 0.8
-"""Share of common words from which two questions count as the same."""
+"""Minimum share of common words for two questions to count as the same."""
 
 _ENDS = ("?", "\uff1f", "\u061f")
 _FIELDS = {"id", "text", "why", "answer_type", "choices", "default", "required"}

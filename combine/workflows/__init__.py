@@ -1,1 +1,1 @@
-"""Pure rules: definitions, graph, brief, prompts, schemas, mechanical QA. No database, network or framework."""
+"""Workflow definitions: catalog, validation, graph, provider schemas. No database, network or framework."""

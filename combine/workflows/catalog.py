@@ -71,14 +71,14 @@ class Catalog:
         return _known("document type", document_type, self._content.schemas)
 
     def reply_schema(self, document_type: str, *, ask: bool) -> dict[str, Any]:
-        """``provider_schema.reply_schema`` of a document type, made once: not to be changed. NotFound as ``schema``."""
+        """``provider_schema.reply_schema`` of a document type, made once. NotFound as for ``schema``."""
         key = (document_type, ask)
         if key not in self._envelopes:
             self._envelopes[key] = reply_schema(self.schema(document_type).schema, ask=ask)
         return self._envelopes[key]
 
     def reply_schema_size(self, document_type: str, *, ask: bool) -> int:
-        """Length of that envelope as JSON in ASCII, in characters and bytes. NotFound as ``schema``."""
+        """Length of that envelope as JSON in ASCII, in characters and bytes. NotFound as for ``schema``."""
         key = (document_type, ask)
         if key not in self._sizes:
             self._sizes[key] = len(json.dumps(self.reply_schema(document_type, ask=ask)))
@@ -101,9 +101,9 @@ class Catalog:
         return _known("task prompt", f"{workflow_id}-{step_id}", self._content.tasks)
 
     def house_rules(self) -> TextAsset:
-        """The rules that open every system prompt; NotFound if the installation lacks them."""
+        """The rules that open every system prompt; NotFound if the file is missing."""
         if self._content.house_rules is None:
-            raise NotFound("The file house-rules.txt is missing; install the package again.", code="prompt_not_found")
+            raise NotFound("The file house-rules.txt is missing; reinstall combine.", code="prompt_not_found")
         return self._content.house_rules
 
     def model_suffix(self, model: str) -> TextAsset | None:
@@ -128,14 +128,14 @@ def load_catalog(user_dir: Path | None) -> Catalog:
         more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
         raise DefinitionInvalid(
             f"{first.file}: {first.fault.message}{more}",
-            hint="`combine workflows validate` lists every fault.",
+            hint="Run `combine workflows validate` to see all errors.",
             details={"faults": [fault.as_dict() for fault in faults]},
         )
     return catalog
 
 
 def inspect_catalog(user_dir: Path | None, *, seed_dir: Path = SEED_DIR) -> tuple[Catalog, tuple[FileFault, ...]]:
-    """What can be used, and every fault of what cannot."""
+    """Everything valid, and every error in the rest."""
     seed = read_folder(seed_dir)
     # The shape of what ships with the package is proved by tests; checking it here would slow down every command.
     workflows = {d.workflow_id: (d, BUILT_IN) for d in (definition_from_json(raw) for _, raw in seed.workflows)}
@@ -158,21 +158,21 @@ def inspect_catalog(user_dir: Path | None, *, seed_dir: Path = SEED_DIR) -> tupl
 
 
 def without_workflow(catalog: Catalog, user_dir: Path) -> tuple[FileFault, ...]:
-    """The fault of a folder from which no workflow has come, and which was named to have its workflows checked."""
+    """The error of a directory that should be checked but has no workflows."""
     if any(catalog.source(one) != BUILT_IN for one in catalog.workflow_ids()):
         return ()
     place = user_dir / "workflows"
-    seen = "holds no file *.json" if place.is_dir() else "is not there"
-    message = f"There is no workflow in it: {place} {seen}; give the folder that holds workflows/, prompts/, schemas/."
+    seen = "contains no *.json files" if place.is_dir() else "does not exist"
+    message = f"No workflows found: {place} {seen}; specify a directory with workflows/, prompts/ and schemas/."
     return (FileFault(str(user_dir), Fault("no_workflow", "$", message)),)
 
 
 def _not_read(user: CatalogFolder, user_dir: Path) -> list[FileFault]:
-    """Files that no code would read: better said than passed over."""
+    """Files that would be silently ignored."""
     files = [user_dir / "prompts" / "models" / f"{name}.txt" for name in sorted(user.models)]
     if user.house_rules is not None:
         files.insert(0, user_dir / "prompts" / "house-rules.txt")
-    message = "House rules and texts for single models come with the program; put this into a role or task prompt."
+    message = "House rules and texts for single models cannot be customized; move this to a role or task prompt."
     return [FileFault(str(path), Fault("not_read", "$", message)) for path in files]
 
 
@@ -187,7 +187,7 @@ def _add_workflows(
             continue
         taken = workflows.get(definition.workflow_id)
         if taken is not None:
-            message = f"The workflow id {definition.workflow_id!r} is taken ({taken[1]}); give this one another id."
+            message = f"The workflow id {definition.workflow_id!r} is already used ({taken[1]}); choose a different id."
             faults.append(FileFault(str(path), Fault("name_clash", "$.workflow_id", message)))
             continue
         shared = _shared_prompt(definition, workflows)
@@ -201,14 +201,14 @@ def _add_workflows(
 def _shared_prompt(
     definition: WorkflowDefinition, workflows: Mapping[str, tuple[WorkflowDefinition, str]]
 ) -> Fault | None:
-    """Workflow ``a-b`` with step ``c`` and workflow ``a`` with step ``b-c`` would read the same file."""
+    """Workflow ``a-b`` with step ``c`` and workflow ``a`` with step ``b-c`` would use the same file."""
     taken = {f"{d.workflow_id}-{s.step_id}": d.workflow_id for d, _ in workflows.values() for s in d.steps}
     for n, step in enumerate(definition.steps):
         file = f"{definition.workflow_id}-{step.step_id}"
         if file in taken:
             message = (
-                f"The task prompt {file}.txt belongs to the workflow {taken[file]!r} too; "
-                "rename this step or this workflow."
+                f"The task prompt {file}.txt is also used by the workflow {taken[file]!r}; "
+                "rename this step or workflow."
             )
             return Fault("name_clash", f"$.steps[{n}].step_id", message)
     return None
@@ -231,7 +231,7 @@ def _schema_faults(user: CatalogFolder, root: Path) -> Iterable[FileFault]:
 
 def _clashes(seed: CatalogFolder, user: CatalogFolder, root: Path) -> Iterable[FileFault]:
     def clash(file: str, what: str) -> FileFault:
-        message = f"{what} ships with the package and cannot be replaced; give this file another name."
+        message = f"{what} is built in and cannot be replaced; rename this file."
         return FileFault(file, Fault("name_clash", "$", message))
 
     for name in sorted(user.roles.keys() & seed.roles.keys()):

@@ -1,4 +1,4 @@
-"""Reads one folder of workflows, prompts and schemas; what cannot be used becomes a fault, never an exception."""
+"""Reads one directory of workflows, prompts and schemas; errors are collected as faults, never raised."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read_folder(root: Path) -> CatalogFolder:
     """Read ``workflows/*.json``, ``prompts/**`` and ``schemas/*/*.json`` under ``root``."""
     folder = CatalogFolder()
     if not root.is_dir():
-        message = f"There is no folder {root}; create it or correct COMBINE_WORKFLOWS_DIR."
+        message = f"The directory {root} does not exist; create it or correct COMBINE_WORKFLOWS_DIR."
         folder.faults.append(FileFault(str(root), Fault("folder_missing", "$", message)))
         return folder
     for path in _files(root, "workflows/*.json"):
@@ -100,18 +100,18 @@ def parse_json(text: str) -> tuple[object, Fault | None]:
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse), None
     except json.JSONDecodeError as error:
-        message = f"This is not JSON: {error.msg} at line {error.lineno}, column {error.colno}; correct it there."
+        message = f"Invalid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         return None, Fault("not_json", "$", message)
     except _DoubleKeyError as error:
-        return None, Fault("not_json", "$", f"The key {error} stands twice in one object; keep one of them.")
+        return None, Fault("not_json", "$", f"Duplicate key {error} in an object; keep one of them.")
     except _NoNumberError as error:
-        return None, Fault("not_json", "$", f"{error} is no JSON number; write a number.")
+        return None, Fault("not_json", "$", f"{error} is not a valid JSON number.")
     except RecursionError:
-        return None, Fault("not_json", "$", "This is nested too deeply to be read; flatten it.")
+        return None, Fault("not_json", "$", "The JSON is nested too deeply; flatten it.")
 
 
 class _DoubleKeyError(Exception):
-    """A key stands twice."""
+    """An object has the same key twice."""
 
 
 class _NoNumberError(Exception):
@@ -124,7 +124,7 @@ def _files(root: Path, pattern: str) -> Iterator[Path]:
 
 
 def _leads_nowhere(path: Path) -> bool:
-    """Whether it is a link to what is not there."""
+    """Whether it is a broken symbolic link."""
     return path.is_symlink() and not path.exists()
 
 
@@ -133,18 +133,18 @@ def _read_text(path: Path, folder: CatalogFolder) -> str | None:
         # utf-8-sig: editors on Windows begin a file with a byte order mark.
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        message = f"The file is not UTF-8 at byte {error.start}; save it as UTF-8."
+        message = f"The file is not valid UTF-8 at byte {error.start}; save it as UTF-8."
         folder.faults.append(FileFault(str(path), Fault("not_utf8", "$", message)))
         return None
     except OSError as error:
-        message = f"The file cannot be read ({error.strerror}); correct its permissions."
+        message = f"Cannot read the file ({error.strerror}); check its permissions."
         if _leads_nowhere(path):
-            message = f"This is a link to {path.readlink()}, which is not there; mend the link or take it away."
+            message = f"Broken link to {path.readlink()}; fix or remove it."
         folder.faults.append(FileFault(str(path), Fault("unreadable", "$", message)))
         return None
     text = text.replace("\r\n", "\n")
     if not text.strip():
-        message = "The file is empty; write its text or take the file away."
+        message = "The file is empty; add its text or remove the file."
         folder.faults.append(FileFault(str(path), Fault("empty_file", "$", message)))
         return None
     return text
@@ -172,12 +172,12 @@ def _read_schema(path: Path, folder: CatalogFolder) -> None:
         return
     text, schema = read
     if not isinstance(schema, dict):
-        message = "A document type's schema is a JSON object; write one."
+        message = "The schema of a document type must be a JSON object."
         folder.faults.append(FileFault(str(path), Fault("invalid_schema", "$", message)))
         return
     name = path.stem
     if name in folder.schemas:
-        message = f"The type {name!r} has a schema in another folder too; type names are unique over all folders."
+        message = f"The type {name!r} also has a schema in another directory; type names must be unique."
         folder.faults.append(FileFault(str(path), Fault("name_clash", "$", message)))
         return
     title = schema.get("title")

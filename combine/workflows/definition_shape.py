@@ -1,4 +1,4 @@
-"""The shape of a workflow definition: the shipped JSON Schema, its complaints turned into sentences with the mend."""
+"""The shape of a workflow definition: the built-in JSON Schema, with its errors as sentences that say what to do."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def _faults_of(error: SchemaError) -> Iterable[Fault]:
         yield from _missing_keys(error.wanted, value, known, path)
     elif error.keyword in {"minItems", "maxItems"} and path.endswith(".outputs"):
         message = (
-            f"A step writes exactly one document, this one names {len(value)}; "
-            "name one type, and make a further step for every further document."
+            f"A step must have exactly one output, this one has {len(value)}; "
+            "keep one type and add a step for each of the others."
         )
         yield Fault("one_output", path, message)
     else:
@@ -56,9 +56,9 @@ def _unknown_keys(value: Mapping[str, Any], known: Mapping[str, Any], path: str)
         if key in known:
             continue
         near = get_close_matches(key, list(known), n=1, cutoff=0.5)
-        mend = f"did you mean {near[0]!r}?" if near else "take it out; known here are " + ", ".join(known) + "."
+        advice = f"did you mean {near[0]!r}?" if near else "remove it; known keys: " + ", ".join(known) + "."
         place = f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"
-        yield Fault("schema", place, f"The key {key!r} is unknown, so nothing would read it; {mend}")
+        yield Fault("schema", place, f"Unknown key {key!r}; {advice}")
 
 
 def _missing_keys(
@@ -67,36 +67,36 @@ def _missing_keys(
     for key in required:
         if key not in value:
             said = known[key].get("description", "")
-            yield Fault("schema", path, f"The key {key!r} is missing; add it. {said}".rstrip())
+            yield Fault("schema", path, f"The key {key!r} is required. {said}".rstrip())
 
 
 def _sentence(error: SchemaError) -> str:
     value, rule = error.instance, error.wanted
     count = len(value) if isinstance(value, str | list) else 0
     if error.keyword == "type":
-        return f"{_shown(value)} is not {_TYPES.get(rule, rule)}; write {_TYPES.get(rule, rule)} here."
+        return f"{_shown(value)} must be {_TYPES.get(rule, rule)}."
     if error.keyword == "pattern" and rule == "\\S":
-        return "This text is empty; write at least one word."
+        return "The string must not be empty."
     if error.keyword == "pattern" and error.json_path.endswith(".fallback_model"):
-        return f"{_shown(value)} is no model; write PROVIDER:MODEL, for example anthropic:claude-sonnet-5-5."
+        return f"{_shown(value)} is not a valid model; use PROVIDER:MODEL, for example anthropic:claude-sonnet-5-5."
     sentence = _SENTENCES.get(error.keyword, "{message}.")
     return sentence.format(shown=_shown(value), rule=rule, count=count, message=error.message)
 
 
 _SENTENCES: Mapping[str, str] = {
-    "pattern": "{shown} is no usable name; use letters, digits, - and _ only, beginning with a letter or digit.",
-    "minItems": "This list is empty; add at least one entry.",
-    "maxItems": "This list has {count} entries; {rule} are allowed.",
-    "uniqueItems": "This list names something twice; name each type once.",
-    "minimum": "{shown} is too small; the least is {rule}.",
-    "maximum": "{shown} is too large; the most is {rule}.",
-    "maxLength": "This text has {count} characters; shorten it to {rule}.",
+    "pattern": "{shown} is not a valid name; use letters, digits, - and _, starting with a letter or digit.",
+    "minItems": "The list must have at least one entry.",
+    "maxItems": "The list has {count} entries; at most {rule} are allowed.",
+    "uniqueItems": "The list has duplicates; list each type once.",
+    "minimum": "{shown} is too small; it must be at least {rule}.",
+    "maximum": "{shown} is too large; it must be at most {rule}.",
+    "maxLength": "The string has {count} characters; at most {rule} are allowed.",
 }
 
 _TYPES: Mapping[str, str] = {
     "object": "an object",
     "array": "a list",
-    "string": "a text",
+    "string": "a string",
     "integer": "a whole number",
     "boolean": "true or false",
 }

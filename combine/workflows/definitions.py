@@ -24,12 +24,12 @@ class StepDefinition:
     model: str | None = None
     """``PROVIDER:MODEL`` for this step; None takes the execution's model."""
     allow_clarification: bool = True
-    """Whether the step may ask the person before drafting (false for a final step unless said)."""
+    """Whether the step may ask the person before drafting (by default false for a final step)."""
     requires_acceptance: bool = False
     max_remediations: int = DEFAULT_MAX_REMEDIATIONS
     max_output_tokens: int | None = None
     fallback_model: str | None = None
-    """``PROVIDER:MODEL`` to ask where the step's model does not answer."""
+    """``PROVIDER:MODEL`` to use if the step's model is unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class WorkflowDefinition:
     max_revisions: int = DEFAULT_MAX_REVISIONS
 
     def step(self, step_id: str) -> StepDefinition:
-        """The step of that id; KeyError if there is none."""
+        """The step with that id; KeyError if there is none."""
         for step in self.steps:
             if step.step_id == step_id:
                 return step
@@ -65,13 +65,13 @@ class Fault:
     path: str
     """JSON path of the place, e.g. ``$.steps[1].inputs[0]``."""
     message: str
-    """A sentence that says what is wrong and how to mend it."""
+    """A sentence that says what is wrong and how to fix it."""
 
 
 def definition_from_json(raw: object) -> WorkflowDefinition:
     """The definition that an already validated JSON value describes; optional keys take their defaults.
 
-    Anything not validated before may raise KeyError or TypeError.
+    Values that were not validated may raise KeyError or TypeError.
     """
     given = cast("dict[str, Any]", raw)
     return WorkflowDefinition(

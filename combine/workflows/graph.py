@@ -9,7 +9,7 @@ from combine.workflows.definitions import StepDefinition, WorkflowDefinition
 
 
 def layers(d: WorkflowDefinition) -> tuple[tuple[StepDefinition, ...], ...]:
-    """The steps by depth: every step stands one layer below its lowest producer.
+    """The steps by depth: every step is one layer below the lowest step it depends on.
 
     Raises DefinitionInvalid (code ``cycle``) if the steps wait for each other.
     """
@@ -68,4 +68,4 @@ def _producers_of_each_step(d: WorkflowDefinition) -> dict[str, frozenset[str]]:
 
 def _circle(steps: list[StepDefinition]) -> DefinitionInvalid:
     names = ", ".join(step.step_id for step in steps)
-    return DefinitionInvalid(f"The steps {names} wait for each other in a circle.", code="cycle")
+    return DefinitionInvalid(f"The steps {names} depend on each other in a cycle.", code="cycle")

@@ -31,7 +31,7 @@ class ModelRef:
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """When an Anthropic model id stops answering and which one to use from then on."""
+    """When an Anthropic model id is retired, and which one to use instead."""
 
     day: date
     successor: str
@@ -69,7 +69,7 @@ RETIREMENTS: Final[dict[str, Retirement]] = {
 
 
 def parse_model(text: str, *, today: date | None = None) -> tuple[ModelRef, str | None]:
-    """The model that ``text`` names, and a sentence to show the person if it is not the one they wrote.
+    """The model that ``text`` names, and a warning for the person if it is not the one they wrote.
 
     A bare id means ``anthropic:``. The model may hold colons itself (``openai:qwen2.5:7b``). Anthropic ids retired on
     or before ``today`` (default: the current day, UTC) become their successor. Raises Invalid: ``provider_unknown``,
@@ -77,9 +77,11 @@ def parse_model(text: str, *, today: date | None = None) -> tuple[ModelRef, str 
     """
     given = text.strip()
     if not given:
-        raise Invalid("No model is named.", code="model_missing", hint=_how_to_write())
+        raise Invalid("No model specified.", code="model_missing", hint=_how_to_write())
     if any(character.isspace() for character in given):
-        raise Invalid(f"{given!r} is not a model: it has spaces.", code="model_malformed", hint=_how_to_write())
+        raise Invalid(
+            f"{given!r} is not a valid model: it contains spaces.", code="model_malformed", hint=_how_to_write()
+        )
     provider, colon, model = given.partition(":")
     if not colon:
         lone = given.casefold()
@@ -92,8 +94,8 @@ def _bare(model: str, today: date | None) -> tuple[ModelRef, str | None]:
         raise _model_missing(model.casefold())
     if not model.startswith("claude"):
         warning = (
-            f"{model!r} names no provider and is taken as an Anthropic model; "
-            f"write openai:{model} for OpenAI or a compatible server."
+            f"{model!r} has no provider and is assumed to be an Anthropic model; "
+            f"use openai:{model} for OpenAI or a compatible server."
         )
         return ModelRef("anthropic", model), warning
     return _current(model, today)
@@ -102,18 +104,18 @@ def _bare(model: str, today: date | None) -> tuple[ModelRef, str | None]:
 def _qualified(provider: str, model: str, given: str, today: date | None) -> tuple[ModelRef, str | None]:
     if provider not in PROVIDERS:
         raise Invalid(
-            f"{provider!r} is not a provider.",
+            f"{provider!r} is not a known provider.",
             code="provider_unknown",
             hint=f"{_how_to_write()} For Ollama, vLLM, LM Studio or llama.cpp set COMBINE_OPENAI_BASE_URL "
-            f"and write openai:{given if provider else model}.",
+            f"and use openai:{given if provider else model}.",
             details={"known": list(PROVIDERS)},
         )
     if provider in _WITHOUT_MODEL:
         if model:
             raise Invalid(
-                f"The provider {provider!r} takes no model name.",
+                f"The provider {provider!r} does not take a model name.",
                 code="model_unexpected",
-                hint=f"Write just {provider}.",
+                hint=f"Use just {provider}.",
             )
         return ModelRef(provider, ""), None
     if not model:
@@ -129,17 +131,15 @@ def _current(model: str, today: date | None) -> tuple[ModelRef, str | None]:
         warning = f"{model} will be retired on {retirement.day}; plan to use {retirement.successor}."
         return ModelRef("anthropic", model), warning
     warning = (
-        f"{model} was retired on {retirement.day} and no longer answers; {retirement.successor} is used instead. "
-        f"Name it yourself (COMBINE_LLM_DEFAULT_MODEL or --model) to silence this warning."
+        f"{model} was retired on {retirement.day} and is no longer available; {retirement.successor} is used instead. "
+        f"To silence this warning, set it with COMBINE_LLM_DEFAULT_MODEL or --model."
     )
     return ModelRef("anthropic", retirement.successor), warning
 
 
 def _model_missing(provider: str) -> Invalid:
-    return Invalid(f"The provider {provider!r} needs a model.", code="model_missing", hint=_how_to_write())
+    return Invalid(f"The provider {provider!r} requires a model.", code="model_missing", hint=_how_to_write())
 
 
 def _how_to_write() -> str:
-    return (
-        "Write PROVIDER:MODEL, for example anthropic:claude-sonnet-5-5 or openai:gpt-5, or offline for no model at all."
-    )
+    return "Use PROVIDER:MODEL, for example anthropic:claude-sonnet-5-5 or openai:gpt-5, or offline to use no model."

@@ -1,7 +1,7 @@
-"""The schema a provider is given: the stored one made plain enough for every provider's structured output.
+"""The schema sent to a provider: the stored one, simplified for every provider's structured output.
 
 All properties are required (an empty value stands for "not there" and is dropped again before validation), every
-object is closed, references are resolved, and what the providers do not enforce is said in the descriptions.
+object is closed, references are resolved, and rules that providers do not enforce are added to the descriptions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def reply_schema(schema: JsonObject, *, ask: bool) -> dict[str, Any]:
     """The envelope around a document of this schema, as it is sent.
 
     With ``ask`` the reply holds questions or a document, else a document. Raises Invalid (``schema_unsupported``)
-    for a schema that no provider's structured output can express, such as a recursive one.
+    for a schema that no provider's structured output supports, such as a recursive one.
     """
     document = _sent(schema, schema, depth=0)
     parts: dict[str, Any] = {"document": document}
@@ -49,20 +49,20 @@ def reply_schema(schema: JsonObject, *, ask: bool) -> dict[str, Any]:
     envelope = _closed(parts)
     if count_unions(envelope) > MAX_UNIONS:
         raise Invalid(
-            f"The schema needs more than {MAX_UNIONS} fields that may be null.",
+            f"The schema has more than {MAX_UNIONS} fields that may be null.",
             code="schema_unsupported",
-            hint="Make optional objects, numbers and booleans required, or write them as arrays or strings.",
+            hint="Make optional objects, numbers and booleans required, or use arrays or strings instead.",
         )
     return envelope
 
 
 def count_unions(schema: JsonObject) -> int:
-    """How many places of a sent schema allow more than one type; providers cap this."""
+    """How many places of a sent schema allow more than one type; providers limit this."""
     return sum("anyOf" in part or isinstance(part.get("type"), list) for part in _parts(schema))
 
 
 def count_optionals(schema: JsonObject) -> int:
-    """How many properties of a sent schema are not required; providers cap this."""
+    """How many properties of a sent schema are not required; providers limit this."""
     return sum(
         len(set(part["properties"]) - set(part.get("required", ()))) for part in _parts(schema) if "properties" in part
     )
@@ -143,7 +143,7 @@ def _sent(root: JsonObject, node: JsonObject, *, depth: int, optional: bool = Fa
         raise Invalid(
             f"The schema is recursive or nested deeper than {MAX_SCHEMA_DEPTH} levels.",
             code="schema_unsupported",
-            hint="Providers cannot express such schemas: use ids to refer from one item to another.",
+            hint="Providers do not support such schemas; let items refer to each other by id.",
         )
     node = _merged(root, node)
     choices = node.get("anyOf") or node.get("oneOf")

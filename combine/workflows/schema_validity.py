@@ -1,4 +1,4 @@
-"""Whether a schema that is not ours can be used: valid JSON Schema 2020-12, every reference inside the file."""
+"""Whether a user's schema can be used: valid JSON Schema 2020-12, every reference inside the file."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _META_SCHEMA = MappingProxyType({"$ref": DIALECT})
 def schema_faults(schema: Mapping[str, Any]) -> list[Fault]:
     """Every reason why this schema cannot be used, each with the JSON path of the place.
 
-    Codes: ``invalid_schema``; ``schema_unsupported`` for a sound schema that no provider can be given.
+    Codes: ``invalid_schema``; ``schema_unsupported`` for a valid schema that providers do not support.
     """
     if is_too_deep(schema, MAX_NESTING):
         return [_fault("$", f"The schema is nested deeper than {MAX_NESTING} levels; flatten it")]
     errors = compiled(_META_SCHEMA).errors(schema)
     if errors:
         errors.sort(key=lambda error: positions(schema, error.path))
-        faults = (_fault(error.json_path, f"{error.message}; correct this keyword") for error in errors)
+        faults = (_fault(error.json_path, f"{error.message}") for error in errors)
         return list(dict.fromkeys(faults))  # each vocabulary of JSON Schema reports a wrong type
     return [*_top_faults(schema), *_deep_faults(schema)] or list(_unusable(schema))
 
 
 def _unusable(schema: Mapping[str, Any]) -> Iterable[Fault]:
-    """Why nothing can be checked with it, or why no provider can be given it; ``ask`` gives the larger envelope."""
+    """Errors of compiling it, or of making the schema for providers; ``ask`` gives the larger envelope."""
     try:
         CompiledSchema(schema)
         reply_schema(schema, ask=True)
@@ -43,20 +43,20 @@ def _unusable(schema: Mapping[str, Any]) -> Iterable[Fault]:
 def _top_faults(schema: Mapping[str, Any]) -> Iterable[Fault]:
     dialect = schema.get("$schema", DIALECT)
     if str(dialect).rstrip("#") != DIALECT:
-        yield _fault("$.$schema", f"Schemas are read as {DIALECT}; write the schema for it")
+        yield _fault("$.$schema", f"Unsupported JSON Schema version; use {DIALECT}")
     if schema.get("type") != "object":
-        yield _fault("$.type", 'A document is an object; write "type": "object"')
+        yield _fault("$.type", 'A document must be an object; set "type": "object"')
 
 
 def _deep_faults(schema: Mapping[str, Any]) -> Iterable[Fault]:
     for path, part in _parts("$", schema):
         pattern = part.get("pattern")
         if isinstance(pattern, str) and not _compiles(pattern):
-            yield _fault(f"{path}.pattern", f"{pattern!r} is no regular expression that can be read; correct it")
+            yield _fault(f"{path}.pattern", f"{pattern!r} is not a valid regular expression")
         for keyword in ("$ref", "$dynamicRef"):
             target = part.get(keyword)
             if isinstance(target, str) and not _resolves(schema, target):
-                message = f"{target!r} names nothing in this file; point to a part of it, e.g. '#/$defs/item'"
+                message = f"{target!r} does not exist in this file; refer to a part of it, e.g. '#/$defs/item'"
                 yield _fault(f"{path}.{keyword}", message)
 
 

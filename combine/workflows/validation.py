@@ -11,7 +11,7 @@ from combine.workflows.definition_shape import shape_faults
 from combine.workflows.definitions import Fault, WorkflowDefinition, definition_from_json
 
 RESERVED_TYPE = "brief"
-"""The brief is given to every step, so no step reads it by name or writes it."""
+"""Every step gets the brief, so no step lists it as an input or output."""
 
 
 def check_definition(
@@ -21,10 +21,10 @@ def check_definition(
     schemas: AbstractSet[str],
     task_prompts: AbstractSet[tuple[str, str]],
 ) -> tuple[WorkflowDefinition | None, list[Fault]]:
-    """The definition if it is sound, and all its faults, in the order of the document.
+    """The definition if it is valid, and all its errors, in the order of the document.
 
-    ``roles``, ``schemas`` and ``task_prompts`` (workflow id, step id) are the names that exist. A value with faults
-    of shape is still searched for the other kinds, as far as its parts can be read.
+    ``roles``, ``schemas`` and ``task_prompts`` (workflow id, step id) are the names that exist. If a value has
+    errors of shape, the readable parts are still checked for other errors.
     """
     faults = shape_faults(raw)
     steps = _readable_steps(raw)
@@ -86,7 +86,7 @@ def _duplicate_steps(steps: list[_Step]) -> Iterable[Fault]:
             continue
         if step.step_id in first:
             where = first[step.step_id].path
-            message = f"The step id {step.step_id!r} is taken by {where}; give each step an id of its own."
+            message = f"The step id {step.step_id!r} is already used by {where}; step ids must be unique."
             yield Fault("duplicate_step", f"{step.path}.step_id", message)
         first.setdefault(step.step_id, step)
 
@@ -95,8 +95,8 @@ def _unknown_roles(steps: list[_Step], roles: AbstractSet[str]) -> Iterable[Faul
     for step in steps:
         if step.role is not None and step.role not in roles:
             message = (
-                f"There is no role {step.role!r}{_did_you_mean(step.role, roles)}; "
-                f"use a known role or add the file prompts/roles/{step.role}.txt."
+                f"Unknown role {step.role!r}{_did_you_mean(step.role, roles)}; "
+                f"use a known role or add prompts/roles/{step.role}.txt."
             )
             yield Fault("unknown_role", f"{step.path}.role", message)
 
@@ -105,7 +105,7 @@ def _reserved_types(steps: list[_Step]) -> Iterable[Fault]:
     for step in steps:
         for path, name in step.inputs + step.outputs:
             if name == RESERVED_TYPE:
-                message = f"{RESERVED_TYPE!r} is given to every step and written by none; take it out of this list."
+                message = f"{RESERVED_TYPE!r} is given to every step and cannot be an output; remove it here."
                 yield Fault("reserved_type", path, message)
 
 
@@ -116,7 +116,7 @@ def _doubled_outputs(steps: list[_Step]) -> Iterable[Fault]:
             if name in first:
                 message = (
                     f"{name!r} is already written by the step {first[name].shown}; "
-                    "let one step write it, or give this one a type of its own."
+                    "let only one step write it, or use a different type here."
                 )
                 yield Fault("output_produced_twice", path, message)
             first.setdefault(name, step)
@@ -128,12 +128,12 @@ def _missing_producers(steps: list[_Step]) -> Iterable[Fault]:
         own = {name for _, name in step.outputs}
         for path, name in step.inputs:
             if name in own:
-                message = f"The step {step.shown} reads {name!r}, which it writes itself; take it out of inputs."
+                message = f"The step {step.shown} reads its own output {name!r}; remove it from inputs."
                 yield Fault("self_input", path, message)
             elif name not in produced and name != RESERVED_TYPE:
                 message = (
                     f"No step writes {name!r}{_did_you_mean(name, produced)}; "
-                    "add a step that has it as its output or take it out of inputs."
+                    "add a step with this output, or remove it from inputs."
                 )
                 yield Fault("input_without_producer", path, message)
 
@@ -148,8 +148,8 @@ def _circles(steps: list[_Step]) -> Iterable[Fault]:
         names = [steps[n].shown for n in circle]
         shown = " -> ".join([*names, names[0]])
         message = (
-            f"These steps wait for each other in a circle, each reading what the next writes: {shown}; "
-            "take one of these inputs out."
+            f"These steps depend on each other in a cycle, each on the output of the next: {shown}; "
+            "remove one of these inputs."
         )
         yield Fault("cycle", f"{steps[circle[0]].path}.inputs", message)
 
@@ -166,7 +166,7 @@ def _find_circles(needs: Mapping[int, list[int]]) -> Iterable[list[int]]:
         circle = walk[walk.index(following) :]
         start = circle.index(min(circle))
         yield circle[start:] + circle[:start]
-        # What only waits for this circle is no circle; what remains blocked without it is another one.
+        # Steps that only depend on this cycle are not a cycle; any that are still blocked form another one.
         blocked -= set(circle)
         while free := {n for n in blocked if not blocked.intersection(needs[n])}:
             blocked -= free
@@ -175,10 +175,10 @@ def _find_circles(needs: Mapping[int, list[int]]) -> Iterable[list[int]]:
 def _final_steps(steps: list[_Step]) -> Iterable[Fault]:
     final = [step for step in steps if step.is_final]
     if steps and not final:
-        message = "No step is final; set is_final to true on the step that judges the whole set."
+        message = "No step is final; set is_final to true on the step that reviews all documents."
         yield Fault("no_final_step", "$.steps", message)
     for step in final[1:]:
-        message = f"The step {final[0].shown} is final already; only one step can give the verdict, so keep one."
+        message = f"The step {final[0].shown} is already final; only one step can be."
         yield Fault("several_final_steps", f"{step.path}.is_final", message)
     written = {name: step for step in final[:1] for _, name in step.outputs}
     for reader in steps:
@@ -186,7 +186,7 @@ def _final_steps(steps: list[_Step]) -> Iterable[Fault]:
             if name in written and reader is not written[name]:
                 message = (
                     f"The step {reader.shown} reads {name!r} of the final step {written[name].shown}; "
-                    "nothing may come after the final step, so take this input out."
+                    "no step can come after the final one; remove this input."
                 )
                 yield Fault("final_step_not_last", path, message)
 
@@ -197,7 +197,7 @@ def _missing_prompts(
     for step in steps:
         if step.step_id is not None and (workflow_id, step.step_id) not in task_prompts:
             file = f"prompts/tasks/{workflow_id}-{step.step_id}.txt"
-            message = f"The step {step.shown} has no task prompt; add the file {file}."
+            message = f"The step {step.shown} has no task prompt; add {file}."
             yield Fault("missing_prompt", f"{step.path}.step_id", message)
 
 
@@ -205,10 +205,7 @@ def _missing_schemas(steps: list[_Step], schemas: AbstractSet[str]) -> Iterable[
     for step in steps:
         for path, name in step.outputs:
             if name not in schemas and name != RESERVED_TYPE:
-                message = (
-                    f"There is no schema for {name!r}{_did_you_mean(name, schemas)}; "
-                    f"add the file schemas/<folder>/{name}.json."
-                )
+                message = f"No schema for {name!r}{_did_you_mean(name, schemas)}; add schemas/<folder>/{name}.json."
                 yield Fault("missing_schema", path, message)
 
 

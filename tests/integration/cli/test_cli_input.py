@@ -233,13 +233,13 @@ def test_a_folder_without_a_workflow_and_a_link_that_leads_nowhere_are_faults(cl
     folder.mkdir()
     nothing = cli.here("workflows", "validate", str(folder))
     assert nothing.code == 2
-    assert f"{folder}: $: There is no workflow in it: {folder / 'workflows'} is not there;" in nothing.out
+    assert f"{folder}: $: No workflows found: {folder / 'workflows'} does not exist;" in nothing.out
     (folder / "workflows").mkdir()
-    assert f"{folder / 'workflows'} holds no file *.json;" in cli.here("workflows", "validate", str(folder)).out
+    assert f"{folder / 'workflows'} contains no *.json files;" in cli.here("workflows", "validate", str(folder)).out
     (folder / "workflows" / "lost.json").symlink_to("elsewhere.json")
     lost = cli.here("workflows", "validate", str(folder))
     assert lost.code == 2
-    assert "lost.json: $: This is a link to elsewhere.json, which is not there;" in lost.out
+    assert "lost.json: $: Broken link to elsewhere.json;" in lost.out
     assert cli.here("workflows", "list", COMBINE_WORKFLOWS_DIR=str(folder)).code == 2
 
 

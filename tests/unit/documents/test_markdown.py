@@ -151,7 +151,7 @@ def test_a_whole_document_reads_like_this():
 | Made by | anthropic:m |
 | Made on | 2027-01-02 03:04 UTC |
 | Workflow | garden, execution E1 |
-| Rests on | 3 sentences of the brief, 2 answers (1 left to us) |
+| Based on | 3 sentences of the brief, 2 answers (1 by default) |
 | Unused sentences | [B-3](#B-3) |
 | Open findings | 1 |
 
@@ -212,7 +212,7 @@ None.
 
 > In the morning.
 >
-> (left to us: assumption ASM-001)
+> (default, recorded as assumption ASM-001)
 
 ## <a id="cited"></a>Appendix: cited from other documents
 

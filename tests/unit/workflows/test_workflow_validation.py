@@ -188,7 +188,7 @@ def test_close_names_are_suggested():
 
 def test_a_fallback_model_is_written_with_its_provider():
     message = message_of(changed(["steps", 0, "fallback_model"], "gpt-5"), "schema")
-    assert "write PROVIDER:MODEL" in message
+    assert "PROVIDER:MODEL" in message
 
 
 def test_the_mend_names_the_file_to_write():
