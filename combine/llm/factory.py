@@ -58,7 +58,7 @@ class ProviderFactory:
         return built
 
     async def close(self) -> None:
-        """Close all connections. The factory can be used again and builds anew."""
+        """Close all connections. The factory can be used again and rebuilds them."""
         built, self._built = self._built, {}
         for provider in built.values():
             await provider.close()

@@ -191,7 +191,7 @@ class SignInService:
             raise NotPermitted(
                 f"Addresses at {domain} are not allowed to sign in here.",
                 code="email_domain_not_allowed",
-                hint="Sign in with another account, or ask whoever runs this server.",
+                hint="Sign in with another account, or ask the operator of this server.",
             )
 
     async def _sign_in(self, begun: SignInRow, person: Person, browser: Browser) -> SignedIn:

@@ -30,7 +30,7 @@ PATIENCE = timedelta(seconds=15)
 
 
 class Own(Enum):
-    """Stands for the ``Database``'s own setting."""
+    """Means: use the ``Database``'s own setting."""
 
     PATIENCE = "patience"
 

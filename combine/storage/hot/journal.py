@@ -1,7 +1,7 @@
-"""The journal of an execution: what a step does, in as few statements as it takes.
+"""The journal of an execution: records the progress of its steps, in as few statements as possible.
 
-Three commits a step: the intent to call, the reply, the document. Each is one statement beside the ownership
-fence, and each carries its event, so a reader of events never sees a state that is not there.
+Each step has three commits: the intent to call, the reply, the document. Each is one statement plus the ownership fence
+and includes its event, so readers of events never see a state that is not stored.
 
 An event takes the next ``seq`` from the execution's row; that row lock makes commit order and ``seq`` order
 the same. Ids of calls and documents come from the caller, made before any retry, so that a transaction whose

@@ -29,7 +29,7 @@ USED_IN_PROJECT = _HIGHEST.format(
 )
 """A query for all that others than ``e`` have ever given in its project: [type, prefix, highest number] each.
 
-Assumptions that answers have become stand under the type ``''``.
+Assumptions created from answers have the type ``''``.
 """
 USED_BY_EXECUTION = _HIGHEST.format(documents="d.execution_id = e.id", questions="q.execution_id = e.id")
 """The same for what the execution ``e`` has given itself, also in versions that were sent back."""
@@ -42,7 +42,7 @@ FROM executions e WHERE e.id = :execution_id
 
 
 def used_ids(*given: Iterable[Any]) -> Mapping[str, Mapping[str, int]]:
-    """Document type -> prefix -> highest number of what the queries of this module have found."""
+    """Document type -> prefix -> highest number, from the results of this module's queries."""
     used: dict[str, dict[str, int]] = {}
     for found in given:
         for type_, prefix, number in found:

@@ -11,7 +11,7 @@ from combine.errors import Conflict
 from combine.storage.core.database import WriteSession
 
 _NOBODY = UUID(int=0)
-"""Stands for the command line, which has no user."""
+"""Used for the command line, which has no user."""
 
 # A concurrent second request waits in the insert until the first has committed, and then sees its row. Some of the
 # user's expired keys are deleted as well; those locked by another request are skipped.
