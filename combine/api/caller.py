@@ -97,7 +97,7 @@ async def _actor(request: Request, shell: Shell) -> Actor:
 def _token(credential: str) -> str:
     if not credential.lower().startswith(_BEARER):
         raise NotSignedIn(
-            "The Authorization header must hold a bearer token.",
+            "The Authorization header must contain a bearer token.",
             code="credential_malformed",
             hint="Send Authorization: Bearer cmb_...",
         )

@@ -428,9 +428,9 @@ def _worse(first: LLMError, second: LLMError, fallback: ModelRef) -> LLMError:
     """What stops the step when neither has answered: what may pass counts, so that the step is tried again."""
     chosen = first if isinstance(first, TransientLLMError) or isinstance(second, PermanentLLMError) else second
     if chosen is first:
-        message = f"{first.message} The fallback {fallback} did not answer either: {second.message}"
+        message = f"{first.message} The fallback {fallback} failed too: {second.message}"
     else:
-        message = f"{second.message} That was the fallback {fallback}; before it: {first.message}"
+        message = f"{second.message} This was the fallback {fallback}; the first error was: {first.message}"
     return type(chosen)(message, code=chosen.code, hint=chosen.hint, details=chosen.details)
 
 
@@ -465,7 +465,7 @@ def _purpose(step: StepDefinition, context: StepContext, state: _Progress) -> st
 def _cut_short(used: Usage) -> LLMError:
     """A call that was cancelled while its reply streamed in. A provider bills what it had produced by then."""
     return LLMError(
-        "Cancelled while the reply streamed in; the tokens are the provider's count so far, the output estimated.",
+        "Cancelled while receiving the reply; input tokens are as reported so far, output tokens are estimated.",
         code=CANCELLED,
         details={"usage": used},
     )

@@ -104,7 +104,7 @@ def _refuse_refusal(reply: StoredReply, step: StepDefinition) -> None:
         raise PermanentLLMError(
             f"{reply.model} refused to write {step.output} in step {step.step_id}{detail}.",
             code="llm_refused",
-            hint="Reword the part of the brief that it may have taken amiss, or choose another model (--model).",
+            hint="Rephrase the part of the brief that may have caused the refusal, or choose another model (--model).",
         )
     if reply.stop_reason == StopReason.CONTEXT_EXCEEDED:
         raise PermanentLLMError(

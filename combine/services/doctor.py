@@ -100,7 +100,7 @@ async def _health(kind: str, place: str, url: str) -> DatabaseHealth:
     finally:
         await database.close()
     known = schema is None or schema <= wanted
-    message = "Up." if known else "The database was upgraded by a newer version of combine; install that version."
+    message = "Running." if known else "The database was upgraded by a newer version of combine; install that version."
     if known and schema != wanted:
         message = "Running; the next command that needs it upgrades the schema (or run: combine db upgrade)."
     return DatabaseHealth(

@@ -44,7 +44,7 @@ def check_fork(source: Execution, from_step: str) -> None:
         raise Conflict(
             f"Execution {source.id} is {source.status}; its results are not final yet.",
             code="still_running",
-            hint=f"Wait for it (combine watch {source.id}) or end it (combine cancel {source.id}).",
+            hint=f"Wait for it (combine watch {source.id}) or cancel it (combine cancel {source.id}).",
         )
     workflow = source.workflow
     names = [step.step_id for step in workflow.steps]

@@ -122,7 +122,7 @@ async def make_project(session: WriteSession, actor: Actor, project_id: UUID, na
         raise Conflict(
             f"The name {name!r} is taken.",
             code="project_name_taken",
-            hint="Choose another one, or ask its owner to invite you.",
+            hint="Choose another name, or ask the owner of that project to invite you.",
         )
     if actor.user_id is not None:
         await Members(session).set_role(project_id, actor.user_id, ProjectRole.OWNER)

@@ -51,8 +51,8 @@ class Spending:
                 raise Invalid(
                     f"The price of {ref} is unknown, so {named(kind, project)} cannot be enforced.",
                     code=PRICE_UNKNOWN,
-                    hint=f'Declare it, e.g. COMBINE_LLM_PRICES=\'{{"{ref.model}": {{"input": 1, "output": 5}}}}\' '
-                    "(USD per million tokens), or let it run uncapped with --allow-unpriced.",
+                    hint=f'Set it, e.g. COMBINE_LLM_PRICES=\'{{"{ref.model}": {{"input": 1, "output": 5}}}}\' '
+                    "(USD per million tokens), or run without a cap with --allow-unpriced.",
                 )
 
 

@@ -127,7 +127,7 @@ class Calls:
             hint = "`combine show` lists the calls of an execution."
             raise NotFound(f"There is no call {text} in this execution.", code="call_not_found", hint=hint)
         if len(found) > 1:
-            hint = "Give more digits of the id."
+            hint = "Use more digits of the id."
             raise Conflict(f"Several call ids start with {text}.", code="call_id_ambiguous", hint=hint)
         return found[0]
 

@@ -159,7 +159,7 @@ def the_only(found: Sequence[R], text: str) -> R:
         raise Conflict(
             f"Several execution ids start with {text}: {', '.join(str(row.id) for row in found)}.",
             code="execution_id_ambiguous",
-            hint="Give more digits of the id.",
+            hint="Use more digits of the id.",
         )
     return found[0]
 

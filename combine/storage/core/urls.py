@@ -29,7 +29,7 @@ def normalise_url(text: str) -> sa.URL:
             "The database URL is not valid: it contains an extra @, / or ?, or a parameter unknown to PostgreSQL."
         )
     if not url.database:
-        raise _invalid("The database URL names no database.")
+        raise _invalid("The database URL has no database name.")
     return url
 
 

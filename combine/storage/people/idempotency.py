@@ -67,7 +67,7 @@ class IdempotencyKeys:
         row = (await self._connection.execute(_FOUND, {"user_id": values["user_id"], "key": use.key})).one()
         if row.request_sha256 != use.request_sha256:
             raise Conflict(
-                "This Idempotency-Key was used for another request.",
+                "This Idempotency-Key was already used for a different request.",
                 code="idempotency_key_reused",
                 hint="Use a new key for each start, and the same key only to retry the same request.",
             )

@@ -190,7 +190,7 @@ def _ensure_cluster(host: Host, say: Report) -> None:
         return
     if cluster.exists() and any(cluster.iterdir()):
         raise Unavailable(
-            f"{cluster} contains files but no PostgreSQL database.",
+            f"{cluster} is not empty but does not contain a PostgreSQL database.",
             code="embedded_damaged",
             hint="Restore it from a backup, or move it away: a new database is created if it is absent.",
         )
@@ -255,7 +255,7 @@ def _bring_up(host: Host, deadline: float, say: Report) -> _Postmaster:
             if now - deaf_since > _SLOW_SECONDS:
                 _stop(host)
         if not told and now - began > _SLOW_SECONDS:
-            say("recovering the database after an unclean stop")
+            say("recovering the database after an unclean shutdown")
             told = True
         time.sleep(0.01)
     raise _start_failed(host, "it is still recovering in the background; try again later")
@@ -342,7 +342,7 @@ def _stop(host: Host) -> None:
         done = host.run("pg_ctl", "stop", "-D", str(host.cluster), "-m", mode, "-w", "-t", str(seconds))
         if done.returncode == 0 or _postmaster(host.cluster) is None:
             return
-    raise _start_failed(host, "it does not stop")
+    raise _start_failed(host, "it could not be stopped")
 
 
 def _running(host: Host) -> _Postmaster | None:

@@ -76,7 +76,7 @@ def test_another_process_cancels(cli, fake):
     assert json.loads(out)["status"] == "cancelled"
     is_booked(cli.url)
     shown = cli.here("show", execution).out
-    assert "Cancelled while the reply streamed in" in shown
+    assert "Cancelled while receiving the reply" in shown
     assert f"combine resume {execution[:8]} --from" in shown
     assert len(fake.requests) == 2
 

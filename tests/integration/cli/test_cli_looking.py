@@ -166,7 +166,7 @@ def test_doctor_and_db_status(module_cli, made):
         "offline": (True, True),
         "scripted": (True, True),
     }
-    assert "Up." in module_cli.here("db", "status").out
+    assert "Running." in module_cli.here("db", "status").out
     assert "already at schema version" in module_cli.here("db", "upgrade").out
 
 
