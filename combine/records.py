@@ -173,6 +173,8 @@ class Document:
     content_sha256: str
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Empty unless requested."""
+    ordered: bool = False
+    """Whether the keys of ``content`` are in the order in which they were stored; see ``storage.key_order``."""
 
 
 @dataclass(frozen=True, slots=True)

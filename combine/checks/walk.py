@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from combine.checks.context import CheckContext
-from combine.documents.items import MAX_DEPTH, Item, is_too_deep, iter_items
-from combine.documents.schema_walk import LISTS, Part, as_object, in_schema_order, in_store_order, root_part
+from combine.documents.items import MAX_DEPTH, Item, iter_items
+from combine.documents.schema_walk import LISTS, Part, as_object, in_store_order, root_part
 
 
 class Place(NamedTuple):
@@ -24,14 +24,10 @@ class Place(NamedTuple):
 
 
 class Walked:
-    """The input of a check: the document and earlier ones, each walked once for all rules.
-
-    The order in which their keys came in is the model's at first and the store's later on, so it decides nothing: what
-    is found, and what is said of it, would be different in a replay.
-    """
+    """The input of a check: the document and earlier ones, each walked once for all rules."""
 
     def __init__(self, document: Any, context: CheckContext) -> None:
-        self.document = in_schema_order(document, context.schema)
+        self.document = document
         self._context = context
         self._upstream: dict[str, tuple[Item, ...]] = {}
 
@@ -50,6 +46,7 @@ class Walked:
     def upstream(self, document_type: str) -> tuple[Item, ...]:
         """The items of a document that the step reads; none if there is no such document."""
         if document_type not in self._upstream:
+            # Findings quote upstream texts in the order of JSONB, which once was the only one; so recordings replay.
             content = in_store_order(self._context.upstream.get(document_type) or {})
             self._upstream[document_type] = tuple(iter_items(content))
         return self._upstream[document_type]
@@ -57,8 +54,7 @@ class Walked:
     @cached_property
     def draft(self) -> tuple[Item, ...]:
         """The items of the output before this one; none if there is no such output."""
-        draft = self._context.draft or {}
-        return tuple(iter_items(draft if is_too_deep(draft) else in_schema_order(draft, self._context.schema)))
+        return tuple(iter_items(self._context.draft or {}))
 
 
 def _collect(place: Place, depth: int, found: list[Place]) -> None:

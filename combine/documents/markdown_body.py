@@ -52,13 +52,12 @@ class Body:
     notes: Footnotes
 
     def sections(self, content: JsonObject) -> Iterator[tuple[str, str, list[str]]]:
-        """(field, heading, blocks) of every top-level field, in the order a reader wants."""
+        """(field, heading, blocks) of every top-level field, in their order but for the verdict."""
         known = schema_walk.properties(self.schema, self.schema)
-        ordered = schema_walk.in_schema_order(content, self.schema)
-        first = [n for n in VERDICT_FIRST if n in ordered] if "overall_assessment" in ordered else []
-        for name in [*first, *(n for n in ordered if n not in first)]:
+        first = [n for n in VERDICT_FIRST if n in content] if "overall_assessment" in content else []
+        for name in [*first, *(n for n in content if n not in first)]:
             part = known.get(name, {})
-            blocks = list(self._field(name, ordered[name], part))
+            blocks = list(self._field(name, content[name], part))
             yield name, heading(name, part), blocks or ["None."]
 
     def _field(self, name: str, value: Any, part: JsonObject) -> Iterator[str]:

@@ -11,7 +11,7 @@ from combine.documents import schema_walk
 
 
 def in_schema_order(content: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with every object's keys in its schema's order, since JSONB forgets them; others follow by name."""
+    """The document with every object's keys in its schema's order; others follow by name."""
     ordered: dict[str, Any] = schema_walk.in_schema_order(content, schema)
     return ordered
 

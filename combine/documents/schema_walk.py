@@ -1,7 +1,6 @@
 """Walking a document along with its JSON Schema: which part describes a value, and in what order fields belong.
 
-PostgreSQL's JSONB forgets the order of keys; the schema remembers it. What follows from a schema alone is worked out
-once for each schema object: schemas are not changed after they are loaded.
+What follows from a schema alone is worked out once for each schema object: schemas do not change after loading.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 from combine.checks import CheckContext, check_document
 from combine.documents.findings import Finding, FindingKind, Severity
 from combine.documents.items import iter_items
+from combine.documents.ordering import in_schema_order
 from combine.documents.questions import Question
 from combine.errors import PermanentLLMError
 from combine.execution.clarification import with_assumptions
@@ -72,7 +73,7 @@ class OutputParser:
         )
         if parsed.document is None:
             return Output(parsed.questions, None, parsed.findings)
-        document = with_assumptions(parsed.document, context.own_answers)
+        document = in_schema_order(with_assumptions(parsed.document, context.own_answers), schema.schema)
         checked = check_document(
             document,
             CheckContext(

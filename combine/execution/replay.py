@@ -29,6 +29,7 @@ from combine.llm.pricing import Pricing
 from combine.prompts.builder import PromptBuilder, RenderedPrompt
 from combine.prompts.inputs import input_to_json
 from combine.records import Call, Document, ExecutionSnapshot
+from combine.storage.key_order import snapshot_in_order
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition
 
@@ -106,7 +107,7 @@ class Replay:
     """Replays one recording with one catalog. Writes nothing and calls no provider."""
 
     def __init__(self, recording: Recording, catalog: Catalog) -> None:
-        self._recorded: ExecutionSnapshot = with_inputs(recording.snapshot)
+        self._recorded: ExecutionSnapshot = snapshot_in_order(with_inputs(recording.snapshot), catalog)
         self._catalog = catalog
         self._journal = ReplayJournal(self._recorded)
         self._prompts: int = 0

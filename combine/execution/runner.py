@@ -50,7 +50,7 @@ class ExecutionRunner:
         Every other failure sets the status ``failed`` with its reason: an exception that reached the queue would be
         final there while the execution still had the status ``running``.
         """
-        journal = SegmentJournal(self.database, segment)
+        journal = SegmentJournal(self.database, segment, self.catalog)
         try:
             state = await journal.begin()
             if state is not None:

@@ -19,8 +19,10 @@ from combine.storage.hot.journal import Journal
 from combine.storage.hot.outages import Outages
 from combine.storage.hot.segments import Segments
 from combine.storage.hot.transitions import Transitions
+from combine.storage.key_order import snapshot_in_order
 from combine.storage.snapshot import Depth, Snapshots
 from combine.storage.steps import Steps
+from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import WorkflowDefinition
 
 _RESTING: tuple[str, ...] = (
@@ -48,6 +50,7 @@ class SegmentJournal:
 
     database: Database
     segment: Segment
+    catalog: Catalog
 
     async def begin(self) -> ExecutionSnapshot | None:
         """Mark the execution as running and read it. None: this segment has nothing (more) to do."""
@@ -64,7 +67,7 @@ class SegmentJournal:
             state = await Snapshots(session).read(self.segment.execution_id, Depth.SEGMENT)
             if state is None:
                 raise OwnershipLost
-            return state
+            return snapshot_in_order(state, self.catalog)
 
         return await self.database.once(work, give_up_after=None)
 

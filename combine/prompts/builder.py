@@ -19,7 +19,7 @@ from typing import Any
 from combine.brief.brief import UNKNOWN_LANGUAGE, Brief
 from combine.documents.findings import Finding, Hint
 from combine.documents.questions import Answer
-from combine.documents.schema_walk import LISTS, SCALARS, as_object, in_schema_order
+from combine.documents.schema_walk import LISTS, SCALARS, as_object
 from combine.workflows.catalog import Catalog, TextAsset
 from combine.workflows.definitions import StepDefinition
 
@@ -172,7 +172,7 @@ class PromptBuilder:
         return "\n".join(parts)
 
     def _document(self, tag: str, document: UpstreamDocument, *, with_sources: bool) -> str:
-        content = self._ordered(document.type, shown_document(document.content, with_sources=with_sources))
+        content = shown_document(document.content, with_sources=with_sources)
         lines = [
             {"field": name, "items": value} if isinstance(value, list) else {"field": name, "value": value}
             for name, value in content.items()
@@ -195,7 +195,6 @@ class PromptBuilder:
     def _repair(self, given: PromptInput) -> Iterator[str]:
         draft = given.draft
         if isinstance(draft, Mapping):
-            draft = self._ordered(given.step.output, draft)
             yield f"<draft>{_json(draft)}</draft>"
         elif draft is not None:
             draft = draft[:MAX_BROKEN_DRAFT_CHARS]
@@ -212,10 +211,6 @@ class PromptBuilder:
             yield REDRAFT
         if given.guidance is not None:
             yield GUIDANCE
-
-    def _ordered(self, document_type: str, content: JsonObject) -> dict[str, Any]:
-        ordered: dict[str, Any] = in_schema_order(content, self._catalog.schema(document_type).schema)
-        return ordered
 
 
 def _language(brief: Brief) -> str:

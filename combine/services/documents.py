@@ -15,7 +15,6 @@ from combine.checks import unused_sentences
 from combine.documents.diff import DocumentDiff, diff_briefs, diff_documents
 from combine.documents.findings import Finding, FindingKind
 from combine.documents.markdown import MarkdownInput, render_markdown
-from combine.documents.ordering import in_schema_order
 from combine.documents.statuses import DocumentStatus
 from combine.errors import Conflict, NotFound
 from combine.execution.review_loop import read_findings
@@ -26,6 +25,7 @@ from combine.storage.core.database import Database, ReadSession
 from combine.storage.documents import Documents
 from combine.storage.executions import Executions
 from combine.storage.findings import Findings
+from combine.storage.key_order import in_order
 from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
@@ -167,7 +167,7 @@ class DocumentService:
             before = await documents.version(line.project_id, line.type, first)
             after = await documents.version(line.project_id, line.type, second)
             compare = diff_briefs if line.type == BRIEF_TYPE else diff_documents
-            diff = compare(self._ordered(before), self._ordered(after))
+            diff = compare(self._content(before), self._content(after))
             return DocumentChanges(
                 view(DocumentView, before, project=line.project), view(DocumentView, after, project=line.project), diff
             )
@@ -179,7 +179,7 @@ class DocumentService:
         async with self._database.read(one_moment=True) as session:
             row, name = await self._find(session, wanted, project, version)
             markdown = await _Page(session, self._catalog, row, name).render()
-            text = json.dumps(self._ordered(row), ensure_ascii=False, indent=2) + "\n"
+            text = json.dumps(self._content(row), ensure_ascii=False, indent=2) + "\n"
             return DocumentExport(view(DocumentView, row, project=name), text, markdown)
 
     async def _find(
@@ -238,7 +238,7 @@ class DocumentService:
     def _detail(self, row: Document, project: str) -> DocumentDetail:
         return DocumentDetail(
             document=view(DocumentView, row, project=project),
-            content=self._ordered(row),
+            content=self._content(row),
             call_ids=row.call_ids,
             input_ids=row.input_ids,
             prompt_sha256=row.prompt_sha256,
@@ -247,8 +247,8 @@ class DocumentService:
             attempt=row.attempt,
         )
 
-    def _ordered(self, row: Document) -> dict[str, Any]:
-        return in_schema_order(row.content, _schema(self._catalog, row.type))
+    def _content(self, row: Document) -> Mapping[str, Any]:
+        return in_order(row, self._catalog).content
 
 
 class _Page:
@@ -266,11 +266,7 @@ class _Page:
             return str(row.content["text"])
         inputs = await Documents(self._session).get_many(row.input_ids)
         brief = next((brief_from_json(one.content) for one in inputs if one.type == BRIEF_TYPE), Brief("", "en", ()))
-        upstream = {
-            one.type: in_schema_order(one.content, _schema(self._catalog, one.type))
-            for one in inputs
-            if one.type != BRIEF_TYPE
-        }
+        upstream = {one.type: in_order(one, self._catalog).content for one in inputs if one.type != BRIEF_TYPE}
         schema = _schema(self._catalog, row.type)
         workflow, findings, unused = await self._execution_facts(brief)
         answers = () if row.execution_id is None else await Questions(self._session).list(row.execution_id)
@@ -279,7 +275,7 @@ class _Page:
                 type=row.type,
                 version=row.version,
                 status=DocumentStatus(row.status),
-                content=in_schema_order(row.content, schema),
+                content=in_order(row, self._catalog).content,
                 schema=schema,
                 project=self._project,
                 workflow=workflow,

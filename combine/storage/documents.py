@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSON
 
 from combine.documents.statuses import DocumentStatus
 from combine.errors import Conflict, NotFound
@@ -17,9 +18,11 @@ from combine.storage.core.rows import build, build_all, columns
 from combine.storage.core.tables import documents, projects
 from combine.storage.core.visibility import Visibility
 
-_COLUMNS = columns(documents, Document)
-_WHOLE = sa.select(*_COLUMNS)
-_WITHOUT_CONTENT = sa.select(*(column for column in _COLUMNS if column.name != "content"))
+_WITHOUT_CONTENT = sa.select(*(column for column in columns(documents, Document) if column.name != "content"))
+_WHOLE = _WITHOUT_CONTENT.add_columns(
+    sa.func.coalesce(documents.c.ordered_content, sa.cast(documents.c.content, JSON)).label("content"),
+    documents.c.ordered_content.is_not(None).label("ordered"),
+)
 
 
 class Documents:

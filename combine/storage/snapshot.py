@@ -85,9 +85,9 @@ _NUMBERS = """
 @lru_cache(maxsize=3)
 def _statement(depth: Depth) -> sa.TextClause:
     contents = depth is not Depth.OVERVIEW
-    content = "d.content" if contents else "'{}'::json"
+    content = "coalesce(d.ordered_content, cast(d.content AS json))" if contents else "'{}'::json"
     made = _MADE + (_TAKEN_OVER if depth is Depth.RECORDING else "")
-    document = _columns(Document, "d", content=content)
+    document = _columns(Document, "d", content=content, ordered="d.ordered_content IS NOT NULL")
     question = _columns(AskedQuestion, "q", id="'Q-' || q.number")
     own = "execution_id = e.id"
     parts = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSON, JSONB, UUID
 
 metadata = sa.MetaData(
     naming_convention={
@@ -55,6 +55,7 @@ documents = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("content", JSONB, nullable=False),
+    sa.Column("ordered_content", JSON, comment="content with its keys in order; null: of an older program"),
     sa.Column("content_sha256", sa.Text, nullable=False),
     sa.Column("origin", sa.Text, nullable=False, comment="model, offline, or person"),
     sa.Column("execution_id", UUID(as_uuid=True)),

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 from combine.observability.correlation import current_request_id
 from combine.records import Document
@@ -195,12 +195,12 @@ WITH claim AS ({{claim}}), step AS (
   RETURNING step_id
 ), document AS (
   INSERT INTO documents
-    (id, project_id, type, version, status, content, content_sha256, origin, execution_id, step_id, revision,
-     attempt, call_ids, input_ids, prompt_sha256, assets, model)
+    (id, project_id, type, version, status, content, ordered_content, content_sha256, origin, execution_id, step_id,
+     revision, attempt, call_ids, input_ids, prompt_sha256, assets, model)
   SELECT :id, :project_id, :type,
          (SELECT coalesce(max(version), 0) + 1 FROM documents WHERE project_id = :project_id AND type = :type),
-         'draft', :content, :content_sha256, :origin, :execution_id, :step_id, :revision, :attempt,
-         :call_ids, :input_ids, :prompt_sha256, :assets, :model
+         'draft', cast(:content AS jsonb), :content, :content_sha256, :origin, :execution_id, :step_id, :revision,
+         :attempt, :call_ids, :input_ids, :prompt_sha256, :assets, :model
   FROM step
   RETURNING version
 ), replaced AS (
@@ -233,7 +233,7 @@ def _open_call(claim: str) -> sa.TextClause:
 @lru_cache(maxsize=8)
 def _save_document(claim: str) -> sa.TextClause:
     return sa.text(_SAVE_DOCUMENT.format(claim=claim)).bindparams(
-        sa.bindparam("content", type_=JSONB),
+        sa.bindparam("content", type_=JSON),
         sa.bindparam("assets", type_=JSONB),
         sa.bindparam("data", type_=JSONB),
         sa.bindparam("call_ids", type_=ARRAY(sa.Uuid())),
@@ -243,7 +243,7 @@ def _save_document(claim: str) -> sa.TextClause:
     )
 
 
-_STORED = frozenset(Document.__slots__) - {"version", "status", "created_at"}
+_STORED = frozenset(Document.__slots__) - {"version", "status", "created_at", "ordered"}
 """The parameters of a new version; the statement adds the rest."""
 _VERSION = sa.text("SELECT version FROM documents WHERE id = :id")
 

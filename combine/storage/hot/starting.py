@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 from combine.brief.brief import BRIEF_TYPE
-from combine.documents.ordering import content_sha256
+from combine.documents.ordering import content_sha256, in_schema_order
 from combine.observability.correlation import current_request_id
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CHANNEL
@@ -55,10 +55,11 @@ WITH made AS (
 ), replaced AS (
   UPDATE documents SET status = 'superseded' WHERE id = (SELECT id FROM same WHERE NOT text)
 ), brief AS (
-  INSERT INTO documents (id, project_id, type, version, status, content, content_sha256, origin)
+  INSERT INTO documents (id, project_id, type, version, status, content, ordered_content, content_sha256,
+    origin)
   SELECT :brief_id, project.id, '{BRIEF_TYPE}',
     (SELECT coalesce(max(version), 0) + 1 FROM documents WHERE project_id = project.id AND type = '{BRIEF_TYPE}'),
-    'active', :brief, :brief_sha256, 'person'
+    'active', cast(:brief AS jsonb), :brief, :brief_sha256, 'person'
   FROM project WHERE NOT EXISTS (SELECT 1 FROM same WHERE text)
   RETURNING id
 ), execution AS (
@@ -80,7 +81,7 @@ WITH made AS (
 )
 SELECT project.id, (SELECT pg_notify('{CHANNEL}', execution_id || ' ' || seq) FROM event) FROM project
 """).bindparams(  # noqa: S608 - only constants are formatted in
-    sa.bindparam("brief", type_=JSONB),
+    sa.bindparam("brief", type_=JSON),
     sa.bindparam("definition", type_=JSONB),
     sa.bindparam("given_answers", type_=JSONB),
     sa.bindparam("budget_usd", type_=sa.Numeric),
@@ -94,7 +95,8 @@ async def store_start(session: WriteSession, start: Start) -> None:
     Two concurrent starts may choose the same version number for their briefs; the loser's transaction must be retried.
     """
     values = {name: getattr(start, name) for name in Start.__slots__}
-    values |= {"step_ids": list(start.step_ids), "brief": dict(start.brief), "definition": dict(start.definition)}
+    values |= {"step_ids": list(start.step_ids), "definition": dict(start.definition)}
+    values |= {"brief": in_schema_order(start.brief, {})}  # by name: a brief has no schema
     values |= {"given_answers": dict(start.given_answers), "brief_text": start.brief["text"]}
     values |= {"brief_sha256": content_sha256(start.brief), "request_id": current_request_id()}
     stored = None

@@ -17,7 +17,7 @@ from combine.storage.core.urls import display_url, libpq_url, normalise_url
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in ``migrations/versions``, repeated here so that a start does not need to import Alembic."""
 
 _LOCK = 0x636F6D62696E65  # an arbitrary number, the same in every version

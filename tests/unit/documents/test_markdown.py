@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from combine.brief.brief import Brief, Sentence, SentenceKind
 from combine.documents.findings import Finding, FindingKind, Severity
 from combine.documents.markdown import OFFLINE_NOTICE, MarkdownInput, render_markdown
+from combine.documents.ordering import in_schema_order
 from combine.documents.questions import Answer
 from combine.documents.statuses import DecidedBy, DocumentStatus
 from combine.workflows.catalog import load_catalog
@@ -69,7 +70,7 @@ DOC = MarkdownInput(
     type="plan",
     version=2,
     status=DocumentStatus.ACTIVE,
-    content=CONTENT,
+    content=in_schema_order(CONTENT, SCHEMA),
     schema=SCHEMA,
     project="Nursery <Nord>",
     workflow="garden",

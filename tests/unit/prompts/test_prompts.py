@@ -65,8 +65,8 @@ def discovery(text="Save water."):
         "project-discovery",
         3,
         {
-            "scope_summary": {"out": [], "in": ["Taps"]},
-            "objectives": [{"description": text, "sources": [{"ref": "B-1", "quote": text}], "id": "OBJ-001"}],
+            "objectives": [{"id": "OBJ-001", "description": text, "sources": [{"ref": "B-1", "quote": text}]}],
+            "scope_summary": {"in": ["Taps"], "out": []},
         },
     )
 
@@ -93,7 +93,7 @@ PLAIN = PromptInput(
 REPAIR = dataclasses.replace(
     PLAIN,
     ask=False,
-    draft={"requirements": [{"description": "Close taps.", "id": "FR-001", "sources": []}]},
+    draft={"requirements": [{"id": "FR-001", "sources": [], "description": "Close taps."}]},
     findings=(finding("$.requirements[0].sources", "FR-001"),),
     guidance='Say "close"',
 )
@@ -149,11 +149,6 @@ def test_system_and_prefix_do_not_change_between_draft_and_remediation():
     assert (first.system, first.prefix) == (repair.system, repair.prefix)
     assert first.task != repair.task
     assert first.sha256 != repair.sha256
-
-
-def test_the_order_in_which_a_store_returns_keys_changes_nothing():
-    upside_down = UpstreamDocument("project-discovery", 3, dict(reversed(discovery().content.items())))
-    assert build(PLAIN) == build(dataclasses.replace(PLAIN, upstream=(upside_down,)))
 
 
 def test_only_the_final_step_sees_the_sources_of_documents():
