@@ -1,1 +1,1 @@
-"""JSON over HTTP: parses, calls one service, returns its view. The shell around the routes stands here, too."""
+"""The HTTP API: routes parse a request, call one service and return its view; middleware limits all requests."""

@@ -51,7 +51,7 @@ class ErrorContent(BaseModel):
     """What went wrong."""
 
     code: str = Field(description="Stable identifier of the exact case.")
-    message: str = Field(description="The cause, in words.")
+    message: str = Field(description="The cause, for people.")
     details: dict[str, Any] = Field(description="Depends on the code; `hint`, if present, is the next step.")
     request_id: str = Field(description="The same as in X-Request-ID and in the server's log.")
 
@@ -224,7 +224,7 @@ def error_bytes(code: str, message: str, details: Mapping[str, Any], request_id:
 
 
 def public_details(value: Any) -> Any:
-    """``value`` as JSON. What has no JSON form is left out: details may hold objects meant for code only."""
+    """``value`` as JSON. What has no JSON form is left out: details may contain objects meant for code only."""
     if isinstance(value, Decimal):
         return usd_text(value) if value.is_finite() else str(value)
     if isinstance(value, str | UUID):

@@ -49,7 +49,7 @@ class Rule:
 class RateLimits:
     """Sliding windows: for each key the times of what was let through.
 
-    Memory is bounded: a window holds at most ``most`` times, and expired windows are removed whenever there are twice
+    Memory is bounded: a window has at most ``most`` entries, and expired windows are removed whenever there are twice
     as many as after the last sweep.
     """
 

@@ -34,7 +34,7 @@ class Page(Generic[_T]):
 
     @classmethod
     def of(cls, found: Sequence[_T], limit: int, cursor: Callable[[_T], str]) -> Page[_T]:
-        """``found`` holds up to ``limit + 1`` items: the extra one shows that there is another page."""
+        """``found`` has up to ``limit + 1`` items: the extra one shows that there is another page."""
         items = tuple(found[:limit])
         return cls(items, cursor(items[-1]) if len(found) > limit else None)
 

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def kept_up(data_dir: Path, listener: EventListener, report: Report) -> AsyncIterator[None]:
+async def keep_running(data_dir: Path, listener: EventListener, report: Report) -> AsyncIterator[None]:
     """While this is open, an embedded server that has died is restarted.
 
     One that was stopped on purpose (`combine db stop`) is left alone: its files may be being copied.
@@ -45,7 +45,7 @@ async def kept_up(data_dir: Path, listener: EventListener, report: Report) -> As
             await task
 
 
-async def until_wanted(data_dir: Path) -> None:
+async def wait_while_stopped(data_dir: Path) -> None:
     """Wait while the embedded server is stopped on purpose."""
     while await asyncio.to_thread(_was_stopped, data_dir):  # noqa: ASYNC110 - another process starts it
         await asyncio.sleep(_FIRST_PAUSE_S)

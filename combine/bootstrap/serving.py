@@ -60,7 +60,7 @@ class Serving:
     """For local mode; None: people sign in with a provider."""
     services_for: ServicesFor
     default_model: str
-    database_wanted: Callable[[], Awaitable[None]] | None
+    wait_for_database: Callable[[], Awaitable[None]] | None
     """Waits while the embedded database is stopped on purpose; None: the database is not embedded."""
 
 
@@ -86,12 +86,12 @@ async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serv
         listener = EventListener(url)
         await listener.start()
         stack.push_async_callback(listener.close)
-        wanted = None
+        wait_for_database = None
         if settings.database_url is None:
-            from combine.bootstrap.keeping import kept_up, until_wanted  # noqa: PLC0415 - not needed with a configured database
+            from combine.bootstrap.keeping import keep_running, wait_while_stopped  # noqa: PLC0415 - not needed with a configured database
 
-            wanted = partial(until_wanted, settings.data_dir)
-            await stack.enter_async_context(kept_up(settings.data_dir, listener, report))
+            wait_for_database = partial(wait_while_stopped, settings.data_dir)
+            await stack.enter_async_context(keep_running(settings.data_dir, listener, report))
         feed = EventFeed(database, listener)
         await feed.start()
         stack.push_async_callback(feed.close)
@@ -109,7 +109,7 @@ async def open_serving(settings: Settings, report: Report) -> AsyncIterator[Serv
             one_time_links=None if settings.oidc_providers else OneTimeLinks(),
             services_for=_services_for(settings, database, catalog, listener),
             default_model=settings.llm_default_model,
-            database_wanted=wanted,
+            wait_for_database=wait_for_database,
         )
 
 

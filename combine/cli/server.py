@@ -34,7 +34,9 @@ async def _serve(settings: Settings, serving: Serving, sockets: list[socket], *,
         _announce(settings, serving, worker=worker)
         if worker:
             child = WorkerChild(
-                grace_s=settings.drain_grace.total_seconds(), debug=DEBUG.get(), before_restart=serving.database_wanted
+                grace_s=settings.drain_grace.total_seconds(),
+                debug=DEBUG.get(),
+                before_restart=serving.wait_for_database,
             )
             tasks.append(asyncio.create_task(child.run(), name="worker-child"))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

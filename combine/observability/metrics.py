@@ -81,7 +81,7 @@ class _ReadingsCollector(Collector):
         )
         yield CounterMetricFamily(
             "combine_event_streams_dropped",
-            "Event streams closed because nobody read them.",
+            "Event streams closed for not being read.",
             now.dropped_streams(),
         )
         connections = GaugeMetricFamily(

@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     oidc_allowed_domains: Domains = Field(default=(), validate_default=True)
     """The domains of the email addresses that may sign in; ``*``: any."""
     bootstrap_admin: AdminEmail | None = None
-    """The verified address that becomes admin when it signs in, while there is no admin."""
+    """The verified address that becomes admin when it signs in, if there is no admin yet."""
     session_idle: Duration = timedelta(hours=12)
     """How long an unused session stays valid."""
     session_lifetime: Duration = timedelta(days=7)

@@ -1,4 +1,4 @@
-"""Settings come from the environment once; every fault is named at the same time."""
+"""Settings are read from the environment once; all errors are reported together."""
 
 import os
 from datetime import timedelta
@@ -27,13 +27,13 @@ def test_a_duration_is_seconds_or_iso(monkeypatch, given, seconds):
 
 
 @pytest.mark.parametrize("given", ["soon", "-1", "0", "nan", "inf"])
-def test_a_duration_that_is_none_is_refused(monkeypatch, given):
+def test_an_invalid_duration_is_refused(monkeypatch, given):
     monkeypatch.setenv("COMBINE_DRAIN_GRACE", given)
     with pytest.raises(Invalid, match="COMBINE_DRAIN_GRACE"):
         read_settings()
 
 
-def test_all_faults_are_named_at_once(monkeypatch):
+def test_all_errors_are_reported_at_once(monkeypatch):
     monkeypatch.setenv("COMBINE_DATABASE_POOL_SIZE", "0")
     monkeypatch.setenv("COMBINE_LOG_FORMAT", "xml")
     monkeypatch.setenv("COMBINE_LLM_PRICES", '{"m": {"input": "cheap", "output": 1}}')
@@ -44,7 +44,7 @@ def test_all_faults_are_named_at_once(monkeypatch):
     assert caught.value.code == "settings_invalid"
 
 
-def test_a_fault_never_shows_the_value_of_a_secret(monkeypatch):
+def test_an_error_never_shows_a_secret(monkeypatch):
     monkeypatch.setenv("COMBINE_ANTHROPIC_API_KEY", "secret-key")
     monkeypatch.setenv("COMBINE_LOG_FORMAT", "xml")
     with pytest.raises(Invalid) as caught:
@@ -58,14 +58,14 @@ def test_a_fault_never_shows_the_value_of_a_secret(monkeypatch):
     "url",
     ["http://me:a@s3cret@host/v1", "http://me:12/s3cret@host/v1", "http://s3cret:12#s3cret@host", "http:/s3@host"],
 )
-def test_a_password_that_is_not_escaped_in_an_address_is_refused(monkeypatch, name, url):
+def test_an_unescaped_password_in_a_url_is_refused(monkeypatch, name, url):
     monkeypatch.setenv(name, url)
     with pytest.raises(Invalid, match=f"{name}: .*%40") as caught:
         read_settings()
     assert "s3" not in caught.value.message
 
 
-def test_an_address_may_hold_who_uses_it(monkeypatch):
+def test_a_url_may_contain_a_user_and_password(monkeypatch):
     monkeypatch.setenv("OPENAI_BASE_URL", " http://me:p%40ss@host:11434/v1 ")
     assert read_settings().openai_base_url == "http://me:p%40ss@host:11434/v1"
 
@@ -126,7 +126,7 @@ def test_the_public_url_is_an_origin(monkeypatch, given, kept):
         ("MAX_BODY_BYTES", "1"),
     ],
 )
-def test_faults_of_the_server(monkeypatch, variable, value):
+def test_errors_in_settings_of_the_server(monkeypatch, variable, value):
     monkeypatch.setenv(f"COMBINE_{variable}", value)
     with pytest.raises(Invalid, match=f"COMBINE_{variable}"):
         read_settings()
@@ -205,11 +205,11 @@ def test_hosts_and_proxies(monkeypatch):
         ("COMBINE_", None),
     ],
 )
-def test_a_variable_that_no_setting_reads_is_found_with_the_one_that_is_meant(name, near):
+def test_an_unknown_variable_is_reported_with_the_most_similar_setting(name, near):
     assert unknown_variables({name: "x", "PATH": "/bin", "COMBINED": "x"}) == {name: near}
 
 
-def test_what_settings_and_others_read_is_known():
+def test_variables_of_settings_and_other_programs_are_known():
     names = [f"COMBINE_{name.upper()}" for name in Settings.model_fields]
     names += ["combine_port", "COMBINE_SMOKE_URL", "COMBINE_SMOKE_TOKEN", "COMBINE_SMOKE_VERSION", "OPENAI_API_KEY"]
     names += ["COMBINE_SERVICE_HOST", "COMBINE_SERVICE_PORT_HTTP", "COMBINE_PORT_80_TCP_ADDR", "_COMBINE_COMPLETE"]
@@ -217,13 +217,13 @@ def test_what_settings_and_others_read_is_known():
 
 
 @pytest.mark.parametrize("service", ["COMBINE", "COMBINE_DB", "COMBINE_POSTGRESQL_HL"])
-def test_what_kubernetes_says_of_services_is_known(service):
+def test_variables_of_kubernetes_services_are_known(service):
     told = {"SERVICE_HOST": "10.0.0.7", "SERVICE_PORT": "5432", "SERVICE_PORT_TCP_SQL": "5432"}
     told |= {"PORT": "tcp://10.0.0.7:5432", "PORT_5432_TCP": "tcp://10.0.0.7:5432", "PORT_5432_TCP_ADDR": "10.0.0.7"}
     assert unknown_variables({f"{service}_{ending}": value for ending, value in told.items()}) == {}
 
 
-def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
+def test_an_error_caused_by_a_misspelt_variable_names_it(monkeypatch):
     monkeypatch.setenv("COMBINE_OIDC_PROVIDERS", '{"google": {"client_id": "x"}}')
     monkeypatch.setenv("COMBINE_OIDC_ALLOWED_DOMAIN", "secret.example.org")
     with pytest.raises(Invalid) as caught:
@@ -244,26 +244,26 @@ def test_a_fault_that_a_misspelt_variable_has_caused_names_it(monkeypatch):
         "COMBINE_TOKEN",
     ],
 )
-def test_what_is_no_text_is_refused_by_its_name(monkeypatch, name):
+def test_text_that_is_not_utf_8_is_refused_by_name(monkeypatch, name):
     monkeypatch.setenv(name, os.fsdecode(b"/s3cret\xff"))
     with pytest.raises(Invalid, match=f"  {name}: .*UTF-8") as caught:
         read_settings()
     assert "s3cret" not in caught.value.message
 
 
-def test_a_folder_that_no_address_holds_may_be_called_anything(monkeypatch):
+def test_a_folder_that_is_not_part_of_a_url_may_have_any_name(monkeypatch):
     monkeypatch.setenv("COMBINE_WORKFLOWS_DIR", os.fsdecode(b"/tmp/\xff"))
     assert os.fsencode(read_settings().workflows_dir) == b"/tmp/\xff"
 
 
 @pytest.mark.parametrize("given", [Decimal(0), Decimal(-1), Decimal("nan"), MOST_USD + 1, SMALLEST_USD / 10])
-def test_a_daily_budget_that_no_budget_may_be_is_refused(monkeypatch, given):
+def test_an_invalid_daily_budget_is_refused(monkeypatch, given):
     monkeypatch.setenv("COMBINE_DAILY_BUDGET_USD", str(given))
     with pytest.raises(Invalid, match="COMBINE_DAILY_BUDGET_USD"):
         read_settings()
 
 
 @pytest.mark.parametrize("given", [Decimal(MOST_USD), SMALLEST_USD])
-def test_a_daily_budget_goes_as_far_as_others(monkeypatch, given):
+def test_a_daily_budget_has_the_limits_of_other_budgets(monkeypatch, given):
     monkeypatch.setenv("COMBINE_DAILY_BUDGET_USD", str(given))
     assert read_settings().daily_budget_usd == given

@@ -1,4 +1,4 @@
-"""The settings of signing in: what may be left out, and that all faults are named together."""
+"""The settings of sign-in: what is optional, and that all errors are reported together."""
 
 import json
 from datetime import timedelta
@@ -100,7 +100,7 @@ def test_an_error_names_the_variable_and_the_place_in_it(given, variables, place
     assert "the-secret" not in caught.value.message
 
 
-def test_all_faults_are_named_at_once(given):
+def test_all_errors_are_reported_at_once(given):
     faulty = {
         "google": {"client_secret": "the-secret", "issuer": "https://x"},
         "okta": {"client_id": "", "tenant": "x"},

@@ -1,4 +1,4 @@
-"""Amounts of money have one form in all answers: text with six places."""
+"""Amounts of money have one format in all responses: text with six decimal places."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORM = re.compile(r"[0-9]+\.[0-9]{6}")
 
 
 def amounts(value, name=""):
-    """Every amount in an answer, by its name."""
+    """Every amount in a response, by name."""
     if isinstance(value, dict):
         for key, one in value.items():
             inner = key.endswith("usd") or name.endswith("usd")
@@ -51,14 +51,14 @@ def found(shared_server_url):
             yield {**answers, "estimates": sent.raise_for_status().json()}
 
 
-def test_they_have_one_form_everywhere(found):
+def test_amounts_have_one_format_everywhere(found):
     told = {path: list(amounts(value)) for path, value in found.items()}
     assert {path for path, some in told.items() if some} >= {"costs", "estimates", "executions"}
     assert [(path, one) for path, some in told.items() for one in some if not FORM.fullmatch(str(one[1]))] == []
 
 
 @pytest.mark.parametrize("value", ["0", "0.000000", "0E-6", "1E+2", "12.5", "9999999"])
-def test_however_they_are_kept(value):
+def test_amounts_have_one_format_however_they_are_stored(value):
     kept = Decimal(value)
     expected = f"{float(value):.6f}"
     body = bytes(answer(UsdRange, UsdRange(kept, kept)).body)

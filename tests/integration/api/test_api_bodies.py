@@ -1,4 +1,4 @@
-"""What is sent in: sizes, characters, types and fields, on every route that takes a body."""
+"""Request bodies: sizes, characters, types and fields, on every route that takes a body."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/tokens": {"name": "laptop", "scope": "read", "expires_in_days": 90},
     "PUT /api/v1/users/{user_id}/role": {"role": "member"},
 }
-"""A good one of each, with all its fields."""
+"""A valid one of each, with all its fields."""
 WITHOUT_A_BODY = {f"POST /api/v1/executions/{{execution_id}}/{action}" for action in ("accept", "resume")}
-"""Where none says what an empty one says: test_faults_in_words.py."""
+"""No body means the same as an empty object: test_invalid_requests.py."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ def code(response):
 
 
 def leaves(body, path=()):
-    """The way to every text and every key of a mapping of texts."""
+    """The path to every text and every key of a mapping of texts."""
     for name, value in body.items():
         if isinstance(value, dict):
             yield from leaves(value, (*path, name))
@@ -121,7 +121,7 @@ def test_every_route_with_a_body_is_here_with_all_its_fields():
 
 @pytest.mark.parametrize("route", BODIES)
 @pytest.mark.parametrize("escaped", ["\\u0000", "a\\u0000b", "\\ud800", "\\udfff x", "\\ude00\\ud83d"])
-def test_no_text_holds_what_a_database_does_not(sender, route, escaped):
+def test_unstorable_text_is_refused_in_every_field(sender, route, escaped):
     for path in leaves(BODIES[route]):
         body = json.dumps(with_leaf(BODIES[route], path, "@@")).replace("@@", escaped)
         found = sender.send(route, content=body, headers={"Content-Type": "application/json"})
@@ -131,7 +131,7 @@ def test_no_text_holds_what_a_database_does_not(sender, route, escaped):
 
 
 @pytest.mark.parametrize("escaped", ["Q\\u0000", "\\ud800"])
-def test_nor_does_a_key(sender, escaped):
+def test_unstorable_text_is_refused_in_keys(sender, escaped):
     body = json.dumps({"answers": {"@@": "Yes."}}).replace("@@", escaped)
     route = "POST /api/v1/executions/{execution_id}/answers"
     found = sender.send(route, content=body, headers={"Content-Type": "application/json"})
@@ -139,14 +139,14 @@ def test_nor_does_a_key(sender, escaped):
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_an_unknown_field_is_told(sender, route):
+def test_an_unknown_field_is_reported(sender, route):
     found = sender.send(route, json=BODIES[route] | {"user_id": SOMEBODY})
     assert code(found) == (422, "request_invalid")
     assert [one["location"] for one in found.json()["error"]["details"]["faults"]] == ["body.user_id"]
 
 
 @pytest.mark.parametrize("route", BODIES)
-def test_values_of_another_type_are_not_made_to_fit(sender, route):
+def test_values_of_another_type_are_not_converted(sender, route):
     wrong = {str: [1, True, [], {}], bool: ["true", 1, 0, "yes", []], int: ["90", True, 1.5, []], dict: ["", [], 1]}
     for name, value in BODIES[route].items():
         for other in wrong[type(value)]:
@@ -172,7 +172,7 @@ def test_values_of_another_type_are_not_made_to_fit(sender, route):
         (b"{}", ""),
     ],
 )
-def test_what_is_no_object_in_json_is_refused(sender, route, content, kind):
+def test_a_body_that_is_not_a_json_object_is_refused(sender, route, content, kind):
     if content == b"" and route in WITHOUT_A_BODY:
         return
     found = sender.send(route, content=content, headers={"Content-Type": kind})
@@ -180,7 +180,7 @@ def test_what_is_no_object_in_json_is_refused(sender, route, content, kind):
     assert found.json()["error"]["request_id"] == found.headers["x-request-id"]
 
 
-def test_bodies_are_not_needed_where_none_is_taken(sender):
+def test_a_body_is_optional_where_none_is_expected(sender):
     execution_id = sender.world.queued(sender.project_id)
     url = f"POST /api/v1/executions/{execution_id}/cancel"
     found = sender.send(url, content=b"not even JSON", headers={"Content-Type": "application/json"})
@@ -232,12 +232,12 @@ def test_a_brief_that_cannot_be_read_says_why(sender, text, expected):
 @pytest.mark.parametrize(
     "text", ["\ufeffSell bread.", "Sell bread.\r\nAnd rolls.", "# Bread\n\n- rolls\n- buns", "a", "٣"]
 )
-def test_a_brief_that_can(sender, text):
+def test_a_valid_brief_is_accepted(sender, text):
     assert sender.brief(text).status_code == 201
 
 
 @pytest.mark.parametrize("amount", ["0", "0.0", 0, "0.000000", 0.0000001])
-def test_a_budget_of_nothing_is_none(sender, amount):
+def test_a_budget_of_zero_is_refused(sender, amount):
     assert code(sender.send("POST /api/v1/projects", json={"name": "x", "budget_usd": amount})) == (
         422,
         "budget_invalid",
@@ -266,7 +266,7 @@ def test_a_budget_of_nothing_is_none(sender, amount):
         True,
     ],
 )
-def test_an_amount_has_one_form(sender, amount):
+def test_an_amount_has_one_format(sender, amount):
     found = sender.send("POST /api/v1/projects", json={"name": "x", "budget_usd": amount})
     assert code(found) == (422, "request_invalid")
 
@@ -289,20 +289,20 @@ def test_an_amount_is_finite(sender, amount):
         ("9999999", "9999999.000000"),
     ],
 )
-def test_an_amount_is_stored_as_it_was_meant(sender, amount, stored):
+def test_an_amount_is_stored_exactly(sender, amount, stored):
     found = sender.send("POST /api/v1/projects", json={"name": sender.world.fresh("x"), "budget_usd": amount})
     assert (found.status_code, found.json()["budget_usd"]) == (201, stored)
 
 
 @pytest.mark.parametrize("name", [" ", "\t", "a\nb\x07", "\u202e", "x" * 121, "\u200b", "a\x7fb"])
-def test_a_project_has_a_name_that_can_be_read(sender, name):
+def test_a_project_name_must_be_printable(sender, name):
     assert sender.send("POST /api/v1/projects", json={"name": name}).status_code == 422
 
 
 @pytest.mark.parametrize(
     "since", ["0", "1700000000", "2026-1-1", "20260101", "2026-02-30", "today", "2026-01-01T00:00:00"]
 )
-def test_a_day_has_one_form(sender, since):
+def test_a_day_has_one_format(sender, since):
     assert code(sender.send("GET /api/v1/costs", params={"since": since})) == (422, "request_invalid")
 
 
@@ -332,14 +332,14 @@ def test_a_day_has_one_form(sender, since):
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "POST"])
-def test_whatever_stands_in_a_path_is_the_clients_matter(sender, method, path):
+def test_an_invalid_path_is_the_clients_error(sender, method, path):
     found = sender.client.request(method, f"/api/v1/{path}", headers={"Authorization": f"Bearer {sender.person.token}"})
     assert 400 <= found.status_code < 500, found.text
     assert found.json()["error"]["request_id"] == found.headers["x-request-id"]
 
 
 @pytest.mark.parametrize("one", ["", "x", "-1", "1.5", str(2**63), "1\u00b2", "null", "9" * 5000])
-def test_the_number_of_an_event_is_one(sender, one):
+def test_the_number_of_an_event_must_be_a_number(sender, one):
     url = f"/api/v1/executions/{sender.execution_id}/events"
     mine = {"Authorization": f"Bearer {sender.person.token}"}
     headers = {**mine, "Last-Event-ID": one.encode()}
@@ -347,7 +347,7 @@ def test_the_number_of_an_event_is_one(sender, one):
     assert sender.client.get(url, params={"after": one}, headers=mine).status_code == 422
 
 
-def test_a_method_that_is_not_there_tells_which_are(sender):
+def test_a_405_lists_the_allowed_methods(sender):
     mine = {"Authorization": f"Bearer {sender.person.token}"}
     found = {
         path: sender.client.patch(f"/api/v1/{path}", headers=mine)
@@ -365,6 +365,6 @@ def test_a_method_that_is_not_there_tells_which_are(sender):
     "path",
     ["/api", "/api/v1", "/api/v1/", "/api/v1/executions/", "/api/v2/me", "/API/v1/me", "//api/v1/me", "/nothing"],
 )
-def test_what_is_not_there_is_not_there(sender, path):
+def test_an_unknown_route_is_a_404(sender, path):
     found = sender.client.get(path, headers={"Authorization": f"Bearer {sender.person.token}"})
     assert code(found) == (404, "route_not_found")

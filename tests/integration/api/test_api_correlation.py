@@ -1,4 +1,4 @@
-"""The id of a request stands on whatever it has caused, also on what a worker does later."""
+"""The ID of a request is on everything it has caused, including what a worker does later."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Caller:
         return self.send("POST", E, request_id, json=body).json()["execution"]["id"]
 
     def work(self, execution_id):
-        """What a worker does with it, until it rests; the status."""
+        """Run it as a worker does, until it stops; the status."""
         [row] = self.world.sql("SELECT id, round FROM executions WHERE id = cast(:id AS uuid)", id=execution_id)
         self.house.queue = [(row.id, row.round)]
         return self.world.server.do(self.house.run()).status
 
     def caused(self, execution_id, table):
-        """Who caused each row of an execution, in the order of the rows, repetitions left out."""
+        """The request that caused each row of an execution, in order, without repetitions."""
         order = {"events": "seq", "llm_calls": "started_at, id"}[table]
         query = f"SELECT request_id FROM {table} WHERE execution_id = cast(:id AS uuid) ORDER BY {order}"
         ids = [row.request_id for row in self.world.sql(query, id=execution_id)]
@@ -80,7 +80,7 @@ def request_id():
     return f"req.{uuid4().hex[:12]}_-"
 
 
-def test_a_start_an_answer_and_all_that_came_of_them(caller):
+def test_a_start_an_answer_and_everything_they_caused(caller):
     execution_id = caller.start("the-start")
     assert caller.work(execution_id) == "waiting_for_answers"
     assert caller.caused(execution_id, "events") == caller.caused(execution_id, "llm_calls") == ["the-start"]
@@ -92,7 +92,7 @@ def test_a_start_an_answer_and_all_that_came_of_them(caller):
     assert [one["request_id"] for one in shown["calls"]] == ["the-start", *["the-answer"] * 4]
 
 
-def test_what_is_told_live_says_it_too(caller):
+def test_live_events_have_the_request_id(caller):
     execution_id = caller.start("the-start")
     caller.send("POST", f"{E}/{execution_id}/cancel", "the-end")
     told = caller.send("GET", f"{E}/{execution_id}/events", "only-looked").text
@@ -102,7 +102,7 @@ def test_what_is_told_live_says_it_too(caller):
     ]
 
 
-def test_a_document_that_is_sent_back_and_then_accepted(caller, request_id):
+def test_a_document_that_is_rejected_and_then_accepted(caller, request_id):
     execution_id = str(caller.world.at_a_gate(caller.project_id))
     caller.send("POST", f"{E}/{execution_id}/reject", "sent-back", json={"reason": "Say who bakes."})
     caller.house.says(bakery.script())
@@ -134,8 +134,8 @@ def test_an_outage_a_resume_and_a_fork(caller):
     assert caller.caused(execution_id, "events") == ["begun", "resumed"]
 
 
-def test_what_somebody_does_at_the_command_line_was_caused_by_no_request(caller):
-    """Also where a request has begun it. What goes on by itself stays due to the request that let it go on last."""
+def test_local_commands_are_caused_by_no_request(caller):
+    """Even if a request started it. Automatic work is attributed to the last request that continued it."""
     caller.house.says(
         bakery.script(requirements_doc=[*[TransientLLMError("Down.")] * 2, *bakery.script()["requirements-doc"]])
     )
@@ -148,15 +148,15 @@ def test_what_somebody_does_at_the_command_line_was_caused_by_no_request(caller)
     caller.send("POST", f"{E}/{execution_id}/resume", "the-resume", json={})
     assert caller.work(execution_id) == "waiting_for_provider"
     do(caller.house.release_due(datetime.now(UTC) + timedelta(days=1)))
-    assert caller.caused(execution_id, "events") == ["the-start", None, "the-resume", None]  # a worker tried again
-    caller.house.adoption = Adoption.ADOPTED  # as if that worker had died, and who resumes took over
+    assert caller.caused(execution_id, "events") == ["the-start", None, "the-resume", None]  # a worker retried
+    caller.house.adoption = Adoption.ADOPTED  # as if that worker had died and the resuming process took over
     do(service.resume(execution_id))
     assert caller.work(execution_id) == "completed"
     assert caller.caused(execution_id, "events") == ["the-start", None, "the-resume", None]
     assert caller.caused(execution_id, "llm_calls") == ["the-start", None, "the-resume", None]
 
 
-def test_what_goes_on_by_itself_is_due_to_the_request_before(caller):
+def test_automatic_work_is_attributed_to_the_last_request(caller):
     caller.house.says(
         bakery.script(requirements_doc=[TransientLLMError("Down."), *bakery.script()["requirements-doc"]])
     )
@@ -208,7 +208,7 @@ def test_changes_of_rights(caller):
         assert caller.audited(f"by-{action}") == [action]
 
 
-def test_the_audit_tells_who_did_it_with_which_token_and_for_which_request(caller, request_id):
+def test_the_audit_has_the_user_the_token_and_the_request(caller, request_id):
     token_id, secret = caller.world.token(caller.person.id)
     mine = {"Authorization": f"Bearer {secret}"}
     project = f"/api/v1/projects/{caller.project_id}"
@@ -219,7 +219,7 @@ def test_the_audit_tells_who_did_it_with_which_token_and_for_which_request(calle
     assert row["token_id"] == str(token_id)
 
 
-def test_what_came_to_nothing_is_not_audited(caller, request_id):
+def test_failed_changes_are_not_audited(caller, request_id):
     stranger = caller.world.person()
     headers = {"Authorization": f"Bearer {stranger.token}", "X-Request-ID": request_id}
     project = f"/api/v1/projects/{caller.project_id}"
@@ -229,7 +229,7 @@ def test_what_came_to_nothing_is_not_audited(caller, request_id):
     assert caller.audited(request_id) == []
 
 
-def test_a_trace_of_the_caller_is_the_id_of_what_it_caused(caller):
+def test_the_trace_of_the_caller_is_the_request_id(caller):
     body = {"project_id": str(caller.project_id), "brief": bakery.BRIEF, "model": "scripted"}
     traced = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
     found = caller.send("POST", E, json=body, headers=traced)
@@ -237,7 +237,7 @@ def test_a_trace_of_the_caller_is_the_id_of_what_it_caused(caller):
     assert caller.caused(found.json()["execution"]["id"], "events") == [TRACE]
 
 
-def test_without_an_id_of_the_caller_each_request_has_one_of_its_own(caller):
+def test_without_an_id_of_the_caller_each_request_gets_its_own(caller):
     found = [caller.send("GET", "/api/v1/me").headers["X-Request-ID"] for _ in range(3)]
     assert len(set(found)) == 3
     assert all(re.fullmatch("[0-9a-f]{32}", one) for one in found)

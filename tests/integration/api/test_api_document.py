@@ -1,4 +1,4 @@
-"""The document of the API: it can be had, it is one, and it tells what is really sent."""
+"""The OpenAPI document: it is served, valid, and matches what is really sent."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def document():
     return create_app(Settings()).openapi()
 
 
-def test_it_is_served_as_it_is_made(client, document):
+def test_the_document_is_served_as_generated(client, document):
     found = client.get("/api/v1/openapi.json")
     assert (found.status_code, found.headers["content-type"]) == (200, "application/json")
     assert found.json() == json.loads(json.dumps(document))
 
 
-def test_whoever_has_it_already_does_not_get_it_again(client):
+def test_a_client_that_has_the_document_gets_a_304(client):
     first = client.get("/api/v1/openapi.json")
     again = client.get("/api/v1/openapi.json", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
@@ -70,12 +70,12 @@ def test_every_answer_carries_the_id_of_its_request(document):
     assert missing == []
 
 
-def test_it_fits_the_schemas_it_names(document):
+def test_it_matches_the_openapi_schemas(document):
     registry = jsonschema_rs.Registry([("urn:api", document)])
     for name in document["components"]["schemas"]:
         schema = {"$ref": f"urn:api#/components/schemas/{name}"}
         jsonschema_rs.meta.validate(document["components"]["schemas"][name])
-        jsonschema_rs.Draft202012Validator(schema, registry=registry, offline=True)  # every $ref leads somewhere
+        jsonschema_rs.Draft202012Validator(schema, registry=registry, offline=True)  # every $ref resolves
 
 
 def test_nothing_in_a_query_or_a_header_can_be_null(document):

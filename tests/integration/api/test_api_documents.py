@@ -1,4 +1,4 @@
-"""Documents as they leave: unchanged, not twice, and as pages in which nothing acts."""
+"""Documents as they are exported: unchanged, cached, and as pages without active content."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def newest(reader, type_):
 
 
 @pytest.mark.parametrize("type_", bakery.TYPES)
-def test_json_is_what_is_stored_and_fits_the_schema(reader, type_):
+def test_json_is_as_stored_and_matches_the_schema(reader, type_):
     stored = newest(reader, type_)
     found = reader.export(stored.id, "json")
     content = json.loads(found.content)
@@ -126,7 +126,7 @@ def test_json_is_the_same_byte_by_byte_however_it_is_asked_for(reader, type_):
     assert json.dumps(shown, ensure_ascii=False, indent=2) + "\n" == first.text
 
 
-def test_what_json_cannot_say_in_one_way_comes_back_as_it_was(reader):
+def test_ambiguous_json_values_are_returned_unchanged(reader):
     content = bakery.document("project-discovery")
     content["summary"] = 'ä \u2028 😀 \\ " \t </script> 1e3 \u0130'
     document_id = reader.world.document(reader.project_id, "project-discovery", content, status="superseded")
@@ -136,7 +136,7 @@ def test_what_json_cannot_say_in_one_way_comes_back_as_it_was(reader):
 
 
 @pytest.mark.parametrize("form", ["json", "md", "html"])
-def test_a_file_says_what_it_is_and_has_a_name(reader, form):
+def test_a_file_has_a_media_type_and_a_name(reader, form):
     kinds = {"json": "application/json", "md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8"}
     stored = newest(reader, "requirements-doc")
     found = reader.export(stored.id, form)
@@ -148,7 +148,7 @@ def test_a_file_says_what_it_is_and_has_a_name(reader, form):
 
 
 def texts(content):
-    """The way to every text of a document but ids and words with a fixed choice."""
+    """The path to every text of a document except IDs and enumerations."""
     if isinstance(content, dict):
         for name, value in content.items():
             yield from ((name, *rest) for rest in texts(value))
@@ -160,7 +160,7 @@ def texts(content):
 
 
 def poisoned(type_):
-    """The document with something hostile in every text; as often as it takes for each of them to stand somewhere."""
+    """The document with hostile content in every text, as often as needed to use each of them."""
     ways = list(texts(bakery.document(type_)))
     for begin in range(0, len(HOSTILE), len(ways)):
         content = bakery.document(type_)
@@ -173,7 +173,7 @@ def poisoned(type_):
 
 
 def acts(html):
-    """What in a page could do something, or ask somebody else for something."""
+    """Active content of a page, and requests to other servers."""
     found = []
     for tag, attributes in Page(html).tags:
         if tag in TAGS or (tag == "meta" and "http-equiv" in attributes and "refresh" in attributes.values()):
@@ -203,7 +203,7 @@ def test_a_page_of_a_hostile_document_does_nothing(reader, type_):
         html = reader.export(document_id, "html").text
         assert acts(html) == []
         page = Page(html)
-        assert "alert(1)" in page.text  # it stands there, as text
+        assert "alert(1)" in page.text  # it is there, as text
         assert len([tag for tag, _ in page.tags if tag in {"html", "head", "body", "title"}]) == 4
         ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
         assert len(ids) == len(set(ids))
@@ -219,7 +219,7 @@ def test_a_page_of_a_hostile_brief_does_nothing(reader, text):
     assert acts(reader.export(document_id, "html").text) == []
 
 
-def test_the_name_of_a_project_is_no_markup(reader):
+def test_the_name_of_a_project_is_escaped(reader):
     name = '<script>alert("1")</script>'
     found = reader.client.post(
         "/api/v1/projects", json={"name": name}, headers={"Authorization": f"Bearer {reader.person.token}"}
@@ -230,7 +230,7 @@ def test_the_name_of_a_project_is_no_markup(reader):
     assert name in Page(html).text
 
 
-def test_what_finds_hostile_pages_finds_them():
+def test_the_check_for_hostile_pages_finds_them():
     for text in ("<script>x</script>", "<p onclick=x>", '<a href="javascript:x">', "<img src=x>", "<p style='x'>"):
         assert acts(f"<html><body>{text}</body></html>") != []
 
@@ -251,7 +251,7 @@ def url_of(reader, path):
 
 
 @pytest.mark.parametrize("path", TAGGED)
-def test_what_the_client_has_already_is_not_sent_again(reader, path):
+def test_a_client_that_has_a_document_gets_a_304(reader, path):
     url = url_of(reader, path)
     first = reader.get(url)
     tag = first.headers["etag"]
@@ -265,7 +265,7 @@ def test_what_the_client_has_already_is_not_sent_again(reader, path):
         assert reader.get(url, {"If-None-Match": given}).status_code == 200, given
 
 
-def test_each_form_and_each_version_has_a_tag_of_its_own(reader):
+def test_each_format_and_version_has_its_own_tag(reader):
     ids = [newest(reader, type_).id for type_ in ("architecture-doc", "requirements-doc")]
     urls = [f"{D}/{one}" for one in ids] + [
         f"{D}/{one}/export?format={f}" for one in ids for f in ("json", "md", "html")
@@ -284,7 +284,7 @@ def test_a_tag_changes_with_what_is_shown(reader):
 
 @pytest.fixture
 def made(monkeypatch):
-    """Titles of the pages that were rendered."""
+    """The titles of the rendered pages."""
     titles = []
 
     def render(markdown, title):
@@ -295,7 +295,7 @@ def made(monkeypatch):
     return titles
 
 
-def test_a_page_is_made_once_and_made_anew_when_it_would_be_another(reader, made):
+def test_a_page_is_rendered_once_until_its_inputs_change(reader, made):
     document_id = reader.world.document(reader.project_id, "project-discovery", status="draft")
     url = f"{D}/{document_id}/export?format=html"
     first, second = reader.get(url), reader.get(url)
@@ -312,7 +312,7 @@ def test_a_page_is_made_once_and_made_anew_when_it_would_be_another(reader, made
     reader.world.sql("UPDATE projects SET name = :name WHERE id = :id", name=before, id=reader.project_id)
 
 
-def test_a_page_that_the_client_has_is_not_made_by_a_server_that_never_made_it(reader, made):
+def test_a_page_the_client_has_is_not_rendered_again(reader, made):
     document_id = reader.world.document(reader.project_id, "project-discovery", status="draft")
     url = f"{D}/{document_id}/export?format=html"
     tag = reader.get(url).headers["etag"]
@@ -323,7 +323,7 @@ def test_a_page_that_the_client_has_is_not_made_by_a_server_that_never_made_it(r
         assert len(made) == 2
 
 
-def test_a_page_that_stands_ready_is_still_not_for_everybody(reader, made):
+def test_a_cached_page_still_requires_access(reader, made):
     document_id = reader.world.document(reader.project_id, "project-discovery", status="draft")
     url = f"{D}/{document_id}/export?format=html"
     tag = reader.get(url).headers["etag"]
@@ -332,7 +332,7 @@ def test_a_page_that_stands_ready_is_still_not_for_everybody(reader, made):
         assert reader.client.get(url, headers={**other, **given}).status_code == 404
 
 
-def test_who_may_not_see_it_is_not_told_that_it_is_the_same(reader):
+def test_a_304_requires_access(reader):
     url = url_of(reader, TAGGED[0])
     tag = reader.get(url).headers["etag"]
     other = reader.world.person()
@@ -343,7 +343,7 @@ def test_who_may_not_see_it_is_not_told_that_it_is_the_same(reader):
 
 
 @pytest.mark.parametrize("path", TAGGED)
-def test_long_answers_are_packed_for_those_who_can_unpack_them(reader, path):
+def test_long_documents_are_compressed_if_the_client_accepts_it(reader, path):
     url = url_of(reader, path)
     mine = {"Authorization": f"Bearer {reader.person.token}", "Accept-Encoding": "gzip"}
     with reader.client.stream("GET", url, headers=mine) as packed:

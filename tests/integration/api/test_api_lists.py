@@ -1,4 +1,4 @@
-"""Lists in pages: everything once, whatever comes or goes in between; and cursors that nobody has given out."""
+"""Pagination: every item once, whatever changes in between; and forged cursors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGED = sorted(
 
 @dataclass
 class Lists:
-    """One project full of things; an admin of the installation who owns it."""
+    """One project with many items; an admin of the installation owns it."""
 
     world: World
     client: Any
@@ -89,7 +89,7 @@ GROWING = sorted(ADD)
 
 
 def key(item):
-    """What an item of any list is known by."""
+    """The identity of an item of any list."""
     return item.get("id") or item.get("user_id") or item["workflow_id"]
 
 
@@ -118,7 +118,7 @@ def test_pages_together_are_the_list(lists, path, limit):
 
 
 @pytest.mark.parametrize("path", GROWING)
-def test_what_is_added_meanwhile_neither_repeats_nor_hides_anything(lists, path):
+def test_items_added_meanwhile_neither_repeat_nor_hide_others(lists, path):
     before = [key(one) for one in lists.page(path, limit=200)["items"]]
     found = [key(one) for one in lists.walk(path, 2, lambda: lists.add(path))]
     assert len(found) == len(set(found))
@@ -136,14 +136,14 @@ TIED = {
 
 
 @pytest.mark.parametrize("path", TIED)
-def test_what_was_made_in_the_same_moment_is_not_lost_at_the_end_of_a_page(lists, path):
+def test_items_of_the_same_moment_are_not_lost_between_pages(lists, path):
     lists.world.sql(f"UPDATE {TIED[path]} SET created_at = '2026-01-01T00:00:00.123456Z'")
     whole = [key(one) for one in lists.page(path, limit=200)["items"]]
     assert len(whole) >= 5
     assert [key(one) for one in lists.walk(path, 1)] == whole
 
 
-def test_what_ends_meanwhile_hides_nothing_else(lists):
+def test_items_removed_meanwhile_hide_no_others(lists):
     """The last item of a page is gone before the next page is asked for."""
     path = "/api/v1/projects/{project_id}/members"
     first = lists.page(path, limit=2)
@@ -175,7 +175,7 @@ def test_a_limit_has_bounds(lists, path, limit):
 
 
 @pytest.mark.parametrize("path", PAGED)
-def test_a_cursor_that_nobody_gave_out_is_refused(lists, path):
+def test_a_forged_cursor_is_refused(lists, path):
     packed = [b"", b"[]", b"{}", b"null", b"1", b'["x"', b"[[]]", b'[{"a": 1}]', b"[null, null]", b"\xff\xfe", b"[NaN]"]
     packed += [json.dumps([1, 2, 3]).encode(), b'["\\u0000"]', b'["\\ud800"]', b"[" * 370, b'["2026-01-01", "x"]']
     packed += [f"[{2**63}]".encode(), f"[{10**300}]".encode(), b"[true]", b"[1.0]", b'["2026-01-01T00:00:00", "x"]']
@@ -197,7 +197,7 @@ def test_a_cursor_that_nobody_gave_out_is_refused(lists, path):
 
 @pytest.mark.parametrize("path", GROWING)
 def test_a_cursor_that_was_changed_is_refused_or_another_place(lists, path):
-    """Never a fault of ours, and never anything that the list itself does not hold."""
+    """Never a 500, and never an item that is not in the list."""
     cursor = lists.page(path, limit=2)["next_cursor"]
     whole = {key(one) for one in lists.page(path, limit=200)["items"]}
     headers = {"Authorization": f"Bearer {lists.person.token}"}
@@ -212,7 +212,7 @@ def test_a_cursor_that_was_changed_is_refused_or_another_place(lists, path):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/me/sessions", "/api/v1/me/invitations"])
-def test_short_lists_come_whole_and_in_the_same_form(lists, path):
+def test_short_lists_are_one_page_in_the_same_format(lists, path):
     for _ in range(3):
         lists.world.session(lists.person.id)
         lists.world.invitation(lists.world.project(), lists.person.email)
@@ -220,7 +220,7 @@ def test_short_lists_come_whole_and_in_the_same_form(lists, path):
     assert (len(found["items"]) >= 3, found["next_cursor"]) == (True, None)
 
 
-def test_the_steps_of_an_execution_come_whole(lists):
+def test_the_steps_of_an_execution_are_one_page(lists):
     execution_id = lists.world.completed(lists.world.project("steps", {lists.person.id: "owner"}))
     found = lists.page(f"/api/v1/executions/{execution_id}/steps")
     assert ([one["output"] for one in found["items"]], found["next_cursor"]) == (list(bakery.TYPES), None)

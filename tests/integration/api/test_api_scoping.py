@@ -1,4 +1,4 @@
-"""Two worlds on one server: who belongs to one of them learns nothing of the other, not even that it is there."""
+"""Two worlds on one server: members of one learn nothing about the other, not even that it exists."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Side:
         return {"Authorization": f"Bearer {self.person.token}"}
 
     def values(self):
-        """Name of a parameter -> what it may be in this world."""
+        """Parameter -> its values in this world."""
         query = (
             "SELECT id FROM documents WHERE project_id = :id AND type IN ('requirements-doc', 'brief') ORDER BY type"
         )
@@ -58,7 +58,7 @@ class Side:
         }
 
     def marks(self):
-        """What must not show in the other world: every id, name, address and text of this one."""
+        """What must not appear in the other world: every ID, name, address and text of this one."""
         ours = "execution_id IN (SELECT id FROM executions WHERE project_id = :project)"
         queries = [
             "SELECT id FROM executions WHERE project_id = :project",
@@ -109,7 +109,7 @@ def alpha(server):
 
 @dataclass
 class Before:
-    """What alpha was told while there was no bravo."""
+    """The responses to alpha while bravo does not exist."""
 
     answers: dict[str, tuple[int, str]]
 
@@ -121,7 +121,7 @@ def before(client, alpha):
 
 @pytest.fixture(scope="module")
 def bravo(server, before, alpha):
-    """Made when alpha has been looked at; its ids begin like alpha's where they can."""
+    """Created after alpha's responses were recorded; its IDs begin like alpha's where possible."""
     side = build(alpha.world, "bravo", f"\n\nThe word is {MARK}.")
     for source in (alpha.done, alpha.waiting):
         copy_execution(side, side.done, twin_of(source))
@@ -138,12 +138,12 @@ def bravo(server, before, alpha):
 
 
 def twin_of(one):
-    """Another id with the same beginning."""
+    """Another ID with the same prefix."""
     return UUID(str(one)[:24] + uuid4().hex[:12])
 
 
 def copy_execution(side, source, new_id):
-    """Another execution like that one, with this id."""
+    """A copy of that execution, with this ID."""
     columns = "project_id, workflow_id, workflow_version, definition, brief_id, model, status"
     query = f"INSERT INTO executions (id, {columns}) SELECT :new, {columns} FROM executions WHERE id = :source"
     side.world.sql(query, new=new_id, source=source)
@@ -169,7 +169,7 @@ def requests(values):
 
 
 def look(client, side, values):
-    """What this side's person is told by every GET route."""
+    """The responses of every GET route to this side's person."""
     found = {}
     for url, query in requests(values):
         headers = {**side.headers, "Last-Event-ID": "0"}
@@ -187,7 +187,7 @@ def read(response):
 
 
 def first_events(response):
-    """Up to the first event; one that waits does not end."""
+    """Up to the first event, since a waiting execution does not end."""
     lines = []
     for line in response.iter_lines():
         lines.append(line)
@@ -196,26 +196,26 @@ def first_events(response):
     return "\n".join(one for one in lines if not one.startswith("retry:"))
 
 
-def test_what_one_world_is_told_does_not_depend_on_the_other(client, alpha, before, bravo):
+def test_the_responses_of_one_world_do_not_depend_on_the_other(client, alpha, before, bravo):
     assert look(client, alpha, alpha.values()) == before.answers
 
 
-def test_nothing_of_the_other_world_shows_in_any_answer(client, alpha, bravo):
+def test_no_response_contains_anything_of_the_other_world(client, alpha, bravo):
     told = json.dumps(look(client, alpha, alpha.values()))
     assert {mark for mark in bravo.marks() if mark in told} == set()
 
 
-def test_the_marks_show_in_their_own_world(client, bravo):
-    """So that the test above looks for what could be there."""
+def test_the_marks_appear_in_their_own_world(client, bravo):
+    """Shows that the marks of the test above can be found."""
     told = json.dumps(look(client, bravo, bravo.values()))
     kinds = {str(bravo.project_id), str(bravo.done), bravo.person.name, MARK}
     assert kinds <= bravo.marks()
     assert {mark for mark in bravo.marks() if mark not in told} == set()
 
 
-def test_what_is_asked_for_by_name_in_the_other_world_is_not_there(client, alpha, bravo):
+def test_names_of_the_other_world_are_not_found(client, alpha, bravo):
     asked = bravo.values() | {"execution_id": [bravo.done, bravo.waiting, str(bravo.waiting)[:8]]}
-    asked["document_id"] = asked["document_id"][:-2]  # a type means one's own
+    asked["document_id"] = asked["document_id"][:-2]  # a type means the document of one's own project
     named = {str(one) for name in ("project_id", "execution_id", "document_id", "project") for one in asked[name]}
     found = look(client, alpha, asked)
     about = {key: value for key, value in found.items() if any(one in key for one in named)}
@@ -225,7 +225,7 @@ def test_what_is_asked_for_by_name_in_the_other_world_is_not_there(client, alpha
         assert {mark for mark in bravo.marks() if mark in text and mark not in key} == set(), key
 
 
-def test_a_beginning_that_both_worlds_have_means_ones_own(client, alpha, bravo):
+def test_a_prefix_shared_by_both_worlds_means_ones_own(client, alpha, bravo):
     for execution_id in (alpha.done, alpha.waiting):
         found = client.get(f"/api/v1/executions/{str(execution_id)[:8]}", headers=alpha.headers)
         assert found.json()["execution"]["id"] == str(execution_id)
@@ -233,7 +233,7 @@ def test_a_beginning_that_both_worlds_have_means_ones_own(client, alpha, bravo):
         assert theirs.json()["execution"]["id"] not in {str(alpha.done), str(alpha.waiting)}
 
 
-def test_a_beginning_that_means_several_names_only_ones_own(client, alpha, bravo):
+def test_an_ambiguous_prefix_lists_only_ones_own(client, alpha, bravo):
     world, person = alpha.world, alpha.world.person()
     first = world.queued(world.project("twins", {person.id: "owner"}))
     for twin in (second := twin_of(first), theirs := twin_of(first)):
@@ -250,8 +250,8 @@ def test_an_admin_sees_both(client, alpha, bravo):
     assert {str(alpha.project_id), str(bravo.project_id)} <= {one["id"] for one in found}
 
 
-def test_things_of_the_other_world_are_not_reached_through_ones_own(client, alpha, bravo):
-    """Ids of both in one path, or in a body."""
+def test_the_other_world_cannot_be_reached_through_ones_own(client, alpha, bravo):
+    """IDs of both worlds in one path, or in a body."""
     world, mine = alpha.world, f"/api/v1/projects/{alpha.project_id}"
     invitation = world.invitation(bravo.project_id, "guest@example.org")
     token = world.token(bravo.person.id)[0]
@@ -272,13 +272,13 @@ def test_things_of_the_other_world_are_not_reached_through_ones_own(client, alph
 
 
 def ids_of(responses):
-    """What the requests themselves have named."""
+    """What the requests themselves contained."""
     return {
         part for one in responses for part in re.findall(r"[0-9a-f-]{36}", f"{one.request.url} {one.request.content!r}")
     }
 
 
-def test_estimates_rest_on_ones_own_history(client, alpha, bravo):
+def test_estimates_use_only_ones_own_history(client, alpha, bravo):
     body = {"brief": bakery.BRIEF, "model": "scripted"}
     found = [client.post("/api/v1/estimates", json=body, headers=side.headers).json() for side in (alpha, bravo)]
     stranger = alpha.world.person()
@@ -288,7 +288,7 @@ def test_estimates_rest_on_ones_own_history(client, alpha, bravo):
     assert [one["earlier_executions"] for one in found] == [1, 1, 0]
 
 
-def test_whoever_is_put_out_of_a_project_sees_nothing_of_it_any_more(client, alpha):
+def test_a_removed_member_no_longer_sees_the_project(client, alpha):
     guest, boss = alpha.world.person("guest"), alpha.world.person("boss")
     headers, owner = ({"Authorization": f"Bearer {one.token}"} for one in (guest, boss))
     project_id = alpha.world.project("left", {guest.id: "editor", boss.id: "owner"})
@@ -301,7 +301,7 @@ def test_whoever_is_put_out_of_a_project_sees_nothing_of_it_any_more(client, alp
     assert client.get("/api/v1/costs", headers=headers).json()["total"]["calls"] == 0
 
 
-def test_only_a_taken_name_tells_that_there_is_another_project(client, alpha, bravo):
+def test_only_a_taken_name_reveals_another_project(client, alpha, bravo):
     name = bravo.world.project_name(bravo.project_id)
     found = client.post("/api/v1/projects", json={"name": name}, headers=alpha.headers)
     assert (found.status_code, found.json()["error"]["code"]) == (409, "project_name_taken")

@@ -1,4 +1,4 @@
-"""What somebody does wrong, or makes costly, is theirs alone to bear."""
+"""One client's mistakes or expensive requests do not affect the others."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ def world(database_url):
         yield World(server)
 
 
-def test_wrong_tokens_from_an_address_do_not_keep_out_good_ones(world):
+def test_wrong_tokens_do_not_lock_out_valid_ones_of_the_same_address(world):
     good = world.person()
     cookie = world.session(good.id)[1]
     with world.server.client(new_token()) as stranger:
@@ -29,7 +29,7 @@ def test_wrong_tokens_from_an_address_do_not_keep_out_good_ones(world):
         assert browser.get("/api/v1/me").status_code == 200
 
 
-def test_a_page_that_takes_long_to_make_does_not_stop_the_others(world):
+def test_rendering_a_slow_page_does_not_block_other_requests(world):
     editor = world.person()
     project_id = world.project(members={editor.id: "editor"})
     body = {"project_id": str(project_id), "brief": "We bake. " + "![" * 60_000, "model": "offline"}
@@ -52,7 +52,7 @@ def test_a_page_that_takes_long_to_make_does_not_stop_the_others(world):
     assert answered > 3
 
 
-def test_a_database_that_is_away_is_not_described_to_strangers(server):
+def test_an_unavailable_database_is_not_described_to_strangers(server):
     host = psycopg.conninfo.conninfo_to_dict(server.url)["host"]
     with api_server(server.url) as running, running.client(new_token()) as stranger:
         assert stranger.get("/api/v1/me").status_code == 401
@@ -64,7 +64,7 @@ def test_a_database_that_is_away_is_not_described_to_strangers(server):
         assert part not in answer.text
 
 
-def test_a_server_whose_connections_are_all_in_use_says_that_it_is_busy(database_url):
+def test_a_server_without_free_connections_is_busy(database_url):
     with api_server(database_url, database_pool_size=1) as running, running.client(new_token()) as stranger:
         database, taken, over = running.serving.database, threading.Event(), asyncio.Event()
 

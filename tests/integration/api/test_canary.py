@@ -1,4 +1,4 @@
-"""No secret in anything that is written: a server with its worker is used well and badly, and all of it is searched."""
+"""No secret is written anywhere: a server and its worker are used and misused, and all output is searched."""
 
 from __future__ import annotations
 
@@ -49,24 +49,24 @@ WRONG = {
     "word in a body": "canary-in-a-body",
     "word at the wrong door": "canary-at-the-door",
 }
-"""What people put in the wrong place."""
+"""Secrets that people put in the wrong place."""
 
 pytestmark = pytest.mark.timeout(240)
 
 
 @dataclass
 class Written:
-    """Whatever a run has left behind, by where it stands."""
+    """Everything that a run has written, by place."""
 
     answers: dict[str, str] = field(default_factory=dict)
     output: dict[str, bytearray] = field(default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()})
     rows: dict[str, bytes] = field(default_factory=dict)
     given_out: dict[str, set[str]] = field(default_factory=dict)
-    """Secret -> the answers that may hold it."""
+    """Secret -> the responses that may contain it."""
     numbers: Any = field(default_factory=lambda: count(1))
 
     def note(self, response: httpx2.Response) -> None:
-        """As a hook of the client."""
+        """A response hook of the client."""
         response.read()
         place = f"{next(self.numbers)}: {response.request.method} {response.request.url.path}"
         response.extensions["place"] = place.encode()
@@ -74,17 +74,17 @@ class Written:
         self.answers[place] = f"{headers}\n\n{response.text}"
 
     def once(self, secret: str, response: httpx2.Response) -> str:
-        """This answer, and no other place, may hold that secret."""
+        """Only this response may contain that secret."""
         assert secret not in self.given_out
         return self.again(secret, response)
 
     def again(self, secret: str, response: httpx2.Response) -> str:
-        """This answer, too."""
+        """This response may contain it too."""
         self.given_out.setdefault(secret, set()).add(response.extensions["place"].decode())
         return secret
 
     def holds(self, secret: str) -> set[str]:
-        """Where it stands."""
+        """Where the secret was found."""
         raw = secret.encode()
         found = {place for place, text in self.answers.items() if secret in text}
         found |= {name for name, text in self.output.items() if raw in text}
@@ -93,7 +93,7 @@ class Written:
 
 @contextmanager
 def combine_serve(folder: Path, written: Written, environment: dict[str, str]) -> Iterator[str]:
-    """The address of a server at the highest level of its logs."""
+    """The URL of a server with the most verbose log level."""
     process = subprocess.Popen(
         [COMBINE, "--debug", "serve", "--port", "0"],
         cwd=folder,
@@ -136,7 +136,7 @@ def wait_for(holds: Callable[[], Any], seconds: float = 60) -> Any:
 
 @dataclass
 class Driver:
-    """A person with a browser, tokens, and little care."""
+    """A careless person with a browser and tokens."""
 
     client: httpx2.Client
     issuer: Any
@@ -144,7 +144,7 @@ class Driver:
     written: Written
 
     def begin(self, **query: str) -> httpx2.Response:
-        """The cookie of an attempt is the same in each tab, so each answer sets it anew; the nonce is no secret."""
+        """The cookie of an attempt is shared by tabs, so each response sets it again; the nonce is not a secret."""
         away = self.client.get("/login/corp", params=query)
         if away.status_code == HTTPStatus.SEE_OTHER:
             self.written.once(parse_qs(urlsplit(away.headers["location"]).query)["state"][0], away)
@@ -186,7 +186,7 @@ class Driver:
             self.client.get(path)
 
     def be_careless(self, project_id: str) -> None:
-        """Secrets where none belongs, and requests that fail."""
+        """Secrets in the wrong places, and failing requests."""
         word = WRONG
         for credential in (f"Bearer {word['unknown token']}", f"Basic {word['word in a header']}"):
             self.client.get("/api/v1/me", headers={"Authorization": credential})
@@ -224,7 +224,7 @@ class Driver:
         self.client.patch(f"/api/v1/projects/{project_id}", json={"budget_usd": body})
 
     def stand_an_outage(self, execution_id: str) -> None:
-        """Few requests, as each waits a second for the database."""
+        """Only a few requests, since each waits a second for the database."""
         assert self.client.get(f"/api/v1/executions/{execution_id}").status_code == 503
         assert self.client.post("/api/v1/tokens", json={"name": WRONG["word in a body"]}).status_code == 503
         wrong = {"Authorization": f"Bearer {WRONG['unknown token']}"}
@@ -269,7 +269,7 @@ class Driver:
 
 
 def stored(url: str) -> dict[str, bytes]:
-    """Every value of every column in which a secret could stand."""
+    """Every value of every column that could contain a secret."""
     kinds = ("text", "character varying", "json", "jsonb", "bytea", "ARRAY", "character", "name")
     found = {}
     with psycopg.connect(url) as connection:
@@ -287,7 +287,7 @@ def stored(url: str) -> dict[str, bytes]:
 
 
 def with_memory(issuer: Any, secrets: list[str]) -> None:
-    """Have the provider remember what it has given out."""
+    """Make the provider remember the secrets it has issued."""
     answer = issuer.answer
 
     def remembering(path: str, body: str, headers: Any) -> Any:
@@ -351,8 +351,8 @@ def test_no_secret_is_written_anywhere(server, tmp_path, key):
         assert all(secret in written.answers[place] for place in places)
 
 
-def test_what_looks_for_secrets_finds_them(server):
-    """In an answer, in the output, and in each kind of column."""
+def test_the_search_finds_planted_secrets(server):
+    """In a response, in the output, and in each type of column."""
     secret = "canary-to-be-found"
     written = Written()
     written.answers["1"] = f"etag: {secret}"

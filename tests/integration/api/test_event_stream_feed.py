@@ -1,4 +1,4 @@
-"""The feed of live events, without HTTP."""
+"""The event feed, without HTTP."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -17,7 +17,7 @@ from combine.storage.core.listener import EventListener
 
 
 async def everything(feed, execution_id, after=0):
-    """(numbers, what it ended as), read to the end."""
+    """(numbers, final status), read to the end."""
     async with feed.follow(execution_id, after) as events:
         return [event.seq async for event in events], events.ended_as
 
@@ -35,7 +35,7 @@ async def test_from_any_number_without_gap_or_repeat(feed, moved, after):
     assert await everything(feed, execution_id, after) == (list(range(after + 1, 8)), "completed")
 
 
-async def test_what_has_ended_and_was_read_leaves_nothing(feed, moved):
+async def test_nothing_is_left_of_an_ended_execution_that_was_read(feed, moved):
     execution_id = await moved.new()
     await moved.status(execution_id, "cancelled")
     async with feed.follow(execution_id, 1) as events:
@@ -71,7 +71,7 @@ async def test_a_failed_execution_that_was_resumed_goes_on(feed, moved):
         assert [event.seq async for event in early] == [2, 3, 4]
 
 
-async def test_one_that_came_before_the_failure_ends_with_it_and_another_follows_on(feed, moved):
+async def test_a_reader_ends_with_the_failure_and_another_continues(feed, moved):
     execution_id = await moved.new()
     await moved.status(execution_id, "running")
     first = asyncio.create_task(everything(feed, execution_id))
@@ -85,7 +85,7 @@ async def test_one_that_came_before_the_failure_ends_with_it_and_another_follows
     assert await second == ([3, 4, 5], "completed")
 
 
-async def test_nobody_follows_what_there_is_not(feed):
+async def test_an_unknown_execution_cannot_be_followed(feed):
     with pytest.raises(NotFound):
         async with feed.follow(uuid4()):
             pytest.fail("there is no such execution")
@@ -174,7 +174,7 @@ async def test_a_reader_that_does_not_keep_up_is_dropped_and_can_come_back(datab
     await feed.close()
 
 
-async def test_closing_ends_everybody_at_once_and_lets_nobody_in(feed, moved):
+async def test_closing_ends_all_readers_and_admits_no_more(feed, moved):
     execution_id = await moved.new()
     reading = asyncio.create_task(everything(feed, execution_id))
     await until(lambda: feed.readers == 1)
@@ -233,7 +233,7 @@ async def _count_to(events, number):
         seen += len(await events.take())
 
 
-async def test_the_feed_waits_for_a_database_that_is_away_and_goes_on(server):
+async def test_the_feed_waits_for_an_unavailable_database_and_continues(server):
     database, listener = Database(server.url), EventListener(server.url)
     await listener.start()
     feed, moved = EventFeed(database, listener), HandMoved(database)
@@ -247,7 +247,9 @@ async def test_the_feed_waits_for_a_database_that_is_away_and_goes_on(server):
     await until(lambda: not listener.is_connected)
     assert not reading.done()
     await asyncio.to_thread(server.start)
-    with psycopg.connect(server.url, autocommit=True) as connection:  # nobody is told, the reconnect itself wakes
+    with psycopg.connect(
+        server.url, autocommit=True
+    ) as connection:  # there is no notification, the reconnect itself wakes the feed
         connection.execute("UPDATE executions SET seq = seq + 1 WHERE id = %s", [execution_id])
         connection.execute("INSERT INTO events SELECT %s, 2, now(), 'late'", [execution_id])
     await moved.status(execution_id, "completed")

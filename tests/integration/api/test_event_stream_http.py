@@ -1,4 +1,4 @@
-"""Live events as a browser gets them: over real HTTP."""
+"""Event streams over real HTTP, as a browser gets them."""
 
 import asyncio
 import socket
@@ -53,7 +53,7 @@ def moved(serving) -> HandMoved:
 
 
 async def read(client, path, enough=None, **headers):
-    """The messages up to the end, or so many events; heartbeats left out."""
+    """The messages up to the end, or this many events; without heartbeats."""
     found = []
     async with client.stream("GET", path, headers=headers) as response:
         assert response.status_code == 200
@@ -87,7 +87,7 @@ async def test_a_stream_from_the_first_event_to_the_last(live, moved):
     assert (end.id, end.event, end.json) == (None, "end", {"status": "completed"})
 
 
-async def test_what_the_answer_says_about_itself(live, moved):
+async def test_the_headers_of_a_stream(live, moved):
     execution_id = await moved.new()
     async with live.client() as client, client.stream("GET", f"/streams/{execution_id}") as response:
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -99,7 +99,7 @@ async def test_what_the_answer_says_about_itself(live, moved):
         assert 1000 <= int(first.retry) <= 5000
 
 
-async def test_a_client_that_comes_back_misses_nothing_and_hears_nothing_twice(live, moved):
+async def test_a_client_that_reconnects_gets_each_event_once(live, moved):
     execution_id = await moved.new()
     writing = asyncio.create_task(moved.event(execution_id, times=60))
     seen = []
@@ -117,7 +117,7 @@ async def test_a_client_that_comes_back_misses_nothing_and_hears_nothing_twice(l
     assert rest[-1].json == {"status": "cancelled"}
 
 
-async def test_what_has_ended_and_was_read_is_204_so_that_a_browser_stops(live, moved):
+async def test_an_ended_execution_that_was_read_is_a_204(live, moved):
     execution_id = await moved.new()
     await moved.status(execution_id, "failed")
     async with live.client() as client:
@@ -128,7 +128,7 @@ async def test_what_has_ended_and_was_read_is_204_so_that_a_browser_stops(live, 
 
 
 @pytest.mark.parametrize("given", ["-1", "x", "1.5", str(2**63), ""])
-async def test_nonsense_for_a_number(live, given):
+async def test_an_invalid_event_number(live, given):
     async with live.client() as client:
         for answer in (
             await client.get(f"/streams/{uuid4()}", headers={"Last-Event-ID": given}),
@@ -165,7 +165,7 @@ async def test_a_client_that_leaves_is_forgotten(live, serving, moved):
 
 
 async def test_a_client_that_does_not_read_is_cut(live, serving, moved):
-    """Its window is shut, so nothing more can be sent; the connection is not left hanging in the kernel either."""
+    """Its window is closed, so nothing more can be sent; the connection must not stay open in the kernel either."""
     execution_id = await moved.new()
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -195,7 +195,7 @@ async def test_a_server_that_stops_ends_its_streams_at_once(settings, serving, m
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "server_stopping")
 
 
-async def test_streams_stay_open_while_the_database_is_away(settings, server):
+async def test_streams_stay_open_while_the_database_is_unavailable(settings, server):
     settings = settings.model_copy(update={"database_url": SecretStr(server.url)})
     async with AsyncExitStack() as stack:
         serving = await stack.enter_async_context(open_serving(settings, print))
@@ -212,7 +212,7 @@ async def test_streams_stay_open_while_the_database_is_away(settings, server):
         away = await client.get(f"/streams/{execution_id}")
         assert (away.status_code, away.json()["error"]["code"]) == (503, "database_unavailable")
         assert away.headers["retry-after"]
-        assert away.elapsed < PATIENCE / 2  # that of a command: a page is not kept waiting as long
+        assert away.elapsed < PATIENCE / 2  # PATIENCE is for commands; a page waits less
         assert (await client.get("/health")).status_code == 200
         not_ready = await client.get("/health/ready")
         assert (not_ready.status_code, not_ready.json()["error"]["details"]["checks"]["database"]) == (503, "failed")

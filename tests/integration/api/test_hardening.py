@@ -1,4 +1,4 @@
-"""What stands around every route: tried with routes of the tests' own, over real HTTP."""
+"""Middleware around every route, tested with routes of the tests, over real HTTP."""
 
 import asyncio
 import gzip
@@ -124,7 +124,7 @@ async def server(settings):
 
 
 def error_of(response, status, code):
-    """The error, if it has the one shape and the right id."""
+    """The error, after checking its shape and request ID."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
     assert response.headers["cache-control"] == "no-store"
@@ -161,7 +161,7 @@ async def test_every_error_has_the_one_shape(server, path, status, code):
         error_of(await client.get(path), status, code)
 
 
-async def test_what_goes_with_an_error(server):
+async def test_details_and_headers_of_an_error(server):
     async with server.client() as client:
         error = error_of(await client.get("/probe/raise/invalid"), 422, "not_so")
         assert error["details"] == {"n": 1, "hint": "Like this."}
@@ -171,7 +171,7 @@ async def test_what_goes_with_an_error(server):
         assert (await client.post("/health")).headers["allow"] == "GET, HEAD"
 
 
-async def test_a_fault_of_ours_tells_the_client_nothing_and_the_log_everything(server, caplog):
+async def test_a_bug_is_hidden_from_the_client_and_logged(server, caplog):
     async with server.client() as client:
         response = await client.get("/probe/raise/bug", headers={"X-Request-ID": "find-me"})
         assert (await client.get("/health")).status_code == 200
@@ -193,7 +193,7 @@ async def test_a_fault_of_ours_tells_the_client_nothing_and_the_log_everything(s
         (b"", "body"),
     ],
 )
-async def test_a_body_with_faults_is_told_where_and_never_repeated(server, body, location):
+async def test_an_invalid_body_is_reported_by_place_without_its_values(server, body, location):
     async with server.client() as client:
         response = await client.post("/probe/echo", content=body, headers={"Content-Type": "application/json"})
     [fault] = error_of(response, 422, "request_invalid")["details"]["faults"]
@@ -224,7 +224,7 @@ async def test_a_body_that_is_too_large_announced_or_not(server, settings):
     assert (await server.raw(begun + b"Expect: 100-continue\r\n\r\n")).startswith(b"HTTP/1.1 413 ")  # and closed
 
 
-async def test_a_client_that_sends_on_after_it_was_refused_is_cut_in_the_end(server, monkeypatch):
+async def test_a_client_that_keeps_sending_after_a_refusal_is_disconnected(server, monkeypatch):
     begun = b"POST /probe/size HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n"
     monkeypatch.setattr("combine.api.wire.UNREAD_TIMEOUT_S", 0.2)
     with suppress(ConnectionError):
@@ -235,14 +235,14 @@ async def test_a_client_that_sends_on_after_it_was_refused_is_cut_in_the_end(ser
         await server.raw(begun + b"x" * 5_000_000)
 
 
-async def test_a_body_that_does_not_come(settings):
+async def test_a_body_that_does_not_arrive(settings):
     settings = settings.model_copy(update={"body_timeout": timedelta(seconds=2)})
     async with live_server(create_app(settings, routers=ROUTERS)) as server:
         answer = await server.raw(b"POST /probe/size HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n12345")
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 408 ")
         assert json.loads(body)["error"]["code"] == "request_timeout"
-        async with server.client() as client:  # what is slow after its body has come has more time
+        async with server.client() as client:  # the limit does not apply after the body has arrived
             assert (await client.post("/probe/size", content=b"12345")).json() == 5
 
 
@@ -259,7 +259,7 @@ async def test_a_request_that_takes_too_long_and_a_stream_that_may(settings, cap
             await client.get("/probe/slow-stream?kind=text/plain")
 
 
-async def test_hosts_of_ours_and_no_others(settings):
+async def test_only_allowed_hosts(settings):
     settings = settings.model_copy(
         update={"public_url": "https://combine.example.org", "allowed_hosts": ("127.0.0.1", "*.trusted.example")}
     )
@@ -272,7 +272,7 @@ async def test_hosts_of_ours_and_no_others(settings):
                 assert (await client.get(path, headers={"Host": host})).status_code == 200
 
 
-async def test_the_names_of_this_machine_are_ours_unless_told_otherwise(server):
+async def test_the_names_of_this_machine_are_allowed_by_default(server):
     async with server.client() as client:
         for host in ("localhost", "localhost:8765", "127.0.0.1", "[::1]:8765"):
             assert (await client.get("/version", headers={"Host": host})).status_code == 200
@@ -280,7 +280,7 @@ async def test_the_names_of_this_machine_are_ours_unless_told_otherwise(server):
 
 
 @pytest.mark.parametrize("path", ["/probe/long", "/nowhere", "/health", "/probe/raise/bug"])
-async def test_headers_that_keep_browsers_from_doing_harm(server, path):
+async def test_security_headers(server, path):
     async with server.client() as client:
         response = await client.get(path)
     expected = {
@@ -296,14 +296,14 @@ async def test_headers_that_keep_browsers_from_doing_harm(server, path):
     assert "server" not in response.headers
 
 
-async def test_a_route_may_know_better(server):
+async def test_a_route_may_set_these_headers_itself(server):
     async with server.client() as client:
         response = await client.get("/probe/cached")
     assert response.headers.get_list("cache-control") == ["private"]
     assert response.headers.get_list("content-security-policy") == ["default-src 'self'"]
 
 
-async def test_https_is_kept_to_where_it_is_there(settings):
+async def test_strict_transport_security_over_https(settings):
     settings = settings.model_copy(update={"public_url": "https://combine.example.org"})
     async with live_server(create_app(settings, routers=ROUTERS)) as server, server.client() as client:
         assert (await client.get("/health")).headers["strict-transport-security"] == "max-age=31536000"
@@ -312,7 +312,7 @@ async def test_https_is_kept_to_where_it_is_there(settings):
 PREFLIGHT = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
 
 
-async def test_pages_of_other_origins_get_nothing_unless_they_are_named(server, settings):
+async def test_cross_origin_requests_are_refused_unless_allowed(server, settings):
     async with server.client() as client:
         assert (await client.options("/probe/echo", headers=PREFLIGHT)).status_code == 405
         answer = await client.get("/probe/long", headers={"Origin": "https://page.example"})
@@ -330,7 +330,7 @@ async def test_pages_of_other_origins_get_nothing_unless_they_are_named(server, 
         error_of(other, 400, "origin_not_allowed")
 
 
-async def test_long_answers_are_compressed_and_streams_are_not(server):
+async def test_long_responses_are_compressed_and_streams_are_not(server):
     async with server.client() as client:
         async with client.stream("GET", "/probe/long", headers={"Accept-Encoding": "gzip"}) as response:
             raw = b"".join([part async for part in response.aiter_raw()])
@@ -383,13 +383,13 @@ async def test_the_route_in_the_log_is_a_template_also_of_nested_routers_and_of_
     assert told == ["/outer/inner/{name}", "/files/*", "unmatched"]
 
 
-async def test_the_trace_of_a_caller_is_taken_up(server):
+async def test_the_trace_id_of_the_caller_is_used(server):
     async with server.client() as client:
         answer = await client.get("/health", headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
     assert answer.headers["x-request-id"] == "ab" * 16
 
 
-async def test_only_proxies_of_ours_are_believed(server, settings):
+async def test_only_trusted_proxies_are_believed(server, settings):
     path, told = (
         "/probe/items/00000000-0000-0000-0000-000000000001",
         {
@@ -406,7 +406,7 @@ async def test_only_proxies_of_ours_are_believed(server, settings):
     assert (through["address"], through["scheme"]) == ("203.0.113.9", "https")
 
 
-async def test_too_often_is_told_with_when_to_come_back(settings):
+async def test_a_rate_limit_says_when_to_retry(settings):
     settings = settings.model_copy(update={"rate_limit_starts": "2/hour"})
     async with live_server(create_app(settings, routers=ROUTERS)) as server, server.client() as client:
         answers = [await client.get("/probe/limited?key=a") for _ in range(3)]
@@ -433,7 +433,7 @@ HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
         (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 431, "headers_too_large"),
     ],
 )
-async def test_what_is_no_request_or_has_no_end_is_refused_in_the_one_shape(server, data, status, code):
+async def test_malformed_and_endless_heads_are_refused_in_the_one_shape(server, data, status, code):
     head, _, body = (await server.raw(data)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
     error = json.loads(body)["error"]
@@ -441,19 +441,19 @@ async def test_what_is_no_request_or_has_no_end_is_refused_in_the_one_shape(serv
     assert f"x-request-id: {error['request_id']}".encode() in head
 
 
-async def test_a_client_that_never_finishes_its_headers_is_cut(server, monkeypatch):
+async def test_a_client_that_never_finishes_its_headers_is_disconnected(server, monkeypatch):
     monkeypatch.setattr("combine.api.wire.HEAD_TIMEOUT_S", 0.2)
     for begun in (b"", HEAD, HEAD + b"\r\n" + b"G"):
         assert (await server.raw(begun)).count(b"HTTP/1.1") == (1 if begun.endswith(b"G") else 0)
 
 
-async def test_more_at_once_than_we_take(settings, monkeypatch):
+async def test_too_many_concurrent_requests(settings, monkeypatch):
     monkeypatch.setattr("combine.main.MAX_CONCURRENT_REQUESTS", 2)
     async with live_server(create_app(settings, routers=ROUTERS), grace_s=1) as server, server.client() as client:
         hanging = [asyncio.create_task(client.get("/probe/hang")) for _ in range(2)]
         await until(lambda: len(server.http.server_state.tasks) == 2)
         error_of(await client.get("/version"), 503, "server_busy")
-        assert (await client.get("/health")).status_code == 200  # else a balancer would take it for dead
+        assert (await client.get("/health")).status_code == 200  # otherwise a load balancer would consider it down
         for task in hanging:
             task.cancel()
         await asyncio.gather(*hanging, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""HEAD wherever GET is: the same status and headers, the same rights, and no body."""
+"""HEAD for every GET: the same status, headers and rights, and no body."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPERATIONS = dict(operations(create_app(Settings()).openapi()))
 GETS = [*(name.removeprefix("GET ") for name in OPERATIONS if name.startswith("GET ")), "/api/v1/openapi.json"]
 STREAM = "/api/v1/executions/{execution_id}/events"
 CHANGING = {"x-request-id", "date", "content-length"}
-"""The figures of `/metrics` have another length from one moment to the next; so the length is looked at by itself."""
+"""The length of `/metrics` changes all the time, so it is not compared."""
 
 
 class Scene:
@@ -48,7 +48,7 @@ def headers(response):
 
 @pytest.mark.parametrize("path", GETS)
 @pytest.mark.parametrize("who", ["owner", "other", "nobody"])
-def test_head_says_what_get_says(scene, path, who):
+def test_head_has_the_status_and_headers_of_get(scene, path, who):
     token = {"owner": scene.person.token, "other": scene.other.token, "nobody": None}[who]
     got, asked = (scene.ask(method, path, token) for method in ("GET", "HEAD"))
     assert (asked.status_code, asked.content) == (got.status_code, b"")
@@ -65,7 +65,7 @@ def test_the_length_is_that_of_the_get(scene, encoding):
     assert (same.status_code, same.content) == (304, b"")
 
 
-def test_no_stream_is_opened_for_what_nobody_reads(scene):
+def test_head_opens_no_stream(scene):
     waiting = scene.world.queued(scene.project)
     asked = scene.client.head(
         f"/api/v1/executions/{waiting}/events", headers={"Authorization": f"Bearer {scene.person.token}"}
@@ -75,17 +75,17 @@ def test_no_stream_is_opened_for_what_nobody_reads(scene):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/estimates", "/api/v1/nothing", "/api/v1/executions/{execution_id}/cancel"])
-def test_what_has_no_get_has_no_head(scene, path):
+def test_routes_without_get_have_no_head(scene, path):
     got, asked = (scene.ask(method, path, scene.person.token) for method in ("GET", "HEAD"))
     assert (asked.status_code, asked.headers.get("allow")) == (got.status_code, got.headers.get("allow"))
     assert got.status_code in {404, 405}
 
 
-def test_a_link_that_is_good_once_is_not_used_up_by_a_head(scene):
+def test_head_does_not_use_up_a_one_time_link(scene):
     assert scene.client.head("/login/local?key=x").status_code == 405
 
 
-def test_the_document_says_it_once():
+def test_the_document_mentions_head_once():
     document = create_app(Settings()).openapi()
     assert [name for name in OPERATIONS if name.startswith("HEAD ")] == []
     assert "HEAD" in document["info"]["description"]

@@ -23,7 +23,7 @@ async def client(settings, serving):
         yield made
 
 
-async def test_alive_ready_and_what_it_is(client):
+async def test_liveness_readiness_and_version(client):
     assert (await client.get("/health")).json() == {"status": "alive"}
     assert (await client.get("/health/ready")).json() == {"status": "ready"}
     assert (await client.get("/version")).json() == {"version": __version__}
@@ -48,7 +48,7 @@ async def test_being_ready_needs_no_connection_of_the_pool(client, serving):
     ("version", "oldest", "ready"),
     [(head_version(), "0001", True), ("9999", "0001", True), ("9999", "9999", False), ("0001", "0001", False)],
 )
-async def test_the_schema_is_ours_or_one_that_we_can_work_with(client, database_url, version, oldest, ready):
+async def test_the_schema_is_ours_or_compatible(client, database_url, version, oldest, ready):
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = %s", [version])
         connection.execute("UPDATE compatibility SET oldest_revision = %s", [oldest])

@@ -1,4 +1,4 @@
-"""One key starts once, however often and from wherever it is sent."""
+"""One idempotency key starts one execution, however often and from wherever it is sent."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ def id_of(response):
 
 
 async def until_taken(client, starter, key):
-    """As a client should: ask again, as long as the server says that all its connections are busy."""
+    """As a client should: retry while the server is busy."""
     while (found := await client.post(URL, json=starter.body(), headers=starter.headers(key))).status_code == 503:
         assert int(found.headers["Retry-After"]) > 0
     return found
 
 
-async def test_fifty_at_once_are_one(server, starter):
+async def test_fifty_concurrent_requests_with_one_key_start_once(server, starter):
     async with httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
         found = await asyncio.gather(*(until_taken(client, starter, "once") for _ in range(50)))
     assert Counter(one.status_code for one in found) == {201: 50}
     assert len({one.json()["execution"]["id"] for one in found}) == 1
     replayed = Counter(one.headers["Idempotency-Replayed"] for one in found)
-    assert replayed["true"] >= 49  # 50: the first was stored, but busy when its answer was to be read
+    assert replayed["true"] >= 49  # 50 if the first one was stored but could not read its result
     assert {one.headers["Location"] for one in found} == {f"{URL}/{found[0].json()['execution']['id']}"}
     assert starter.executions() == 1
     queued = "SELECT count(*) FROM dbos.workflow_status WHERE workflow_uuid LIKE :id || ':%'"
     assert starter.world.sql(queued, id=found[0].json()["execution"]["id"])[0][0] == 1
 
 
-async def test_one_is_told_that_it_was_the_first(server, starter):
-    """However few connections there are, as long as there is time to wait for them; below the API, which has none."""
+async def test_only_the_first_request_is_not_a_replay(server, starter):
+    """With few connections, if there is time to wait for them; below the API, which does not wait."""
     narrow = Database(server.serving.database.url, pool_size=5, pool_timeout=timedelta(seconds=30))
     house = House(narrow, load_catalog(None), actor=Actor(starter.person.id, InstanceRole.MEMBER, Scope.RUN))
     command = StartExecution(split_brief(bakery.BRIEF), "strategy-document", UUID(starter.project_id), "scripted")
@@ -73,7 +73,7 @@ async def test_one_is_told_that_it_was_the_first(server, starter):
     assert len(house.queue) == 1
 
 
-async def test_twenty_keys_at_once_are_twenty(server, starter):
+async def test_twenty_keys_start_twenty_executions(server, starter):
     async with httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
         found = await asyncio.gather(*(until_taken(client, starter, f"k{n}") for n in range(20)))
     assert len({id_of(one) for one in found}) == starter.executions() == 20
@@ -113,7 +113,7 @@ def test_the_same_key_in_another_project_is_refused(starter):
     assert starter.start("key", project_id=other).status_code == 409
 
 
-def test_the_same_in_another_form_is_the_same(starter):
+def test_equivalent_bodies_are_the_same_request(starter):
     first = starter.start("key", budget_usd="1.50")
     forms = [{"budget_usd": 1.5}, {"budget_usd": "1.500000"}, {"budget_usd": "1.5", "ask": True, "answers": {}}]
     assert {id_of(starter.start("key", **form)) for form in forms} == {id_of(first)}
@@ -127,13 +127,13 @@ def test_keys_belong_to_their_user(starter):
     assert [one.headers["Idempotency-Replayed"] for one in (first, theirs)] == ["false", "false"]
 
 
-def test_a_user_may_come_with_another_token(starter):
+def test_a_key_works_with_another_token_of_the_user(starter):
     first = starter.start("key")
     again = starter.start("key", starter.world.token(starter.person.id, "run")[1])
     assert id_of(first) == id_of(again)
 
 
-def test_a_key_counts_for_a_day(starter):
+def test_a_key_is_remembered_for_a_day(starter):
     first = starter.start("key")
     age = "UPDATE idempotency_keys SET created_at = created_at - cast(:age AS interval) WHERE user_id = :user"
     starter.world.sql(age, age="23 hours 59 minutes", user=starter.person.id)
@@ -144,7 +144,7 @@ def test_a_key_counts_for_a_day(starter):
     assert id_of(starter.start("key", brief="Another one.")) == id_of(second)
 
 
-def test_keys_that_count_no_more_do_not_stay(starter):
+def test_expired_keys_are_deleted(starter):
     for key in ("key", "other", "third"):
         id_of(starter.start(key))
     age = "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours' WHERE user_id = :user"
@@ -154,7 +154,7 @@ def test_keys_that_count_no_more_do_not_stay(starter):
     assert [row.key for row in left] == ["key"]
 
 
-def test_what_was_refused_has_not_used_its_key(starter):
+def test_a_refused_request_does_not_use_its_key(starter):
     assert starter.start("key", workflow_id="unknown").status_code == 404
     assert starter.start("key", model="nonsense of a model").status_code == 422
     assert starter.start("key", project_id=str(starter.world.project())).status_code == 404
@@ -164,15 +164,15 @@ def test_what_was_refused_has_not_used_its_key(starter):
     assert starter.start("key").headers["Idempotency-Replayed"] == "false"
 
 
-def test_an_answer_of_the_first_one_is_how_it_stands_now(starter):
+def test_a_replay_returns_the_current_state(starter):
     first = id_of(starter.start("key"))
     starter.client.post(f"{URL}/{first}/cancel", headers=starter.headers())
     again = starter.start("key")
     assert (again.status_code, again.json()["execution"]["status"]) == (201, "cancelled")
 
 
-def test_a_key_opens_nothing_that_is_closed(starter):
-    """Neither to a token that may not start, nor to whoever has left the project or only looks on by now."""
+def test_a_key_gives_no_access(starter):
+    """Neither to a token that may not start executions, nor to a former member or one who is now a viewer."""
     id_of(starter.start("key"))
     read = starter.world.token(starter.person.id, "read")[1]
     assert starter.start("key", read).status_code == 403

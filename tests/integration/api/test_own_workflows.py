@@ -1,4 +1,4 @@
-"""Workflows of one's own over the API: where their folder is, is not told."""
+"""Custom workflows over the API: the path of their folder is not revealed."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from api_world import World
 import combine.seed
 
 
-def test_a_workflow_of_ones_own_is_named_by_its_file_alone(database_url, tmp_path):
+def test_a_custom_workflow_is_shown_without_its_folder(database_url, tmp_path):
     seed = Path(next(iter(combine.seed.__path__)))
     for folder in ("workflows", "prompts/tasks"):
         (tmp_path / folder).mkdir(parents=True)

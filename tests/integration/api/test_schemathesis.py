@@ -1,4 +1,4 @@
-"""The server against its own document, as schemathesis sees it: every route, every check, fits and misfits.
+"""The server against its own document, with schemathesis: every route and check, valid and invalid requests.
 
 ``SCHEMATHESIS_EXAMPLES=150`` (``make fuzz``) looks longer, ``SCHEMATHESIS_SEED=1`` elsewhere.
 """
@@ -22,7 +22,7 @@ FAKES = Path(__file__).parents[2] / "fakes"
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "3"))
 SEED = os.environ.get("SCHEMATHESIS_SEED")
 MANY = 6
-"""Of each kind of thing, so that what one request ends another one still finds."""
+"""Several of each kind, so that one request can end what another one still needs."""
 
 pytestmark = pytest.mark.timeout(120 if EXAMPLES < 10 else 3600)
 
@@ -39,7 +39,7 @@ def server(shared_server_url):
 
 @contextmanager
 def impatient(server):
-    """Live events of what does not end are cut as soon as a look finds their reader for the second time."""
+    """Cut the streams of executions that do not end, when their reader is seen for the second time."""
 
     async def look():
         feed, seen = server.serving.feed, set()
@@ -63,7 +63,7 @@ def impatient(server):
 
 
 def furnish(world, person):
-    """Things that the requests may mean; name of the parameter -> values."""
+    """Existing things that requests may name; parameter -> values."""
     mine = world.project("mine", {person.id: "owner"})
     ours = world.project("ours", {person.id: "editor"})
     theirs = world.project("theirs", {world.person().id: "owner"})
@@ -111,8 +111,8 @@ def configuration(values):
         "[generation]",
         f"deterministic = {'false' if SEED else 'true'}",
         f"max-examples = {EXAMPLES}",
-        "allow-x00 = false",  # what no text may hold; test_api_bodies.py
-        "allow-extra-parameters = false",  # of headers it takes them for a fault
+        "allow-x00 = false",  # never storable; see test_api_bodies.py
+        "allow-extra-parameters = false",  # it treats extra headers as an error
         'database = "none"',
         "[checks.positive_data_acceptance]",
         'expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 422, 429]',  # 422: see schemathesis_hooks
@@ -142,7 +142,7 @@ def run(server, tmp_path, config, *more):
 
 
 @pytest.mark.parametrize("who", ["editor", "anonymous"])
-def test_the_server_is_as_its_document_says(server, tmp_path, who):
+def test_the_server_matches_its_document(server, tmp_path, who):
     world = World(server)
     person = world.person(who)
     config = configuration(furnish(world, person) if who == "editor" else {})

@@ -1,4 +1,4 @@
-"""The embedded database dies under `combine serve`, and is there again."""
+"""The embedded database dies under `combine serve`, and is restarted."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def children(serve):
     return Path(f"/proc/{serve.process.pid}/task/{serve.process.pid}/children").read_text(encoding="utf-8").split()
 
 
-def test_a_database_that_was_killed_is_started_again_without_a_worker(data_dir, tmp_path):
+def test_a_killed_database_is_restarted_without_a_worker(data_dir, tmp_path):
     with serving(data_dir, tmp_path, "--no-worker") as serve:
         for times in (1, 2):
             killed = kill_database(data_dir)
@@ -65,7 +65,7 @@ def test_a_database_that_was_killed_is_started_again_without_a_worker(data_dir, 
     assert "Traceback" not in "".join(serve.output)
 
 
-def test_the_worker_beside_it_has_it_back_before_it_fences_itself(data_dir, tmp_path):
+def test_the_database_is_back_before_the_worker_fences_itself(data_dir, tmp_path):
     with serving(data_dir, tmp_path) as serve:
         wait_for(lambda: "Worker ready" in "".join(serve.output), serve)
         worker, before = children(serve), last_beat(data_dir)
@@ -77,7 +77,7 @@ def test_the_worker_beside_it_has_it_back_before_it_fences_itself(data_dir, tmp_
     assert "exit code" not in "".join(serve.output)
 
 
-def test_a_database_that_was_stopped_in_order_is_left_alone(data_dir, tmp_path):
+def test_a_database_that_was_stopped_on_purpose_stays_down(data_dir, tmp_path):
     with serving(data_dir, tmp_path, "--no-worker") as serve:
         assert stop_embedded(data_dir)
         wait_for(lambda: ready(serve) == 503, serve)
@@ -89,8 +89,8 @@ def test_a_database_that_was_stopped_in_order_is_left_alone(data_dir, tmp_path):
         wait_for(lambda: ready(serve) == 200, serve)
 
 
-def test_nor_does_the_worker_start_it(data_dir, tmp_path):
-    """It gives up after 20 s without the database, and would begin with starting it."""
+def test_the_worker_does_not_start_a_stopped_database(data_dir, tmp_path):
+    """It exits after 20 s without the database; a new worker would start the database first."""
     with serving(data_dir, tmp_path) as serve:
         wait_for(lambda: "Worker ready" in "".join(serve.output), serve)
         assert stop_embedded(data_dir)
@@ -104,7 +104,7 @@ def test_nor_does_the_worker_start_it(data_dir, tmp_path):
         wait_for(lambda: ready(serve) == 200, serve)
 
 
-def test_one_that_cannot_be_started_is_tried_again_with_growing_pauses(data_dir, tmp_path):
+def test_a_failing_restart_is_retried_with_growing_pauses(data_dir, tmp_path):
     with serving(data_dir, tmp_path, "--no-worker") as serve:
         control = data_dir / "postgres" / "postgresql.conf"
         good = control.read_bytes()
@@ -116,7 +116,7 @@ def test_one_that_cannot_be_started_is_tried_again_with_growing_pauses(data_dir,
         wait_for(lambda: ready(serve) == 200, serve)
 
 
-def test_the_server_ends_while_its_database_is_away(data_dir, tmp_path):
+def test_the_server_can_stop_while_its_database_is_down(data_dir, tmp_path):
     with serving(data_dir, tmp_path, "--no-worker") as serve:
         stop_embedded(data_dir)
         wait_for(lambda: ready(serve) == 503, serve)

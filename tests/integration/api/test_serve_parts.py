@@ -1,4 +1,4 @@
-"""The parts of `combine serve`: sockets, the worker beside it, requests in flight when it stops."""
+"""The parts of `combine serve`: sockets, its worker, requests in flight when it stops."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ def python(program, *arguments):
     return (sys.executable, "-c", program, *map(str, arguments))
 
 
-async def test_one_that_ends_is_started_again_with_growing_pauses(caplog):
+async def test_a_worker_that_exits_is_restarted_with_growing_pauses(caplog):
     child = WorkerChild(grace_s=1, command=python("import sys; sys.exit(70)"), first_pause_s=0.01)
     running = asyncio.create_task(child.run())
     await until(lambda: child.starts == 4)
@@ -93,14 +93,14 @@ def test_a_free_port_is_the_same_for_every_address():
             one.close()
 
 
-def test_everywhere_is_not_this_machine_alone():
+def test_all_interfaces_are_not_loopback():
     sockets = bind("0.0.0.0", 0)
     assert not is_loopback(sockets)
     for one in sockets:
         one.close()
 
 
-def test_a_port_in_use_and_a_host_of_nobody():
+def test_a_port_in_use_and_a_foreign_host():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(Invalid) as caught:
             bind("127.0.0.1", taken.getsockname()[1])

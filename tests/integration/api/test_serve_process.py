@@ -1,4 +1,4 @@
-"""`combine serve` as a process of its own, with its worker."""
+"""`combine serve` as a separate process, with its worker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READY = re.compile(r"Ready at (http://\S+) ")
 
 @dataclass
 class Serve:
-    """A running `combine serve`, and what it has said so far."""
+    """A running `combine serve`, and its output so far."""
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ def serving(database_url, tmp_path, *arguments, **environment):
         if process.poll() is None:
             process.kill()
         process.wait(30)
-        listening.join(30)  # its worker holds the same pipe, and drains
+        listening.join(30)  # its worker has the same pipe, and drains
         process.stderr.close()
 
 
@@ -151,7 +151,7 @@ def test_the_worker_drains_when_the_server_is_killed(database_url, tmp_path):
         [worker] = serve.workers()
         serve.process.kill()
         wait_for(lambda: not Path(f"/proc/{worker}").exists() or live_workers(database_url) == 0, serve)
-    assert live_workers(database_url) == 0  # it signed off, and was not just gone
+    assert live_workers(database_url) == 0  # it unregistered, instead of just disappearing
 
 
 def test_a_second_signal_ends_it_at_once(database_url, tmp_path):
@@ -166,7 +166,7 @@ def test_a_second_signal_ends_it_at_once(database_url, tmp_path):
             assert serve.process.wait(10) in {0, 1}
 
 
-def test_a_port_in_use_is_said(database_url, tmp_path):
+def test_a_port_in_use_is_reported(database_url, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, said = refused(database_url, tmp_path, "--port", str(port))
@@ -192,27 +192,27 @@ def test_where_it_does_not_listen(database_url, tmp_path, host, environment, wor
     assert words in said
 
 
-def test_a_new_database_is_made_for_it(data_dir):
+def test_a_new_database_is_created(data_dir):
     with serving("", data_dir, "--no-worker") as serve:
         url = serve.url()
         wait_for(lambda: httpx2.get(f"{url}/health/ready", trust_env=False).status_code == 200, serve)
     assert serve.said.count("creating the database") == 1
 
 
-def test_faults_of_workflows_are_said_before_a_database_is_made(data_dir, tmp_path):
+def test_invalid_workflows_are_reported_before_a_database_is_created(data_dir, tmp_path):
     code, said = refused("", data_dir, COMBINE_WORKFLOWS_DIR=str(tmp_path / "none"))
     assert (code, "Traceback" in said) == (2, False), said
     assert not data_dir.exists()
 
 
-def test_a_database_that_cannot_be_made_is_said(tmp_path):
+def test_a_database_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").touch()
     code, said = refused("", tmp_path / "file")
     assert (code, "Traceback" in said) == (1, False), said
     assert "cannot be used" in said
 
 
-def test_without_a_database_it_says_so_and_ends(tmp_path):
+def test_without_a_database_it_exits_with_an_error(tmp_path):
     code, said = refused("postgresql://nobody@127.0.0.1:1/none", tmp_path)
     assert code == 1
     assert "cannot be reached" in said

@@ -1,4 +1,4 @@
-"""What a call of unknown outcome has cost, said over HTTP."""
+"""Recording the cost of a call whose outcome is unknown, over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUTE = "/api/v1/executions/{execution_id}/calls/{call_id}/settle"
 
 @dataclass
 class Owner:
-    """Somebody with an execution of theirs that has ended."""
+    """The owner of an execution that has ended."""
 
     world: World
     client: Any
@@ -77,7 +77,7 @@ def code_of(response):
 @pytest.mark.parametrize(
     ("usd", "kept"), [("0.12", "0.12"), (0.12, "0.12"), ("0", "0"), (0, "0"), ("1.250000", "1.25")]
 )
-def test_the_answer_is_the_execution_as_it_then_is(owner, usd, kept):
+def test_the_response_is_the_execution_after_the_change(owner, usd, kept):
     call_id = owner.call()
     found = owner.settle(call_id, usd)
     assert found.status_code == 200, found.text
@@ -94,13 +94,13 @@ def test_the_answer_is_the_execution_as_it_then_is(owner, usd, kept):
     assert owner.reserved() == (Decimal(kept),) * 2
 
 
-def test_beginnings_of_ids_are_enough(owner):
+def test_id_prefixes_are_enough(owner):
     call_id = owner.call()
     assert owner.settle(str(call_id)[:8], "0.1", execution_id=str(owner.execution_id)[:8]).status_code == 200
     assert owner.reserved() == (Decimal("0.1"),) * 2
 
 
-def test_it_stands_in_the_events_and_in_the_audit_under_the_request(owner):
+def test_it_is_in_the_events_and_the_audit_with_the_request_id(owner):
     call_id = owner.call()
     request_id = owner.settle(call_id, "0.12").headers["X-Request-ID"]
     told = owner.send("GET", f"/api/v1/executions/{owner.execution_id}/events").text
@@ -128,7 +128,7 @@ def test_what_cannot_be_settled(owner):
 
 
 @pytest.mark.parametrize("usd", ["-0.01", -1, "0.0000001", "10000000", "1e2", "NaN", "", None, True, [], "9999999.5"])
-def test_what_is_no_amount(owner, usd):
+def test_an_invalid_amount_is_refused(owner, usd):
     assert owner.settle(owner.call(), usd).status_code == 422
     assert owner.reserved() == (Decimal("0.5"),) * 2
 
@@ -139,7 +139,7 @@ def test_a_body_without_an_amount_or_with_more_is_refused(owner):
         assert owner.send("POST", path, json=body).status_code == 422
 
 
-def test_strangers_are_told_nothing_of_the_call(owner):
+def test_strangers_learn_nothing_about_the_call(owner):
     call_id, stranger = owner.call(), owner.world.person("stranger")
     headers = {"Authorization": f"Bearer {stranger.token}"}
     path = ROUTE.format(execution_id=owner.execution_id, call_id=call_id)

@@ -1,4 +1,4 @@
-"""Signing in over real HTTP, at a provider that runs as a process of its own, and at one that misbehaves."""
+"""Signing in over real HTTP, at a provider in a separate process, and at one that misbehaves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def key():
 
 @asynccontextmanager
 async def team_server(database_url, **providers):
-    """A server where people sign in at these providers; its public URL is that of its port."""
+    """A server with these providers; its public URL has its port."""
     with reserved_port() as port:
         settings = Settings(
             database_url=database_url,
@@ -66,14 +66,14 @@ def set_cookies(response):
 
 
 def code_of(response):
-    """The stable code that a page of refusal names."""
+    """The stable code on an error page."""
     found = re.search(r'<p class="quiet">([a-z_]+), request [0-9a-f]+</p>', response.text)
     assert found, response.text
     return found[1]
 
 
 async def sign_in(browser, provider, subject="ada", email=ADA, *, at="town", **claims):
-    """Through the provider and back; the answer of the callback."""
+    """Sign in at the provider; the response of the callback."""
     provider.set_user(subject, email=email, email_verified=True, name=subject.title(), **claims)
     away = await browser.get(f"/login/{at}", params={"next": "/api/v1/me"})
     assert away.status_code == 303
@@ -132,7 +132,7 @@ async def test_signing_out_everywhere_ends_every_browser(town, provider):
         assert (await phone.get("/api/v1/me")).status_code == 401
 
 
-async def test_signing_out_leads_to_the_provider_where_it_has_a_place_for_that(database_url, key):
+async def test_signing_out_redirects_to_the_provider_if_supported(database_url, key):
     with own_issuer(key) as issuer:
         issuer.document = {"end_session_endpoint": f"{issuer.url}/bye"}
         issuer.sign_in_as("ada", ADA)
@@ -145,7 +145,7 @@ async def test_signing_out_leads_to_the_provider_where_it_has_a_place_for_that(d
             assert parse_qs(urlsplit(url).query)["post_logout_redirect_uri"] == [f"{server.url}/login"]
 
 
-async def test_a_second_identity_is_linked_by_who_is_signed_in(database_url, provider, key):
+async def test_a_signed_in_user_links_a_second_identity(database_url, provider, key):
     with own_issuer(key) as issuer:
         issuer.sign_in_as("a-lovelace", "lovelace@example.org")
         providers = {"town": config(provider.url), "own": config(issuer.url)}
@@ -165,7 +165,7 @@ async def test_a_second_identity_is_linked_by_who_is_signed_in(database_url, pro
                 assert (await other.get("/api/v1/me")).json()["user"]["id"] == me["user"]["id"]
 
 
-async def test_linking_needs_somebody_who_is_signed_in(town):
+async def test_linking_requires_a_signed_in_user(town):
     async with town.client() as browser:
         assert code_of(await browser.get("/login/town?link=1")) == "not_signed_in"
 
@@ -211,7 +211,7 @@ async def test_another_browser_cannot_finish_what_this_one_began(town, provider)
     assert code_of(back) == "sign_in_other_browser"
 
 
-async def test_a_person_who_says_no_at_the_provider(town, provider):
+async def test_a_person_who_cancels_at_the_provider(town, provider):
     async with town.client() as browser:
         away = await browser.get("/login/town")
         back = await browser.get("/login/town/callback", params=provider.deny(away.headers["location"]))
@@ -228,7 +228,7 @@ async def test_a_person_who_says_no_at_the_provider(town, provider):
         ({"email": "ada@elsewhere.example"}, 403, "email_domain_not_allowed"),
     ],
 )
-async def test_a_provider_that_says_something_wrong(database_url, key, claims, status, code):
+async def test_a_provider_that_sends_a_wrong_token(database_url, key, claims, status, code):
     with own_issuer(key) as issuer:
         issuer.sign_in_as("ada", ADA)
         issuer.claims |= claims
@@ -240,7 +240,7 @@ async def test_a_provider_that_says_something_wrong(database_url, key, claims, s
             assert (await browser.get("/api/v1/me")).status_code == 401
 
 
-async def test_a_provider_that_is_away_is_said_and_tokens_go_on(database_url, key):
+async def test_an_unavailable_provider_is_reported_and_tokens_still_work(database_url, key):
     with own_issuer(key) as issuer:
         issuer.sign_in_as("ada", ADA)
         async with team_server(database_url, own=config(issuer.url)) as server, server.client() as browser:
@@ -256,7 +256,7 @@ async def test_a_provider_that_is_away_is_said_and_tokens_go_on(database_url, ke
 
 
 @pytest.mark.parametrize("next_path", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:x"])
-async def test_nobody_is_sent_elsewhere_after_signing_in(town, provider, next_path):
+async def test_signing_in_never_redirects_to_another_server(town, provider, next_path):
     provider.set_user("ada", email=ADA, email_verified=True)
     async with town.client() as browser:
         away = await browser.get("/login/town", params={"next": next_path})
@@ -288,7 +288,7 @@ async def test_nothing_secret_of_a_session_is_stored(town, provider, database_ur
     assert left == (0,)
 
 
-async def test_the_link_of_local_mode_is_good_once(database_url):
+async def test_the_link_of_local_mode_works_once(database_url):
     async with team_server(database_url) as server, server.client() as browser:
         assert "local mode" in (await browser.get("/login")).text
         link = f"/login/local?key={server.serving.one_time_links.issue()}"
@@ -306,7 +306,7 @@ async def test_the_link_of_local_mode_does_not_exist_for_a_team(town):
         assert code_of(await browser.get("/login/local?key=anything")) == "link_spent"
 
 
-async def test_over_https_the_cookies_are_bound_to_the_host(database_url, key):
+async def test_over_https_cookies_are_bound_to_the_host(database_url, key):
     with own_issuer(key) as issuer:
         issuer.sign_in_as("ada", ADA)
         settings = Settings(

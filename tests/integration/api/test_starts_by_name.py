@@ -1,4 +1,4 @@
-"""A start may name its project; one that nobody has is made with the execution, or not at all."""
+"""A start may name its project; a new one is created with the execution, or not at all."""
 
 from __future__ import annotations
 
@@ -58,21 +58,21 @@ def test_a_start_that_is_refused_leaves_no_project(starter, changes, expected, k
     assert starter.start(project=name, key=key).status_code == 201
 
 
-def test_a_project_of_others_is_none_of_mine(starter):
+def test_a_project_of_others_cannot_be_used(starter):
     name = starter.world.project_name(starter.world.project())
     assert told(starter.start(project=name)) == (409, "project_name_taken")
     shared = starter.world.project(members={starter.person.id: "viewer"})
     assert told(starter.start(project=starter.world.project_name(shared))) == (403, "role_missing")
 
 
-def test_a_token_that_only_reads_makes_none(starter):
+def test_a_read_only_token_creates_no_project(starter):
     name = starter.world.fresh("shop")
     read = starter.world.token(starter.person.id, "read")[1]
     assert told(starter.start(token=read, project=name)) == (403, "scope_missing")
     assert starter.projects(name) == []
 
 
-def test_the_same_key_is_the_same_start_until_one_may_not_see_it(starter):
+def test_a_key_repeats_its_start_while_the_project_is_visible(starter):
     name = starter.world.fresh("shop")
     first, again = starter.start(project=name, key="key"), starter.start(project=name, key="key")
     assert (first.json()["execution"]["id"], first.status_code) == (again.json()["execution"]["id"], 201)
@@ -97,7 +97,7 @@ async def test_many_at_once_are_in_one_project(server, starter):
     async with httpx2.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
 
         async def start(number):
-            while True:  # as a client should, where the server is busy
+            while True:  # as a client should if the server is busy
                 body = starter.body(project=name)
                 found = await client.post(URL, json=body, headers=headers | {"Idempotency-Key": f"{name}-{number}"})
                 if found.status_code != 503:

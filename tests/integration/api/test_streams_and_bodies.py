@@ -1,4 +1,4 @@
-"""A live stream whose request announces a body: nobody reads that, and yet it must not keep the stream open."""
+"""An event stream whose request announces a body: nobody reads it, but it must not keep the stream open."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BODIES = {
 }
 LAST = b"\r\n0\r\n\r\n"
 ENOUGH = 100
-"""Heartbeats, far more than the body has time to come."""
+"""Heartbeats, for much longer than the body timeout."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def server(monkeypatch, database_url):
 
 
 async def nobody_waits():
-    """Whether no task waits for a client to leave."""
+    """Whether no task is waiting for a disconnect."""
     return not [task for task in asyncio.all_tasks() if task.get_coro().__name__ == "_until_gone"]
 
 
@@ -49,14 +49,14 @@ def test_a_stream_ends_when_its_body(server, caplog, body):
         head = f"GET /api/v1/executions/{execution_id}/events HTTP/1.1\r\nHost: localhost\r\n"
         client.sendall(f"{head}Authorization: Bearer {reader.token}\r\n".encode() + announced)
         read = b""
-        while b"retry: " not in read:  # what is sent now finds the stream open
+        while b"retry: " not in read:  # from here on the stream is open
             read += client.recv(4096)
         client.sendall(sent)
         while not read.endswith(LAST) and read.count(b": alive") < ENOUGH:
             read += client.recv(4096)
     assert read.startswith(b"HTTP/1.1 200 ")
     assert read.endswith(LAST)
-    assert b"event: end" not in read  # so that a browser comes back
+    assert b"event: end" not in read  # so that a browser reconnects
     server.do(until(lambda: server.serving.feed.readers == 0))
     server.do(until(nobody_waits))
     assert server.serving.feed.executions == 0

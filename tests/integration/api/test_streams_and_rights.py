@@ -1,4 +1,4 @@
-"""A stream that is open when its reader loses the right to it."""
+"""An open stream whose reader loses access."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_it_is_cut(impatient, database_url, loss):
         path = f"/api/v1/executions/{execution_id}/events"
         with server.client(reader.token) as client, client.stream("GET", path) as response:
             lines = response.iter_lines()
-            while not next(lines).startswith(":"):  # all there is was told, and it goes on
+            while not next(lines).startswith(":"):  # all events were sent, and the stream stays open
                 pass
             world.sql(f"{LOSSES[loss]} RETURNING 1")
             rest = list(lines)
@@ -39,7 +39,7 @@ def test_it_is_cut(impatient, database_url, loss):
             assert client.get(path).status_code in {401, 404}
 
 
-def test_it_goes_on_for_who_still_may(impatient, database_url):
+def test_it_continues_while_access_is_allowed(impatient, database_url):
     with api_server(database_url) as server:
         world = World(server)
         reader = world.person("reader")

@@ -1,4 +1,4 @@
-"""Personal access tokens: shown once, scoped, expiring, revocable, and asked for in one statement."""
+"""Personal access tokens: shown once, scoped, expiring, revocable, and looked up in one statement."""
 
 import asyncio
 from datetime import timedelta
@@ -56,7 +56,7 @@ async def test_the_secret_is_shown_once_and_not_stored(tokens, town):
 
 
 @pytest.mark.parametrize("days", [1, 90, 365])
-async def test_how_long_it_is_good(tokens, days):
+async def test_how_long_a_token_is_valid(tokens, days):
     made = (await tokens.create("x", Scope.READ, expires_in_days=days)).token
     assert abs(made.expires_at - made.created_at - timedelta(days=days)) < timedelta(seconds=5)
 
@@ -73,7 +73,7 @@ async def test_how_long_it_is_good(tokens, days):
         ("x", -1, "token_days_invalid"),
     ],
 )
-async def test_what_cannot_be_used(tokens, name, days, code):
+async def test_invalid_names_and_lifetimes_are_refused(tokens, name, days, code):
     await refused(tokens.create(name, Scope.READ, expires_in_days=days), Invalid, code)
 
 
@@ -87,7 +87,7 @@ async def test_what_cannot_be_used(tokens, name, days, code):
         ("DELETE FROM api_tokens", "token_unknown"),
     ],
 )
-async def test_a_token_that_is_good_no_more(tokens, authentication, town, change, code):
+async def test_a_token_that_is_no_longer_valid(tokens, authentication, town, change, code):
     made = await tokens.create("x", Scope.READ)
     await authentication.authenticate_token(made.secret)
     await town.run(change)
@@ -106,7 +106,7 @@ async def test_a_token_that_is_good_no_more(tokens, authentication, town, change
         "' OR true --",
     ],
 )
-async def test_what_is_no_token(tokens, authentication, secret):
+async def test_an_invalid_token(tokens, authentication, secret):
     await tokens.create("x", Scope.READ)
     await refused(authentication.authenticate_token(secret), NotSignedIn, "token_unknown")
 
@@ -120,7 +120,7 @@ async def test_revoking_works_at_once_and_once(tokens, authentication, town):
     assert await town.audit() == ["token.created", "token.revoked"]
 
 
-async def test_the_tokens_of_others_are_out_of_sight(tokens, database, town):
+async def test_the_tokens_of_others_are_not_visible(tokens, database, town):
     made = await tokens.create("x", Scope.READ)
     for role in InstanceRole:
         other = TokenService(database, actor=await town.person(f"other-{role}", role))
@@ -131,7 +131,7 @@ async def test_the_tokens_of_others_are_out_of_sight(tokens, database, town):
 
 
 @pytest.mark.parametrize("scope", [Scope.READ, Scope.RUN])
-async def test_a_token_below_admin_makes_and_revokes_none(tokens, database, ann, scope):
+async def test_a_token_below_admin_cannot_create_or_revoke_tokens(tokens, database, ann, scope):
     made = await tokens.create("x", Scope.READ)
     service = TokenService(database, actor=Actor(ann.user_id, ann.role, scope, token_id=made.token.id))
     await refused(service.create("y", Scope.READ), NotPermitted, "scope_missing")
@@ -150,7 +150,7 @@ async def test_pages_have_no_gap_and_no_repeat(tokens, town):
     assert len(seen) == 7
 
 
-async def test_the_operator_makes_tokens_for_others(database, ann, town, authentication):
+async def test_the_operator_creates_tokens_for_others(database, ann, town, authentication):
     operator = TokenService(database, actor=OPERATOR)
     made = await operator.create("ci", Scope.RUN, user="Ann@Example.org")
     assert (await authentication.authenticate_token(made.secret)).user_id == ann.user_id
@@ -166,9 +166,7 @@ async def test_the_operator_makes_tokens_for_others(database, ann, town, authent
     await refused(operator.revoke(uuid4()), NotFound, "token_not_found")
 
 
-async def test_shutting_somebody_out_stops_their_tokens_and_letting_in_gives_them_back(
-    tokens, ann, database, authentication
-):
+async def test_disabling_a_user_suspends_their_tokens(tokens, ann, database, authentication):
     made = await tokens.create("x", Scope.READ)
     operator = UserService(database, actor=OPERATOR)
     await operator.disable(ann.user_id)
@@ -177,7 +175,7 @@ async def test_shutting_somebody_out_stops_their_tokens_and_letting_in_gives_the
     await authentication.authenticate_token(made.secret)
 
 
-async def test_use_is_written_once_a_minute(tokens, authentication, town):
+async def test_the_last_use_is_written_once_a_minute(tokens, authentication, town):
     async def used():
         return (await town.run("SELECT last_used_at, xmin FROM api_tokens")).one()
 
@@ -193,7 +191,7 @@ async def test_use_is_written_once_a_minute(tokens, authentication, town):
     assert (await used()).last_used_at > first.last_used_at
 
 
-async def test_asking_is_one_statement_and_no_transaction(tokens, authentication, database):
+async def test_a_lookup_is_one_statement_without_a_transaction(tokens, authentication, database):
     secret = (await tokens.create("x", Scope.READ)).secret
     seen = []
     sa.event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
@@ -205,7 +203,7 @@ async def test_asking_is_one_statement_and_no_transaction(tokens, authentication
     assert seen == []
 
 
-async def test_a_token_that_another_transaction_holds_is_not_waited_for(tokens, authentication, database):
+async def test_a_lookup_does_not_wait_for_a_locked_token(tokens, authentication, database):
     secret = (await tokens.create("x", Scope.READ)).secret
     async with database.engine.begin() as connection:
         await connection.execute(sa.text("SELECT 1 FROM api_tokens FOR UPDATE"))

@@ -1,4 +1,4 @@
-"""The audit: in the same commit as the change, with the request that caused it, for those who answer for it."""
+"""The audit: in the same commit as the change, with the request that caused it, for owners and admins."""
 
 from decimal import Decimal
 
@@ -60,7 +60,7 @@ async def test_it_needs_the_scope_admin(database, people, project_id, scope):
         assert await outcome(service.list()) == "scope_missing"
 
 
-async def test_a_row_says_who_did_what_to_whom_by_which_request(database, people, project_id):
+async def test_a_row_has_the_user_the_action_the_object_and_the_request(database, people, project_id):
     owner, viewer = people["owner"], people["viewer"]
     made = await TokenService(database, actor=owner).create("ci", Scope.ADMIN)
     by_token = Actor(owner.user_id, owner.role, Scope.ADMIN, token_id=made.token.id)
@@ -113,7 +113,7 @@ async def test_pages_have_no_gap_and_no_repeat(database, people, project_id):
 
 
 @pytest.mark.parametrize("cut", Cut)
-async def test_a_change_whose_commit_gave_no_answer_is_told_once(database_url, people, project_id, cut):
+async def test_a_change_with_an_unknown_commit_is_audited_once(database_url, people, project_id, cut):
     async with cut_line(database_url) as line:
         database = Database(line.url)
         service = ProjectService(database, actor=people["owner"])
@@ -126,9 +126,7 @@ async def test_a_change_whose_commit_gave_no_answer_is_told_once(database_url, p
         await database.close()
 
 
-async def test_a_change_that_cannot_be_made_twice_is_not_refused_when_its_commit_gave_no_answer(
-    database_url, people, project_id
-):
+async def test_a_change_with_an_unknown_commit_is_not_refused_when_retried(database_url, people, project_id):
     async with cut_line(database_url) as line:
         database = Database(line.url)
         service = ProjectService(database, actor=people["owner"])

@@ -1,4 +1,4 @@
-"""Sessions: how long they are good, what is written while they are used, and how they end."""
+"""Sessions: how long they are valid, what is written while they are used, and how they end."""
 
 import asyncio
 from datetime import timedelta
@@ -51,11 +51,11 @@ async def test_it_lives_for_a_week(signed_in, town):
 @pytest.mark.parametrize(
     "secret", ["", "x", "\ud800", pytest.param(new_secret(), id="one of our form"), "' OR true --"]
 )
-async def test_what_is_no_session(door, signed_in, secret):
+async def test_an_invalid_session_secret(door, signed_in, secret):
     await refused(door.authentication.authenticate_session(secret), "session_ended")
 
 
-async def test_being_seen_is_written_once_a_minute(door, signed_in, town):
+async def test_last_use_is_written_once_a_minute(door, signed_in, town):
     async def seen():
         return (await town.run("SELECT last_seen_at, xmin FROM sessions")).one()
 
@@ -71,13 +71,13 @@ async def test_being_seen_is_written_once_a_minute(door, signed_in, town):
     assert await seen() == now
 
 
-async def test_an_expired_session_is_not_woken_by_being_asked_for(door, signed_in, town):
+async def test_a_lookup_does_not_extend_an_expired_session(door, signed_in, town):
     await town.run("UPDATE sessions SET last_seen_at = last_seen_at - interval '13 hours'")
     for _ in range(2):
         await refused(door.actor(signed_in), "session_expired")
 
 
-async def test_a_session_that_another_transaction_holds_is_not_waited_for(door, signed_in, database, town):
+async def test_a_lookup_does_not_wait_for_a_locked_session(door, signed_in, database, town):
     await town.run("UPDATE sessions SET last_seen_at = last_seen_at - interval '61 seconds'")
     async with database.engine.begin() as connection:
         await connection.execute(sa.text("SELECT 1 FROM sessions FOR UPDATE"))
@@ -85,7 +85,7 @@ async def test_a_session_that_another_transaction_holds_is_not_waited_for(door, 
             await door.actor(signed_in)
 
 
-async def test_looking_at_ones_own_sessions(door, signed_in, database, town):
+async def test_listing_ones_own_sessions(door, signed_in, database, town):
     other = await door.sign_in.local_sign_in(Browser("Opera"))
     old = await door.sign_in.local_sign_in(Browser("Mosaic"))
     idle = "UPDATE sessions SET last_seen_at = last_seen_at - interval '13 hours' WHERE id = :id"
@@ -100,7 +100,7 @@ async def test_looking_at_ones_own_sessions(door, signed_in, database, town):
     assert await SessionService(database, actor=ann, session_idle=IDLE).list() == ()
 
 
-async def test_ending_one(door, signed_in, database, town):
+async def test_ending_one_session(door, signed_in, database, town):
     other = await door.sign_in.local_sign_in()
     service = SessionService(database, actor=await door.actor(signed_in), session_idle=IDLE)
     await service.end(other.session_id)

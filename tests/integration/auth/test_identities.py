@@ -1,4 +1,4 @@
-"""Who comes from a provider is found by issuer and subject, never by an address; whoever is signed in can link."""
+"""Users are found by issuer and subject, never by address; a signed-in user can link an identity."""
 
 import asyncio
 
@@ -76,7 +76,7 @@ async def test_linking_twice_is_linking_once(two_ways, issuer, another_issuer, t
     assert (await town.audit()).count("identity.linked") == 1
 
 
-async def test_an_identity_whose_address_is_anothers_is_not_linked(two_ways, issuer, another_issuer):
+async def test_an_identity_with_the_address_of_another_user_is_not_linked(two_ways, issuer, another_issuer):
     ann = await two_ways.through(issuer, "ann", "ann@example.org")
     await two_ways.through(issuer, "bob", "bob@example.org")
     attempt = two_ways.through(
@@ -86,7 +86,7 @@ async def test_an_identity_whose_address_is_anothers_is_not_linked(two_ways, iss
 
 
 @pytest.mark.parametrize("who", ["nobody", "somebody else", "signed out", "expired"])
-async def test_who_began_to_link_must_still_be_there(two_ways, issuer, another_issuer, town, who):
+async def test_linking_requires_that_the_user_is_still_signed_in(two_ways, issuer, another_issuer, town, who):
     ann = await two_ways.through(issuer, "ann", "ann@example.org")
     bob = await two_ways.through(issuer, "bob", "bob@example.org")
     session = {"nobody": None, "somebody else": bob.session_secret}.get(who, ann.session_secret)
@@ -114,7 +114,7 @@ async def test_unlinking_leaves_one_way_in(two_ways, issuer, another_issuer, dat
     assert (await town.audit()).count("identity.unlinked") == 1
 
 
-async def test_of_two_who_unlink_at_once_one_way_stays(two_ways, issuer, another_issuer, database):
+async def test_two_concurrent_unlinks_leave_one_way_in(two_ways, issuer, another_issuer, database):
     ann = await two_ways.through(issuer, "ann", "ann@example.org")
     more = {"provider": "other", "session": ann.session_secret, "link_user_id": ann.user.id}
     service = UserService(
@@ -125,14 +125,14 @@ async def test_of_two_who_unlink_at_once_one_way_stays(two_ways, issuer, another
     assert sorted(type(one).__name__ for one in results) == ["Conflict", "MeView"]
 
 
-async def test_an_address_that_was_changed_there_is_changed_here(door, issuer):
+async def test_a_changed_address_is_updated(door, issuer):
     ann = await door.through(issuer, "ann", "ann@example.org")
     again = await door.through(issuer, "ann", "ann.baker@example.org")
     assert (again.user.id, again.user.email) == (ann.user.id, "ann.baker@example.org")
     await door.through(issuer, "new-ann", "ann@example.org")  # the old one is free
 
 
-async def test_an_address_that_is_anothers_is_not_taken_over_by_changing_there(door, issuer):
+async def test_the_address_of_another_user_is_not_taken_over(door, issuer):
     ann = await door.through(issuer, "ann", "ann@example.org")
     bob = await door.through(issuer, "bob", "bob@example.org")
     again = await door.through(issuer, "bob", "ann@example.org")
@@ -140,7 +140,7 @@ async def test_an_address_that_is_anothers_is_not_taken_over_by_changing_there(d
     assert (await door.through(issuer, "ann", "ann@example.org")).user.id == ann.user.id
 
 
-async def test_ten_tabs_of_a_new_user_make_one_user(door, issuer, town):
+async def test_ten_tabs_of_a_new_user_create_one_user(door, issuer, town):
     issuer.sign_in_as("ann", "ann@example.org")
     answers = [issuer.consent(await door.begin()) for _ in range(10)]
     signed_in = await asyncio.gather(*(door.finish(one) for one in answers))
@@ -168,7 +168,7 @@ async def test_of_two_new_identities_with_one_address_one_gets_it(two_ways, issu
         (set(), "ann@example.org", False),
     ],
 )
-async def test_the_domains_that_are_let_in(issuer, door_of, domains, email, let_in):
+async def test_the_allowed_domains(issuer, door_of, domains, email, let_in):
     door = door_of(config_of(issuer), allowed_domains=frozenset(domains))
     if let_in:
         assert (await door.through(issuer, "ann", email)).user.email == email
@@ -176,13 +176,13 @@ async def test_the_domains_that_are_let_in(issuer, door_of, domains, email, let_
         await refused(door.through(issuer, "ann", email), NotPermitted, "email_domain_not_allowed")
 
 
-async def test_a_domain_that_is_let_in_no_more(door, issuer, door_of):
+async def test_a_domain_that_is_no_longer_allowed(door, issuer, door_of):
     await door.through(issuer, "ann", "ann@example.org")
     stricter = door_of(config_of(issuer), allowed_domains=frozenset({"example.com"}))
     await refused(stricter.through(issuer, "ann", "ann@example.org"), NotPermitted, "email_domain_not_allowed")
 
 
-async def test_the_named_address_becomes_admin_and_nobody_else(issuer, door_of, town):
+async def test_only_the_configured_address_becomes_admin(issuer, door_of, town):
     door = door_of(config_of(issuer), bootstrap_admin="ann@example.org")
     assert (await door.through(issuer, "bob", "bob@example.org")).user.role is InstanceRole.MEMBER
     ann = await door.through(issuer, "ann", "Ann@example.org")
@@ -193,7 +193,7 @@ async def test_the_named_address_becomes_admin_and_nobody_else(issuer, door_of, 
     assert (await town.audit()).count("sign_in.bootstrap_admin") == 1
 
 
-async def test_signing_in_does_not_wait_for_who_changes_admins(database, issuer, door_of, town):
+async def test_signing_in_does_not_wait_for_a_change_of_admins(database, issuer, door_of, town):
     await town.person("bob", InstanceRole.ADMIN)
     door = door_of(config_of(issuer), bootstrap_admin="ann@example.org")
 
@@ -215,7 +215,7 @@ async def test_an_unverified_address_never_becomes_admin(issuer, door_of):
 
 
 @pytest.mark.parametrize(("by", "becomes"), [("an admin", "member"), ("a disabled admin", "admin"), ("local", "admin")])
-async def test_the_setting_counts_only_while_nobody_is_admin(issuer, door_of, town, by, becomes):
+async def test_the_setting_applies_only_while_there_is_no_admin(issuer, door_of, town, by, becomes):
     door = door_of(config_of(issuer), bootstrap_admin="ann@example.org")
     if by == "local":
         await door.sign_in.local_sign_in()  # nobody can sign in as that user here
@@ -226,7 +226,7 @@ async def test_the_setting_counts_only_while_nobody_is_admin(issuer, door_of, to
     assert (await door.through(issuer, "ann", "ann@example.org")).user.role.value == becomes
 
 
-async def test_who_is_shut_out_does_not_come_in(door, issuer, town):
+async def test_a_disabled_user_cannot_sign_in(door, issuer, town):
     await door.through(issuer, "ann", "ann@example.org")
     await town.run("UPDATE users SET disabled_at = clock_timestamp()")
     await refused(door.through(issuer, "ann", "ann@example.org"), NotPermitted, "user_disabled")
@@ -243,7 +243,7 @@ async def test_local_mode_has_one_user(door, town):
     assert (await town.run("SELECT count(*) FROM users")).scalar_one() == 1
 
 
-async def test_a_browser_that_signs_in_anew_has_one_session(door, issuer, town):
+async def test_signing_in_again_replaces_the_session(door, issuer, town):
     ann = await door.through(issuer, "ann", "ann@example.org")
     await door.through(issuer, "bob", "bob@example.org", session=ann.session_secret)
     assert (await town.run("SELECT count(*) FROM sessions")).scalar_one() == 1

@@ -1,4 +1,4 @@
-"""The users of the installation: who sees and changes them, and that there is always an admin."""
+"""The users of the installation: who may see and change them, and that there is always an admin."""
 
 import asyncio
 from uuid import uuid4
@@ -91,7 +91,7 @@ async def test_the_last_admin_stays(service_of, admin, ann, by):
     assert await outcome(service.set_role(admin.user_id, MEMBER)) == "done"
 
 
-async def test_an_admin_who_is_shut_out_does_not_count(service_of, admin, ann):
+async def test_a_disabled_admin_does_not_count(service_of, admin, ann):
     service = service_of(OPERATOR)
     await service.set_role(ann.user_id, ADMIN)
     await service.disable(ann.user_id)
@@ -99,13 +99,13 @@ async def test_an_admin_who_is_shut_out_does_not_count(service_of, admin, ann):
     assert await outcome(service.set_role(ann.user_id, MEMBER)) == "done"
 
 
-async def test_nobody_shuts_themselves_out(service_of, admin, ann):
+async def test_nobody_can_disable_themselves(service_of, admin, ann):
     await service_of(admin).set_role(ann.user_id, ADMIN)
     assert await outcome(service_of(admin).disable(admin.user_id)) == "own_account"
 
 
 @pytest.mark.parametrize("how", ["demote", "disable"])
-async def test_of_two_admins_who_act_on_each_other_one_stays(service_of, admin, ann, town, how):
+async def test_of_two_admins_who_demote_each_other_one_stays(service_of, admin, ann, town, how):
     async def act(by, whom):
         service = service_of(Actor(by.user_id, ADMIN, Scope.ADMIN))
         await (service.set_role(whom.user_id, MEMBER) if how == "demote" else service.disable(whom.user_id))
@@ -120,14 +120,16 @@ async def test_the_user_of_local_mode(service_of, admin, door):
     await door.sign_in.local_sign_in()
     service = service_of(admin)
     assert await outcome(service.set_role(LOCAL_USER_ID, MEMBER)) == "local_user"
-    assert await outcome(service_of(OPERATOR).set_role(admin.user_id, MEMBER)) == "last_admin"  # local does not count
+    assert (
+        await outcome(service_of(OPERATOR).set_role(admin.user_id, MEMBER)) == "last_admin"
+    )  # the local user does not count
     assert await outcome(service.disable(LOCAL_USER_ID)) == "done"
     assert await outcome(door.sign_in.local_sign_in()) == "user_disabled"
     assert await outcome(service.enable(LOCAL_USER_ID)) == "done"
     await door.sign_in.local_sign_in()
 
 
-async def test_shutting_out_ends_sessions_at_once(service_of, admin, door, issuer):
+async def test_disabling_a_user_ends_their_sessions_at_once(service_of, admin, door, issuer):
     ann = [await door.through(issuer, "ann-2", "ann2@example.org") for _ in range(2)]
     await service_of(admin).disable(ann[0].user.id)
     for one in ann:
@@ -136,7 +138,7 @@ async def test_shutting_out_ends_sessions_at_once(service_of, admin, door, issue
     assert await outcome(door.actor(ann[0])) == "session_ended"
 
 
-async def test_signing_in_and_being_shut_out_at_once_leaves_no_session(service_of, admin, door, issuer, town):
+async def test_signing_in_and_being_disabled_concurrently_leaves_no_session(service_of, admin, door, issuer, town):
     user = (await door.through(issuer, "ann-2", "ann2@example.org")).user
     for _ in range(5):
         await service_of(admin).enable(user.id)

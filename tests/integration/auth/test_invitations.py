@@ -1,4 +1,4 @@
-"""Invitations by address: who makes them, who can take them up, and that nobody's role sinks by one."""
+"""Invitations by address: who creates them, who can accept them, and that accepting never lowers a role."""
 
 import asyncio
 from datetime import timedelta
@@ -51,7 +51,7 @@ async def outcome(awaitable):
         ("operator", "done"),
     ],
 )
-async def test_owners_invite_see_and_take_back(service_of, project_id, name, result):
+async def test_owners_create_list_and_revoke_invitations(service_of, project_id, name, result):
     made = await service_of("owner").create(project_id, "bob@example.org", ProjectRole.VIEWER)
     service = service_of(name)
     assert await outcome(service.create(project_id, "new@example.org", ProjectRole.VIEWER)) == result
@@ -98,7 +98,7 @@ async def test_only_the_invited_address_opens_it(service_of, project_id):
     assert await outcome(service_of("operator").mine()) == "person_needed"
 
 
-async def test_an_address_that_no_provider_vouches_for_opens_nothing(service_of, project_id, town):
+async def test_an_unverified_address_opens_nothing(service_of, project_id, town):
     made = await service_of("owner").create(project_id, "bob@example.org", ProjectRole.VIEWER)
     await town.run("UPDATE identities SET email = 'robert@example.org' WHERE email = 'bob@example.org'")
     assert await outcome(service_of("bob").accept(made.id)) == "invitation_not_found"
@@ -119,7 +119,7 @@ async def test_accepting_never_lowers_a_role(database, town, held, invited):
     owner, bob = await town.person("owner"), await town.person("bob")
     project_id = await town.project(members={owner: "owner"})
     made = await InvitationService(database, actor=owner).create(project_id, "bob@example.org", invited)
-    await town.join(project_id, bob, held)  # meanwhile, in another way
+    await town.join(project_id, bob, held)  # meanwhile, by other means
     await InvitationService(database, actor=bob).accept(made.id)
     order = list(ProjectRole)
     assert (await town.roles(project_id))["bob"] == max(held, invited, key=order.index)
@@ -133,7 +133,7 @@ async def test_accepting_never_lowers_a_role(database, town, held, invited):
         ("accepted_at = clock_timestamp()", "invitation_accepted"),
     ],
 )
-async def test_one_that_is_over(service_of, project_id, town, change, code):
+async def test_an_invitation_that_is_no_longer_open(service_of, project_id, town, change, code):
     made = await service_of("owner").create(project_id, "bob@example.org", ProjectRole.VIEWER)
     await town.run(f"UPDATE invitations SET {change}")
     assert await service_of("bob").mine() == ()
@@ -142,7 +142,7 @@ async def test_one_that_is_over(service_of, project_id, town, change, code):
     assert seen.state == code.removeprefix("invitation_")
 
 
-async def test_declining_and_taking_back(service_of, project_id, town):
+async def test_declining_and_revoking(service_of, project_id, town):
     first = await service_of("owner").create(project_id, "bob@example.org", ProjectRole.VIEWER)
     for _ in range(2):
         assert (await service_of("bob").decline(first.id)).state == "revoked"
@@ -158,14 +158,14 @@ async def test_declining_and_taking_back(service_of, project_id, town):
     ]
 
 
-async def test_inviting_again_takes_the_place_of_the_first(service_of, project_id):
+async def test_inviting_again_replaces_the_first_invitation(service_of, project_id):
     first = await service_of("owner").create(project_id, "bob@example.org", ProjectRole.OWNER)
     second = await service_of("owner").create(project_id, "bob@example.org", ProjectRole.VIEWER)
     assert [one.id for one in await service_of("bob").mine()] == [second.id]
     assert await outcome(service_of("bob").accept(first.id)) == "invitation_revoked"
 
 
-async def test_what_cannot_be_invited(service_of, project_id):
+async def test_invalid_invitations_are_refused(service_of, project_id):
     service = service_of("owner")
     assert await outcome(service.create(project_id, "viewer@example.org", ProjectRole.OWNER)) == "already_member"
     assert await outcome(service.create(project_id, "no address", ProjectRole.VIEWER)) == "email_invalid"
@@ -177,7 +177,7 @@ async def test_an_invitation_of_another_project_is_not_found_in_this_one(service
     assert await outcome(service_of("owner").revoke(project_id, made.id)) == "invitation_not_found"
 
 
-async def test_accepting_and_taking_back_at_once_has_one_outcome(service_of, project_id, town):
+async def test_accepting_and_revoking_concurrently_has_one_outcome(service_of, project_id, town):
     for _ in range(5):
         made = await service_of("owner").create(project_id, "bob@example.org", ProjectRole.VIEWER)
         results = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""Who may see and change who is what in a project, and that there is always an owner."""
+"""Who may see and change the roles in a project, and that there is always an owner."""
 
 import asyncio
 from itertools import product
@@ -70,7 +70,7 @@ async def test_changing_needs_the_scope_admin(service_of, people, project_id, sc
     assert await outcome(service.remove(project_id, people["owner"].user_id)) == "scope_missing"
 
 
-async def test_a_project_that_is_none(service_of, people):
+async def test_an_unknown_project(service_of, people):
     for name in ("stranger", "admin", "operator"):
         service = service_of(name)
         assert await outcome(service.list(uuid4())) == "project_not_found"
@@ -88,7 +88,7 @@ async def test_setting_a_role(service_of, people, project_id, town):
     assert (await town.audit()).count("member.role_set") == 2  # the first and the last changed nothing
 
 
-async def test_somebody_who_is_no_member(service_of, people, project_id):
+async def test_a_user_who_is_not_a_member(service_of, people, project_id):
     service = service_of("owner")
     for user_id in (people["stranger"].user_id, uuid4()):
         assert await outcome(service.set_role(project_id, user_id, ProjectRole.VIEWER)) == "member_not_found"
@@ -112,7 +112,7 @@ async def test_the_last_owner_stays(service_of, people, project_id, town, by):
     assert (await town.roles(project_id))["owner"] == "owner"
 
 
-async def test_an_owner_who_is_shut_out_does_not_count(service_of, people, project_id, town):
+async def test_a_disabled_owner_does_not_count(service_of, people, project_id, town):
     service = service_of("owner")
     await service.set_role(project_id, people["target"].user_id, ProjectRole.OWNER)
     await town.run("UPDATE users SET disabled_at = clock_timestamp() WHERE name = 'target'")

@@ -1,4 +1,4 @@
-"""Signing in end to end at a real provider process (oidc-provider-mock) over HTTP."""
+"""Signing in end to end with a real provider process (oidc-provider-mock) over HTTP."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +22,7 @@ def query(url):
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
-async def test_the_whole_way(at_provider, provider_process):
+async def test_a_complete_sign_in(at_provider, provider_process):
     url = await at_provider.begin(next_path="/projects/7?x=y")
     asked = query(url)
     assert asked["redirect_uri"] == CALLBACK
@@ -42,7 +42,7 @@ async def test_the_whole_way(at_provider, provider_process):
     assert actor.session_id == signed_in.session_id
 
 
-async def test_who_comes_again_is_the_same_user(at_provider, provider_process):
+async def test_signing_in_again_is_the_same_user(at_provider, provider_process):
     first, second = [
         await at_provider.finish(provider_process.consent(await at_provider.begin(), "ann")) for _ in range(2)
     ]
@@ -50,7 +50,7 @@ async def test_who_comes_again_is_the_same_user(at_provider, provider_process):
     assert first.session_secret != second.session_secret
 
 
-async def test_an_answer_is_good_once(at_provider, provider_process):
+async def test_a_callback_works_once(at_provider, provider_process):
     params = provider_process.consent(await at_provider.begin(), "ann")
     await at_provider.finish(params)
     with pytest.raises(Invalid) as caught:
@@ -58,7 +58,7 @@ async def test_an_answer_is_good_once(at_provider, provider_process):
     assert caught.value.code == "sign_in_state_unknown"
 
 
-async def test_a_code_is_good_once(at_provider, provider_process):
+async def test_a_code_works_once(at_provider, provider_process):
     params = provider_process.consent(await at_provider.begin(), "ann")
     await at_provider.finish(params)
     again = query(await at_provider.begin())
@@ -76,7 +76,7 @@ async def test_a_code_of_another_sign_in_has_the_wrong_nonce(at_provider, provid
     assert caught.value.code == "id_token_nonce"
 
 
-async def test_who_refuses_there_is_not_signed_in(at_provider, provider_process):
+async def test_a_person_who_denies_consent_is_not_signed_in(at_provider, provider_process):
     with pytest.raises(NotPermitted) as caught:
         await at_provider.finish(provider_process.deny(await at_provider.begin()))
     assert caught.value.code == "sign_in_denied"

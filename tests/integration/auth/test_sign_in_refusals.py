@@ -1,4 +1,4 @@
-"""Whatever a provider, a browser or an attacker does wrong: nobody is signed in, and a code says why."""
+"""Whatever a provider, browser or attacker does wrong: nobody is signed in, and a code tells why."""
 
 import asyncio
 import logging
@@ -59,12 +59,12 @@ async def test_an_id_token_signed_with_another_key(door, issuer):
     await refused(door.finish(issuer.consent(url)), NotSignedIn, "id_token_signature")
 
 
-async def test_an_id_token_signed_with_an_algorithm_nobody_has_announced(door, issuer):
+async def test_an_id_token_signed_with_an_unannounced_algorithm(door, issuer):
     issuer.claims, issuer.alg = ANN, "PS256"
     await refused(door.finish(issuer.consent(await door.begin())), NotSignedIn, "id_token_algorithm")
 
 
-async def test_a_key_that_was_changed_is_fetched_once_and_then_not_at_will(door, issuer):
+async def test_a_rotated_key_is_fetched_once_and_then_rate_limited(door, issuer):
     await door.through(issuer, "ann", "ann@example.org")
     assert issuer.asked.count("GET /keys") == 1
     issuer.key = new_key()
@@ -113,14 +113,14 @@ async def test_a_wrong_answer_uses_the_sign_in_up(door, issuer, change, cookie, 
         await refused(door.finish(right), Invalid, "sign_in_state_unknown")
 
 
-async def test_the_sender_must_name_itself_where_it_says_that_it_does(door, issuer):
+async def test_a_provider_that_announces_iss_must_send_it(door, issuer):
     issuer.document = {"authorization_response_iss_parameter_supported": True}
     issuer.claims = ANN
     await refused(door.finish(issuer.consent(await door.begin())), NotSignedIn, "id_token_issuer")
     await door.finish({**issuer.consent(await door.begin()), "iss": issuer.url})
 
 
-async def test_an_answer_for_another_provider(issuer, another_issuer, door_of):
+async def test_a_response_of_another_provider(issuer, another_issuer, door_of):
     door = door_of(config_of(issuer), config_of(another_issuer, "other"))
     issuer.claims = another_issuer.claims = ANN
     params = issuer.consent(await door.begin())
@@ -132,21 +132,21 @@ async def test_an_unknown_provider(door):
         await refused(attempt, NotFound, "sign_in_provider_unknown")
 
 
-async def test_ten_minutes_are_enough(door, issuer, town):
+async def test_an_attempt_expires_after_ten_minutes(door, issuer, town):
     issuer.claims = ANN
     params = issuer.consent(await door.begin())
     await town.run("UPDATE sign_ins SET created_at = created_at - interval '601 seconds'")
     await refused(door.finish(params), Invalid, "sign_in_expired")
 
 
-async def test_what_nobody_came_back_to_is_swept(door, town):
+async def test_abandoned_attempts_are_deleted(door, town):
     await door.begin()
     await town.run("UPDATE sign_ins SET created_at = created_at - interval '21 minutes'")
     await door.begin()
     assert (await town.run("SELECT count(*) FROM sign_ins")).scalar_one() == 1
 
 
-async def test_of_two_who_use_one_state_at_once_one_gets_in(door, issuer, town):
+async def test_of_two_concurrent_uses_of_one_state_one_succeeds(door, issuer, town):
     issuer.claims = ANN
     params = issuer.consent(await door.begin())
     results = await asyncio.gather(*(door.finish(params) for _ in range(10)), return_exceptions=True)
@@ -156,7 +156,7 @@ async def test_of_two_who_use_one_state_at_once_one_gets_in(door, issuer, town):
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", None])
-async def test_nobody_is_led_elsewhere(door, issuer, path):
+async def test_no_redirect_leads_to_another_server(door, issuer, path):
     issuer.claims = ANN
     signed_in = await door.finish(issuer.consent(await door.begin(next_path=path)))
     assert signed_in.next_path == "/"
@@ -176,7 +176,7 @@ async def test_no_secret_is_stored(door, issuer, town):
 
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/keys", "/token"])
 @pytest.mark.parametrize("status", [301, 404, 500, 503])
-async def test_a_provider_that_answers_with_an_error(door, issuer, path, status):
+async def test_a_provider_that_responds_with_an_error(door, issuer, path, status):
     issuer.claims, issuer.status = ANN, {path: status}
 
     async def both():
@@ -212,7 +212,7 @@ async def test_a_provider_that_sends_a_byte_now_and_then(door, issuer, monkeypat
     assert "in time" in error.message
 
 
-async def test_a_provider_that_is_somebody_else(door, issuer):
+async def test_a_provider_with_another_issuer(door, issuer):
     issuer.document = {"issuer": "https://evil.example"}
     error = await refused(door.begin(), Unavailable, "sign_in_provider_unavailable")
     assert "evil.example" in error.message
@@ -229,7 +229,7 @@ async def test_certificates_that_cannot_be_read(door, monkeypatch):
     assert "SSL_CERT_FILE" in error.message
 
 
-async def test_a_wrong_client_secret_is_the_operators_fault(issuer, door_of):
+async def test_a_wrong_client_secret_is_the_administrators_error(issuer, door_of):
     door = door_of(config_of(issuer, client_secret=SecretStr("a-wrong-secret")))
     issuer.claims = ANN
     error = await refused(door.finish(issuer.consent(await door.begin())), Unavailable, "sign_in_client_refused")
@@ -237,7 +237,7 @@ async def test_a_wrong_client_secret_is_the_operators_fault(issuer, door_of):
     assert "a-wrong-secret" not in str(error.__dict__)
 
 
-async def test_the_address_may_stand_in_userinfo_only(door, issuer):
+async def test_the_address_may_be_in_userinfo_only(door, issuer):
     issuer.claims = {"sub": "ann", "email_verified": True}
     issuer.userinfo = {"sub": "ann", "email": "ann@example.org", "email_verified": True, "name": "Ann"}
     signed_in = await door.finish(issuer.consent(await door.begin()))
@@ -247,14 +247,17 @@ async def test_the_address_may_stand_in_userinfo_only(door, issuer):
 @pytest.mark.parametrize(
     ("userinfo", "code"),
     [
-        ({"sub": "ann", "email": "ann@example.org"}, "email_not_verified"),  # the id_token's word is not about it
+        (
+            {"sub": "ann", "email": "ann@example.org"},
+            "email_not_verified",
+        ),  # the claim in the ID token is about another
         ({"sub": "bob", "email": "ann@example.org", "email_verified": True}, "email_missing"),
         ({}, "email_missing"),
         ([], "email_missing"),
     ],
     ids=str,
 )
-async def test_what_userinfo_does_not_say_is_not_made_up(door, issuer, userinfo, code):
+async def test_claims_missing_in_userinfo_are_not_assumed(door, issuer, userinfo, code):
     issuer.claims = {"sub": "ann", "email_verified": True}
     issuer.userinfo = userinfo
     await refused(door.finish(issuer.consent(await door.begin())), NotPermitted, code)
@@ -271,11 +274,11 @@ async def test_a_refusal_is_logged_without_secrets(door, issuer, caplog):
         assert secret not in caplog.text
 
 
-async def test_the_issuer_of_microsoft_is_that_of_the_tenant_in_the_token(issuer, door_of):
+async def test_microsofts_issuer_is_that_of_the_tenant_in_the_token(issuer, door_of):
     tenant = "11111111-2222-3333-4444-555555555555"
     issuer.document = {"issuer": f"{issuer.url}/{{tenantid}}/v2.0"}
     config = replace(config_of(issuer), issuer=f"{issuer.url}/common/v2.0")
-    await refused(door_of(config).begin(), Unavailable, "sign_in_provider_unavailable")  # any other names itself
+    await refused(door_of(config).begin(), Unavailable, "sign_in_provider_unavailable")  # Microsoft only
     door = door_of(replace(config, issuer_varies=True))
     issuer.claims = ANN | {"iss": f"{issuer.url}/{tenant}/v2.0", "tid": tenant}
     url = await door.begin()
@@ -284,7 +287,7 @@ async def test_the_issuer_of_microsoft_is_that_of_the_tenant_in_the_token(issuer
     await refused(door.finish(issuer.consent(await door.begin())), NotSignedIn, "id_token_issuer")
 
 
-async def test_an_identity_of_somebody_else_is_a_conflict(door, issuer):
+async def test_an_identity_of_another_user_is_a_conflict(door, issuer):
     ann = await door.through(issuer, "ann", "ann@example.org")
     bob = await door.through(issuer, "bob", "bob@example.org")
     linking = door.through(issuer, "ann", "ann@example.org", session=bob.session_secret, link_user_id=bob.user.id)

@@ -35,7 +35,7 @@ class Usage:
     tokens: int
 
 
-def test_details_are_public_details_as_far_as_they_are_json():
+def test_only_json_values_of_details_are_public():
     details = {
         "usd": Decimal("1.50"),
         "id": UUID(int=1),
@@ -68,9 +68,9 @@ def test_details_are_public_details_as_far_as_they_are_json():
     }
 
 
-def test_half_a_character_does_not_break_an_error():
+def test_a_lone_surrogate_does_not_break_an_error():
     assert b"?" in errors.error_bytes("code", "\ud800", {}, "r1")
 
 
-def test_what_a_route_may_answer_is_documented_in_one_shape():
+def test_errors_of_a_route_are_documented_in_one_shape():
     assert errors.responses(404) == {404: {"model": errors.ErrorBody, "description": "Not Found"}}

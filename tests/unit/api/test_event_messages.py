@@ -28,7 +28,7 @@ def test_the_last_message_has_no_number():
         st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"]))
     )
 )
-def test_whatever_the_data_hold_a_message_is_one_line_of_data(data):
+def test_a_message_has_one_line_of_data(data):
     lines = encoded([Event(1, AT, "tick", None, data, None)]).decode().split("\n")
     assert [line.partition(":")[0] for line in lines] == ["id", "event", "data", "", ""]
     assert json.loads(lines[2].removeprefix("data: "))["data"] == data

@@ -20,13 +20,13 @@ KINDS = {datetime: st.datetimes(timezones=st.just(UTC)), UUID: st.uuids(), int: 
         lambda kinds: st.tuples(st.just(kinds), st.tuples(*(KINDS[kind] for kind in kinds)))
     )
 )
-def test_a_cursor_gives_back_the_place_it_was_made_of(case):
+def test_a_cursor_gives_back_its_position(case):
     kinds, place = case
     assert position_of(cursor_of(*place), *kinds) == place
 
 
 @pytest.mark.parametrize("letter", ["a", '"', "\N{LATIN SMALL LETTER A WITH DIAERESIS}", "\N{BREAD}"])
-def test_the_longest_name_makes_a_cursor_that_is_taken(letter):
+def test_the_cursor_of_the_longest_name_is_accepted(letter):
     assert len(cursor_of(letter * MAX_PROJECT_NAME)) <= _MAX_CURSOR
 
 
@@ -35,7 +35,7 @@ def test_another_time_zone_is_the_same_moment():
     assert position_of(cursor_of(moment), datetime) == (moment,)
 
 
-def test_no_cursor_is_no_place():
+def test_without_a_cursor_there_is_no_position():
     assert position_of(None, int) is None
 
 
@@ -61,26 +61,26 @@ def packed(value):
         urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
 )
-def test_a_cursor_of_nobody_is_refused(cursor):
+def test_an_invalid_cursor_is_refused(cursor):
     with pytest.raises(Invalid) as caught:
         position_of(cursor, datetime, UUID)
     assert caught.value.code == "cursor_invalid"
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63), True, 1.5, "1", None])
-def test_a_number_is_a_number_that_a_database_holds(value):
+def test_a_number_must_fit_into_the_database(value):
     with pytest.raises(Invalid):
         position_of(packed([value]), int)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
-def test_a_text_is_one_that_a_database_holds(text):
+def test_a_text_must_be_storable(text):
     with pytest.raises(Invalid):
         position_of(packed([text]), str)
 
 
 @pytest.mark.parametrize(("found", "limit", "items", "more"), [(3, 3, 3, False), (4, 3, 3, True), (0, 3, 0, False)])
-def test_one_item_too_many_says_that_there_is_another_page(found, limit, items, more):
+def test_one_extra_item_means_another_page(found, limit, items, more):
     page = Page.of(list(range(found)), limit, cursor_of)
     assert page.items == tuple(range(items))
     assert page.next_cursor == (cursor_of(items - 1) if more else None)

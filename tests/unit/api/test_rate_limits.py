@@ -33,7 +33,7 @@ def limits(clock, refused):
     return RateLimits(rules, on_refused=refused.append, clock=clock)
 
 
-async def test_so_many_within_any_minute(limits, clock, refused):
+async def test_a_limit_applies_to_any_period(limits, clock, refused):
     for second in (0, 10, 20):
         clock.now = 1000 + second
         await limits.check(Limit.STARTS, "ada")
@@ -51,7 +51,7 @@ async def test_so_many_within_any_minute(limits, clock, refused):
         await limits.check(Limit.STARTS, "ada")
 
 
-async def test_what_was_refused_does_not_count(limits, clock):
+async def test_refused_requests_do_not_count(limits, clock):
     for _ in range(2):
         await limits.check(Limit.SIGN_IN_FAILED, "1.2.3.4")
     for second in (0, 1800):
@@ -63,7 +63,7 @@ async def test_what_was_refused_does_not_count(limits, clock):
     await limits.check(Limit.SIGN_IN_FAILED, "1.2.3.4")
 
 
-async def test_keys_that_are_asked_once_do_not_stay_in_memory(limits, clock):
+async def test_unused_keys_are_removed_from_memory(limits, clock):
     for number in range(20_000):
         clock.now += 0.1
         await limits.check(Limit.STARTS, str(number))
@@ -100,15 +100,15 @@ def test_never_more_than_the_rule_in_any_window(pauses):
         ("a socket", "a socket"),
     ],
 )
-def test_whom_a_limit_by_address_counts(address, key):
+def test_the_key_of_an_address(address, key):
     assert client_address(SimpleNamespace(client=SimpleNamespace(host=address))) == key
 
 
-def test_no_address_is_one_key():
+def test_clients_without_an_address_share_one_key():
     assert client_address(SimpleNamespace(client=None)) == "unknown"
 
 
-def test_seats_are_held_by_one_user_and_given_back():
+def test_slots_are_per_user_and_released():
     seats = ConcurrencyLimit(2)
     with seats.slot("ada"), seats.slot("ada"):
         with pytest.raises(HttpError) as refused, seats.slot("ada"):

@@ -15,7 +15,7 @@ class Export:
         return self.text
 
 
-async def test_pages_that_nobody_has_asked_for_lately_make_room():
+async def test_the_least_recently_used_page_is_evicted():
     pages, made = RenderedPages(max_bytes=100), []
     first, second, third = (Export(name, name * 40, made) for name in "abc")
     for one in (first, second, first, third, first):
@@ -25,7 +25,7 @@ async def test_pages_that_nobody_has_asked_for_lately_make_room():
     assert made == ["a", "b", "c", "b"]
 
 
-async def test_a_page_that_is_larger_than_all_room_is_made_each_time_and_drives_no_other_out():
+async def test_a_page_larger_than_the_cache_is_not_kept():
     pages, made = RenderedPages(max_bytes=100), []
     small, large = Export("small", "x" * 40, made), Export("large", "x" * 101, made)
     for one in (small, large, large, small):

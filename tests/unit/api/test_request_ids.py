@@ -17,7 +17,7 @@ def test_the_clients_own_id(given):
 
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a\tb", "ä", "a;b", '"'])
-def test_an_id_that_cannot_be_used_is_replaced(given):
+def test_an_unusable_id_is_replaced(given):
     assert re.fullmatch("[0-9a-f]{32}", request_id_of(scope(("x-request-id", given))))
 
 
@@ -37,10 +37,10 @@ def test_the_trace_of_the_client(given):
         TRACE,
     ],
 )
-def test_a_trace_that_is_none_is_not_taken(given):
+def test_an_invalid_trace_is_ignored(given):
     assert request_id_of(scope(("traceparent", given))) != TRACE
 
 
-def test_two_requests_have_two_ids_and_of_two_headers_the_first_counts():
+def test_each_request_has_its_own_id_and_the_first_of_two_headers_counts():
     assert request_id_of(scope()) != request_id_of(scope())
     assert request_id_of(scope(("x-request-id", "first"), ("x-request-id", "second"))) == "first"

@@ -1,4 +1,4 @@
-"""Addresses and paths that come from outside are made regular or refused."""
+"""Addresses and paths that come from outside are normalized or refused."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from combine.errors import Invalid
         ("o'neil@a-b.example", "o'neil@a-b.example"),
     ],
 )
-def test_an_address_is_written_small(given_, address):
+def test_an_address_is_lowercased(given_, address):
     assert email_address(given_) == address
 
 
@@ -35,19 +35,19 @@ def test_an_address_is_written_small(given_, address):
         "ann@.example.org",
         "ann@-example.org",
         "ann@example.org\n.evil",
-        "\u212aate@example.org",  # its small form is kate
+        "\u212aate@example.org",  # its lower-case form is kate
         "ann@\u212aompany.org",
         "ann@exämple.org",
         "a" * 250 + "@example.org",
     ],
 )
-def test_what_is_no_address_is_refused(text):
+def test_an_invalid_address_is_refused(text):
     with pytest.raises(Invalid) as caught:
         email_address(text)
     assert caught.value.code == "email_invalid"
 
 
-def test_the_domain_is_what_stands_behind_the_at():
+def test_the_domain_is_the_part_after_the_at():
     assert domain_of("ann@example.org") == "example.org"
 
 
@@ -79,12 +79,12 @@ def test_a_path_of_this_server_is_kept(path):
         "/" + "x" * 2000,
     ],
 )
-def test_what_could_lead_elsewhere_becomes_the_start_page(path):
+def test_an_unsafe_path_becomes_the_start_page(path):
     assert local_path(path) == "/"
 
 
 @given(st.text())
-def test_whatever_is_given_the_path_stays_here(text):
+def test_the_path_never_leads_to_another_server(text):
     path = local_path(text)
     assert path.startswith("/")
     assert not path.startswith("//")

@@ -10,7 +10,7 @@ from combine.auth.secrets import digest, is_token, new_secret, new_token
 ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
-def test_a_token_has_the_form_that_scanners_look_for():
+def test_a_token_has_the_format_that_secret_scanners_expect():
     token = new_token()
     assert token.startswith("cmb_")
     assert len(token) == 4 + 43 + 6
@@ -22,22 +22,22 @@ def test_no_two_secrets_are_alike():
 
 
 @given(st.integers(4, 52), st.sampled_from(ALPHABET))
-def test_a_token_with_one_wrong_character_is_none(place, character):
+def test_a_token_with_one_wrong_character_is_invalid(place, character):
     token = new_token()
     wrong = token[:place] + character + token[place + 1 :]
     assert is_token(wrong) is (wrong == token)
 
 
 @given(st.text())
-def test_any_text_can_be_judged_and_hashed(text):
+def test_any_text_can_be_checked_and_hashed(text):
     assert not is_token(text)
     assert len(digest(text)) == 64
 
 
-def test_a_token_with_something_behind_it_is_none():
+def test_a_token_followed_by_anything_is_invalid():
     assert not is_token(new_token() + "\n")
     assert not is_token(" " + new_token())
 
 
-def test_texts_that_no_file_can_hold_have_a_hash_too():
+def test_unencodable_texts_have_a_hash_too():
     assert digest("\ud800") != digest("?")

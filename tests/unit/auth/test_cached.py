@@ -1,4 +1,4 @@
-"""What is fetched from elsewhere is fetched once for all, cached for a while, and let alone after a failure."""
+"""A fetched value is shared, cached for a while, and not fetched again right after a failure."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from combine.errors import Unavailable
 
 
 class Source:
-    """Counts; fails while it is told to."""
+    """Counts fetches; fails while ``fails`` is set."""
 
     def __init__(self):
         self.now = 1000.0
@@ -34,7 +34,7 @@ def cached(source):
     return Cached(source.fetch, clock=lambda: source.now)
 
 
-async def test_many_who_ask_at_once_cause_one_fetch(cached, source):
+async def test_concurrent_callers_cause_one_fetch(cached, source):
     assert await asyncio.gather(*(cached.get() for _ in range(50))) == [1] * 50
     assert source.fetched == 1
 
@@ -53,14 +53,14 @@ async def test_a_stale_value_is_fetched_at_most_twice_a_minute(cached, source, s
     assert await cached.get(maybe_stale=True) == value
 
 
-async def test_after_a_failure_nobody_waits_for_another_one(cached, source):
+async def test_a_failure_is_shared_by_concurrent_callers(cached, source):
     source.fails = True
     results = await asyncio.gather(*(cached.get() for _ in range(50)), return_exceptions=True)
     assert {(type(one), one.code, one.hint) for one in results} == {(Unavailable, "down", "Wait.")}
     assert source.fetched == 1
 
 
-async def test_soon_it_is_tried_again(cached, source):
+async def test_a_failed_fetch_is_retried_after_a_pause(cached, source):
     source.fails = True
     with pytest.raises(Unavailable):
         await cached.get()

@@ -1,4 +1,4 @@
-"""A link of local mode is good once, and not for long."""
+"""A link of local mode works once, and not for long."""
 
 from datetime import timedelta
 
@@ -24,31 +24,31 @@ def links(clock):
     return OneTimeLinks(timedelta(minutes=10), clock=clock)
 
 
-def test_a_link_is_good_once(links):
+def test_a_link_works_once(links):
     secret = links.issue()
     assert links.redeem(secret)
     assert not links.redeem(secret)
 
 
-def test_each_link_is_good_by_itself(links):
+def test_links_are_independent(links):
     first, second = links.issue(), links.issue()
     assert links.redeem(second)
     assert links.redeem(first)
 
 
 @pytest.mark.parametrize(("seconds", "good"), [(599, True), (600, False), (6000, False)])
-def test_a_link_is_good_for_ten_minutes(links, clock, seconds, good):
+def test_a_link_expires_after_ten_minutes(links, clock, seconds, good):
     secret = links.issue()
     clock.now += seconds
     assert links.redeem(secret) is good
 
 
 @pytest.mark.parametrize("secret", ["", "x", "\ud800", "A" * 43])
-def test_what_was_never_issued_is_not_good(links, secret):
+def test_a_secret_that_was_never_issued_is_invalid(links, secret):
     links.issue()
     assert not links.redeem(secret)
 
 
-def test_no_secret_is_kept(links):
+def test_no_secret_is_kept_in_plain_text(links):
     secret = links.issue()
     assert secret not in repr(vars(links))

@@ -1,4 +1,4 @@
-"""Google and Microsoft are known by name; what a provider says of itself is checked before it is used."""
+"""Google and Microsoft are built in; the metadata of a provider is checked before it is used."""
 
 import pytest
 from pydantic import SecretStr
@@ -30,12 +30,12 @@ def config(name="okta", issuer="https://login.example.org", **more):
         ("okta", {"issuer": "https://x.example", "label": "The firm"}, "https://x.example", False, "The firm"),
     ],
 )
-def test_what_is_known_of_a_provider(name, more, issuer, trust_email, label):
+def test_the_built_in_configuration_of_a_provider(name, more, issuer, trust_email, label):
     made = provider_config(name, "combine", **more)
     assert (made.issuer, made.trust_email, made.label) == (issuer, trust_email, label)
 
 
-def test_openid_is_always_asked_for():
+def test_the_scope_openid_is_always_requested():
     assert config().scopes == ("openid", "email", "profile")
     assert config(scopes=("email", "openid", "groups")).scopes == ("openid", "email", "groups")
 
@@ -54,7 +54,7 @@ def document(**changes):
     return {name: value for name, value in made.items() if value is not None}
 
 
-def test_little_is_needed():
+def test_the_minimal_metadata():
     found = metadata_from(document(), config())
     assert (found.end_session_endpoint, found.userinfo_endpoint) == (None, None)
     assert found.algorithms == ("RS256",)
@@ -79,7 +79,7 @@ OUT = "https://login.example.org/out"
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_more_is_used_where_it_is_said(changes, what, value):
+def test_optional_metadata_is_used(changes, what, value):
     assert getattr(metadata_from(document(**changes), config()), what) == value
 
 
@@ -104,7 +104,7 @@ def test_a_public_client_sends_no_secret():
     ],
     ids=str,
 )
-def test_what_cannot_be_used_is_said(changes, told):
+def test_unusable_metadata_is_reported(changes, told):
     with pytest.raises(Unavailable) as caught:
         metadata_from(document(**changes), config())
     assert caught.value.code == "sign_in_provider_unavailable"

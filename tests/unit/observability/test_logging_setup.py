@@ -21,7 +21,7 @@ def lines(capsys):
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_one_form_for_both_kinds_of_logger_and_no_secret(capsys):
+def test_both_kinds_of_logger_have_one_format_and_mask_secrets(capsys):
     configure_logging("json", "info", tracebacks=False, secrets=["hunter2", ""])
     logging.getLogger("a").info("to %s with %s", "postgresql://u:pass@h/d", "hunter2")
     structlog.get_logger("b").warning("key sk-ant-api03-abcdef", execution=["hunter2"])
@@ -46,7 +46,7 @@ def test_one_form_for_both_kinds_of_logger_and_no_secret(capsys):
         KeyError,
     ],
 )
-def test_no_secret_however_it_is_written(capsys, secret, written):
+def test_a_secret_is_masked_however_it_is_escaped(capsys, secret, written):
     configure_logging("json", "info", tracebacks=False, secrets=[secret])
     logging.getLogger("a").info("given %s, and more", written(secret))
     structlog.get_logger("b").warning("given", value=written(secret))
@@ -67,7 +67,7 @@ def test_tracebacks_only_when_asked_for(capsys, tracebacks):
     assert "ValueError: invalid literal" in json.dumps(line)
 
 
-def test_a_place_that_repeats_itself_is_held_back(capsys):
+def test_repeated_lines_are_suppressed(capsys):
     configure_logging("json", "info", tracebacks=False)
     for number in range(50):
         logging.getLogger("dbos").error("lost %s", number)
@@ -76,7 +76,7 @@ def test_a_place_that_repeats_itself_is_held_back(capsys):
 
 
 @pytest.mark.parametrize("tracebacks", [True, False])
-def test_the_engine_s_complaint_of_being_stopped_is_for_who_debugs(capsys, tracebacks):
+def test_dbos_lines_about_cancelled_tasks_are_for_debugging(capsys, tracebacks):
     configure_logging("json", "info", tracebacks=tracebacks)
     logging.getLogger("dbos").warning("Asyncio task cancelled for workflow or step <function f at 0x7f04>")
     logging.getLogger("dbos").warning("something else")
@@ -105,7 +105,7 @@ sqlalchemy.exc.OperationalError: (psycopg.OperationalError) connection is bad
         ("100% fine", "100% fine"),
     ],
 )
-def test_an_outage_is_told_in_a_line_without_the_traceback_in_its_message(capsys, said, told):
+def test_an_outage_is_one_line_without_the_traceback(capsys, said, told):
     configure_logging("json", "info", tracebacks=False)
     logging.getLogger("dbos").warning(said)
     assert [line["event"] for line in lines(capsys)] == [told]

@@ -26,7 +26,7 @@ def test_two_servers_in_one_process_count_apart():
     assert "starts" not in other.text().decode()
 
 
-def test_what_is_looked_up_when_asked():
+def test_readings_are_read_on_each_scrape():
     metrics, connections = Metrics(), {"in_use": 1.0, "idle": 2.0}
     metrics.add_readings(Readings(lambda: 3, lambda: 2, lambda: 1, lambda: connections))
     connections["in_use"] = 5.0
@@ -58,10 +58,10 @@ async def hanging():
 
 
 @pytest.mark.parametrize("check", [ill, broken, hanging])
-async def test_one_check_that_is_not_well_is_enough_and_is_named(check):
+async def test_one_failed_check_is_enough_and_is_named(check):
     health = await Readiness({"a": well, "b": check}, seconds=0.05).check()
     assert (health.ready, health.checks) == (False, {"a": True, "b": False})
 
 
-async def test_ready_when_all_are_well():
+async def test_ready_if_all_checks_pass():
     assert (await Readiness({"a": well, "b": well}).check()).ready
