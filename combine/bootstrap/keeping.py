@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, time
 from typing import Final
 
+from combine.backoff import Backoff
 from combine.bootstrap import Report
 from combine.errors import Unavailable
 from combine.storage.core.listener import EventListener
@@ -53,24 +54,24 @@ async def wait_while_stopped(data_dir: Path) -> None:
 
 async def _keep(data_dir: Path, listener: EventListener, report: Report) -> None:
     """Never returns. The listener's permanent connection shows at once that the server is gone."""
-    pause, last_failure = _FIRST_PAUSE_S, monotonic()
+    backoff, last_failure = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S), monotonic()
     while True:
         await asyncio.sleep(_LOOK_S)
         if listener.is_connected:
             if monotonic() - last_failure > _STEADY_S:
-                pause = _FIRST_PAUSE_S
+                backoff.reset()
             continue
-        last_failure = monotonic()
+        last_failure, pause = monotonic(), backoff.next_s()
         try:
             if await asyncio.to_thread(_was_stopped, data_dir):
+                backoff.reset()
                 await asyncio.sleep(_FIRST_PAUSE_S)
                 continue
             if (await asyncio.to_thread(_start, data_dir, report)).started_now:
                 _log.warning("The embedded database died and was restarted")
         except (Unavailable, OSError) as error:
-            _log.warning("The embedded database died and could not be restarted; retrying in %g s: %s", pause, error)
+            _log.warning("The embedded database died and could not be restarted; retrying in %.1f s: %s", pause, error)
         await asyncio.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
 def _start(data_dir: Path, report: Report) -> EmbeddedServer:

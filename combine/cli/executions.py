@@ -10,7 +10,6 @@ from combine.cli.backend import choose_backend
 from combine.cli.exit_codes import ExitCode, of_status
 from combine.cli.formatting import OFFLINE_BANNER, age, as_json, count, duration, short, status_words, table, usd
 from combine.cli.result import (
-    UNDER_WAY,
     as_object,
     cost_text,
     finding_lines,
@@ -21,7 +20,7 @@ from combine.cli.result import (
 )
 from combine.cli.runtime import is_terminal, put, say
 from combine.cli.work import Presentation, follow, report
-from combine.documents.statuses import CallState, ExecutionStatus
+from combine.documents.statuses import UNDER_WAY, CallState, ExecutionStatus
 from combine.services.views import CallView, ExecutionDetail, ExecutionView
 
 

@@ -20,8 +20,6 @@ from combine.services.views import ExecutionDetail, ExecutionView, QuestionView
 Paths = Mapping[UUID, Path]
 """Where the JSON file of each document was written, by document id."""
 
-UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
-
 
 def as_object(detail: ExecutionDetail, paths: Paths) -> dict[str, Any]:
     """The object of ``--json``. Its keys are a contract: add none, omit none."""

@@ -15,8 +15,9 @@ from combine.cli.files import prepare_folder, write_documents
 from combine.cli.formatting import as_json, short, status_words
 from combine.cli.ports import Backend, ReadServices, WorkServices
 from combine.cli.progress import LiveDisplay, PlainDisplay
-from combine.cli.result import UNDER_WAY, as_object, next_step, summary
+from combine.cli.result import as_object, next_step, summary
 from combine.cli.runtime import is_terminal, put, say
+from combine.documents.statuses import UNDER_WAY
 from combine.errors import CombineError, Conflict
 from combine.services.views import ExecutionDetail
 

@@ -10,6 +10,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import Final
 
+from combine.backoff import Backoff
+
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 15.0
 _STEADY_S: Final = 60.0
@@ -48,21 +50,22 @@ class WorkerChild:
 
     async def run(self) -> None:
         """Run until cancelled; then ask the worker to stop and wait for its grace period."""
-        pause = self._first_pause_s
+        backoff = Backoff(self._first_pause_s, LONGEST_PAUSE_S)
         while True:
             began = monotonic()
             try:
                 code = await self._run_once()
             except OSError as error:  # out of memory, too many processes: keep serving and retry
-                _log.warning("Could not start the worker (%s); retrying in %g s", error, pause)
+                pause = backoff.next_s()
+                _log.warning("Could not start the worker (%s); retrying in %.1f s", error, pause)
             else:
                 if monotonic() - began > _STEADY_S:
-                    pause = self._first_pause_s
-                _log.warning("The worker exited with code %d; restarting it in %g s", code, pause)
+                    backoff.reset()
+                pause = backoff.next_s()
+                _log.warning("The worker exited with code %d; restarting it in %.1f s", code, pause)
             await asyncio.sleep(pause)
             if self._before_restart is not None:
                 await self._before_restart()
-            pause = min(2 * pause, LONGEST_PAUSE_S)
 
     async def _run_once(self) -> int:
         """Run one worker process. Returns its exit code."""

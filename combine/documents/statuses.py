@@ -20,6 +20,7 @@ class ExecutionStatus(StrEnum):
     CANCELLED = "cancelled"  # cancelled by a person
 
 
+UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 WAITING = frozenset(s for s in ExecutionStatus if s.value.startswith("waiting_"))
 ENDED = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
 

@@ -24,6 +24,7 @@ from combine.engine.queue import APP_NAME, APP_VERSION, SEGMENT_NAME, Adoption, 
 from combine.engine.recovery import Recovery
 from combine.errors import DatabaseUnavailable, OwnershipLost
 from combine.execution.segment import SegmentRunner
+from combine.storage.core import locks
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.core.faults import mark_disconnects
 from combine.storage.core.listener import CONTROL_CHANNEL, QUEUE_CHANNEL, EventListener, Subscription
@@ -35,7 +36,6 @@ POLL_S = 2.0  # only for lost notifications: whoever enqueues a segment wakes th
 _TURN_S = 0.1
 _UNWIND_S = 5.0
 _SERIALIZER = dbos_private.JsonSerializer()
-_LAUNCH_LOCK = 7_261_002  # DBOS migrates at launch; one process at a time
 
 log = logging.getLogger("combine.engine")
 
@@ -196,10 +196,7 @@ class Engine:
         DBOS builds indexes concurrently, which waits for every snapshot. So no process waits for its turn inside a
         statement: the one that holds the lock would wait for those that want it, for ever.
         """
-        turn = await session.connection.execute(
-            sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK}
-        )
-        if not turn.scalar_one():
+        if not await locks.try_lock(session, locks.ENGINE_LAUNCH):
             return False
         # In a transaction, a statement with parameters holds its snapshot until the next one.
         await session.connection.execute(sa.text("SAVEPOINT launch"))

@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-import sqlalchemy as sa
-
+from combine.storage.core import locks
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
 from combine.storage.executions import Executions
@@ -20,15 +19,13 @@ from combine.storage.hot.transitions import Transitions
 
 WAITING = "waiting_for_provider"
 AT_A_TIME = 100
-_LOCK = 7_261_003  # one process releases at a time
 
 Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
 
 
 async def release_due(session: WriteSession, enqueue: Enqueue, *, now: datetime | None = None) -> int:
     """Release who may go on, at most ``AT_A_TIME``; how many. Nothing while another process does the same."""
-    locked = await session.connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LOCK})
-    if not locked.scalar_one():
+    if not await locks.try_lock(session, locks.OUTAGE_RELEASE):
         return 0
     outages, transitions = Outages(session, now=now), Transitions(session)
     released = 0

@@ -17,13 +17,13 @@ from combine.documents.statuses import ExecutionStatus
 from combine.engine import dbos_private
 from combine.engine.alive import SHARED_QUEUE, read_executors
 from combine.engine.queue import SEGMENT_NAME
+from combine.storage.core import locks
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.executions import Executions
 from combine.storage.hot.transitions import Transitions
 
 RECOVER_EVERY_S = 5.0
 LOST_AFTER_S = 30.0
-_LOCK = 7_261_001  # one process recovers at a time
 
 _ABANDONED = """
 SELECT DISTINCT queue_name FROM dbos.workflow_status
@@ -43,10 +43,9 @@ log = logging.getLogger("combine.engine")
 
 async def recover(session: WriteSession) -> tuple[str, ...]:
     """Return the segments of dead processes to the shared queue; ids of the segments returned."""
-    connection = session.connection
-    locked = await connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LOCK})
-    if not locked.scalar_one():
+    if not await locks.try_lock(session, locks.RECOVERY):
         return ()
+    connection = session.connection
     executors = await read_executors(session)
     unknown = (await connection.execute(sa.text(_UNKNOWN), {"workflow": SEGMENT_NAME})).scalars().all()
     abandoned = await connection.execute(sa.text(_ABANDONED), {"workflow": SEGMENT_NAME, "shared": SHARED_QUEUE})
@@ -75,11 +74,9 @@ async def requeue_lost(session: WriteSession, enqueue: Enqueue, *, grace_s: floa
     That should not happen. It would if a row of the queue were deleted, or ended by DBOS and not by us; then the
     execution would say "running" for ever. ``grace_s``: only those in which nothing has happened for so long.
     """
-    connection = session.connection
-    locked = await connection.execute(sa.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LOCK})
-    if not locked.scalar_one():
+    if not await locks.try_lock(session, locks.RECOVERY):
         return ()
-    found = await connection.execute(sa.text(dbos_private.WITHOUT_SEGMENT), {"grace_s": grace_s})
+    found = await session.connection.execute(sa.text(dbos_private.WITHOUT_SEGMENT), {"grace_s": grace_s})
     ids: list[UUID] = list(found.scalars())
     for execution_id in ids:
         await enqueue(session, execution_id, await Executions(session).next_round(execution_id))

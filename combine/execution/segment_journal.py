@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from combine.documents.statuses import ExecutionStatus, StepStatus
+from combine.documents.statuses import UNDER_WAY, ExecutionStatus, StepStatus
 from combine.errors import OwnershipLost
 from combine.execution.segment import Segment
 from combine.execution.state import runnable_steps
@@ -34,7 +34,6 @@ _RESTING: tuple[str, ...] = (
     StepStatus.WAITING_FOR_ACCEPTANCE,
     StepStatus.WAITING_FOR_ANSWERS,
 )
-_UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 
 
 class Ending(Enum):
@@ -114,7 +113,7 @@ class SegmentJournal:
             await self.segment.claim.hold(session)
             await Journal(session).forget_open_calls(self.segment.execution_id)
             execution = await Executions(session).lock(self.segment.execution_id)
-            if execution.round != self.segment.round or execution.status not in _UNDER_WAY:
+            if execution.round != self.segment.round or execution.status not in UNDER_WAY:
                 return  # a person has cancelled it meanwhile, or this has been written before
             await Transitions(session).finish(
                 self.segment.execution_id, ExecutionStatus.FAILED.value, reason=reason, reason_code=code

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from combine.backoff import doubled, jittered
 from combine.errors import LLMError, PermanentLLMError, TransientLLMError
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, Progress, Usage
 
@@ -115,7 +116,7 @@ async def complete_with_retries(
     """The reply of the first attempt that succeeds, with the usage of all of them.
 
     ``send`` raises TransientLLMError to be called again. Errors raised here have in ``details`` the number of
-    ``attempts``, the ``usage`` of the failed ones (a Usage; ``usage_of`` reads it) and ``retry_after_s`` if the
+    ``attempts``, the ``usage`` of the failed ones (a Usage) and ``retry_after_s`` if the
     provider sent one. A cancelled call reports its usage as its last progress.
     """
     spent = Usage()
@@ -160,12 +161,6 @@ async def complete_with_retries(
             )
 
 
-def usage_of(error: LLMError) -> Usage:
-    """The usage of a failed call, over all its attempts."""
-    usage = error.details.get("usage")
-    return usage if isinstance(usage, Usage) else Usage()
-
-
 def asked_wait_s(error: LLMError) -> float | None:
     """The provider's Retry-After in seconds; None if it sent none."""
     asked = error.details.get("retry_after_s")
@@ -191,10 +186,10 @@ def _asks_for_too_long(error: TransientLLMError, policy: RetryPolicy) -> Transie
 
 def _wait(error: TransientLLMError, attempts: int, policy: RetryPolicy, timing: Timing) -> float:
     """Seconds until the next attempt: the provider's Retry-After or an exponential backoff, whichever is longer."""
-    backoff = min(policy.max_delay_s, policy.base_delay_s * 2.0 ** (attempts - 1))
+    backoff = jittered(doubled(policy.base_delay_s, policy.max_delay_s, attempts - 1), timing.random)
     # All rejected clients got the same Retry-After; jitter of up to 10 % spreads them.
     asked = (asked_wait_s(error) or 0.0) * (1 + 0.1 * timing.random())
-    return max(asked, backoff * (0.5 + 0.5 * timing.random()))
+    return max(asked, backoff)
 
 
 def _request_characters(request: LLMRequest) -> int:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
+from combine.backoff import Backoff
 from combine.documents.statuses import ENDED, ExecutionStatus
 from combine.errors import NotFound, Unavailable
 from combine.records import Event
@@ -265,7 +266,7 @@ class EventFeed:
 
     async def _read_for_ever(self) -> None:
         clock = asyncio.get_running_loop().time
-        last, sweep_at, pause = 0.0, clock() + self._sweep_s, _FIRST_PAUSE_S
+        last, sweep_at, backoff = 0.0, clock() + self._sweep_s, Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while True:
             await self._wait(sweep_at - clock())
             await asyncio.sleep(last + self._coalesce_s - clock())  # events in quick succession are read together
@@ -276,11 +277,10 @@ class EventFeed:
             asked = self._asked()
             try:
                 await self._look(asked)
-                pause = _FIRST_PAUSE_S
+                backoff.reset()
             except Unavailable as error:
                 _log.warning("Live events are waiting for the database: %s", error.message)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
+                await asyncio.sleep(backoff.next_s())
                 for execution_id in asked:  # a busy pool does not notify when a connection becomes free
                     self.look_at(execution_id)
             except Exception:  # noqa: BLE001 - the events of the others must continue in any case

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from combine.auth.permissions import Actor, ProjectRole
 from combine.brief.brief import Brief, brief_to_json
 from combine.documents.ordering import content_sha256
-from combine.documents.statuses import ENDED, DecisionAction, ExecutionStatus, StepStatus
+from combine.documents.statuses import ENDED, UNDER_WAY, DecisionAction, ExecutionStatus, StepStatus
 from combine.engine.queue import Adoption, SegmentQueue
 from combine.errors import Conflict, Invalid, NotFound
 from combine.execution.clarification import settle
@@ -44,7 +44,6 @@ from combine.workflows.definitions import definition_to_json
 from combine.workflows.graph import topological_order
 from combine.workflows.models import parse_model
 
-_UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 _OVER = ENDED - {ExecutionStatus.FAILED}
 _STOPPED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.WAITING_FOR_PROVIDER, ExecutionStatus.WAITING_FOR_BUDGET})
 
@@ -312,7 +311,7 @@ class ExecutionService:
         async def work(session: WriteSession) -> UUID:
             row = await self._lock(session, execution)
             await self._change_money(session, row, budget_usd, allow_unpriced=allow_unpriced)
-            if row.status in _UNDER_WAY:
+            if row.status in UNDER_WAY:
                 await self._take_over(session, row)
             elif row.status in _STOPPED:
                 if row.reason_code == CODES[CapKind.EXECUTION] and budget_usd is None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from combine.documents.questions import Answer
-from combine.documents.statuses import DecidedBy, ExecutionStatus, StepStatus
+from combine.documents.statuses import UNDER_WAY, DecidedBy, StepStatus
 from combine.errors import Conflict, NotFound
 from combine.execution.clarification import DECIDE_FOR_ME
 from combine.records import Execution, Step
@@ -20,8 +20,6 @@ from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.graph import dependents, topological_order
-
-_UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class ForkExecution:
 
 def check_fork(source: Execution, from_step: str) -> None:
     """Raises Conflict while the source is running, NotFound for a step that is not in its workflow."""
-    if source.status in _UNDER_WAY:
+    if source.status in UNDER_WAY:
         raise Conflict(
             f"Execution {source.id} is {source.status}; its results are not final yet.",
             code="still_running",

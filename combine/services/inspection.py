@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from combine.auth.permissions import Actor
-from combine.documents.statuses import CallState, ExecutionStatus
+from combine.documents.statuses import UNDER_WAY, CallState, ExecutionStatus
 from combine.engine.alive import pid_is_gone
 from combine.engine.heartbeat import DEAD_AFTER_S
 from combine.records import Call, Event, Execution, ExecutionSnapshot, Step
@@ -32,8 +32,6 @@ from combine.storage.events import Events
 from combine.storage.executions import Executions
 from combine.storage.executors import ExecutorRow, Executors
 from combine.storage.snapshot import Depth, Snapshots
-
-_AT_WORK = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
 
 
 class InspectionService:
@@ -106,7 +104,7 @@ class InspectionService:
                     after_seq = row.seq
                     yield row
                 if not rows:
-                    if status not in _AT_WORK:
+                    if status not in UNDER_WAY:
                         return
                     await subscription.wait()
 

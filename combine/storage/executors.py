@@ -59,7 +59,3 @@ class Executors:
             sa.select(executors, _since_beat.label("age")).order_by(executors.c.beat_at.desc())
         )
         return tuple(ExecutorRow(**row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's public name for it
-
-    async def dead_ids(self, lease: timedelta) -> tuple[str, ...]:
-        """Processes whose last heartbeat is older than ``lease``."""
-        return tuple((await self._connection.execute(sa.select(executors.c.id).where(_since_beat > lease))).scalars())

@@ -15,7 +15,6 @@ from combine.documents.schema_walk import LISTS, Part, as_object, enum_form, roo
 from combine.errors import Invalid
 
 MAX_UNIONS = 16
-MAX_OPTIONALS = 24
 MAX_SCHEMA_DEPTH = 20
 
 JsonObject = Mapping[str, Any]
@@ -59,13 +58,6 @@ def reply_schema(schema: JsonObject, *, ask: bool) -> dict[str, Any]:
 def count_unions(schema: JsonObject) -> int:
     """How many places of a sent schema allow more than one type; providers limit this."""
     return sum("anyOf" in part or isinstance(part.get("type"), list) for part in _parts(schema))
-
-
-def count_optionals(schema: JsonObject) -> int:
-    """How many properties of a sent schema are not required; providers limit this."""
-    return sum(
-        len(set(part["properties"]) - set(part.get("required", ()))) for part in _parts(schema) if "properties" in part
-    )
 
 
 def drop_empty_optionals(document: JsonObject, schema: JsonObject) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from uuid import UUID
 
 import httpx2
 
+from combine.backoff import Backoff
 from combine.cli.formatting import duration, short
 from combine.cli.ports import Say
 from combine.cli.remote.client import API, Client
-from combine.cli.result import UNDER_WAY
-from combine.documents.statuses import ExecutionStatus
+from combine.documents.statuses import UNDER_WAY, ExecutionStatus
 from combine.errors import Unavailable
 from combine.records import Event
 from combine.services.views import ExecutionDetail
@@ -64,7 +63,8 @@ class Following:
     async def events(self, after_seq: int) -> AsyncIterator[Event]:
         """Events after that number. Raises Unavailable if the server stays unavailable, and the errors it returns."""
         self._last = after_seq
-        pause, outage = self._pace.first_pause, _Outage(self._say, self._pace.patience)
+        backoff = Backoff(self._pace.first_pause, self._pace.max_pause)
+        outage = _Outage(self._say, self._pace.patience)
         while True:
             start = self._last
             try:
@@ -77,9 +77,8 @@ class Following:
             except Unavailable as error:
                 outage.add(error)
             if self._last > start:
-                pause = self._pace.first_pause
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads the reconnects of many clients
-            pause = min(2 * pause, self._pace.max_pause)
+                backoff.reset()
+            await asyncio.sleep(backoff.next_s())
 
     async def _rests(self) -> bool:
         """Whether the execution has finished or waits, and all of its events have been yielded."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from combine.backoff import doubled, jittered
 from combine.errors import DatabaseUnavailable, Unavailable
 from combine.storage.core.faults import Fault, fault_of, mark_disconnects, reason_of
 from combine.storage.core.urls import KEEPALIVE, display_url, normalise_url
@@ -290,8 +290,9 @@ async def _is_under_way(connection: AsyncConnection, transaction_id: str) -> boo
 
 def _delay(tries: int, fault: Fault) -> float:
     """Seconds until the next attempt, with jitter. A lost race is over as soon as the winner has committed."""
-    longest = _RACE_DELAY * (tries + 1) if fault is Fault.CONFLICT else _FIRST_DELAY * 2 ** min(tries, 10)
-    return min(longest, _LONGEST_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+    if fault is Fault.CONFLICT:
+        return jittered(min(_RACE_DELAY * (tries + 1), _LONGEST_DELAY))
+    return jittered(doubled(_FIRST_DELAY, _LONGEST_DELAY, tries))
 
 
 def _connect_args(url: sa.URL, patience: timedelta) -> dict[str, Any]:

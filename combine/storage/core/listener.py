@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +19,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from combine.backoff import Backoff
 from combine.storage.core.urls import KEEPALIVE, libpq_url
 
 CHANNEL = "combine_events"
@@ -133,17 +133,16 @@ class EventListener:
         await self._listening.wait()
 
     async def _listen_for_ever(self) -> None:
-        delay = _FIRST_DELAY
+        backoff = Backoff(_FIRST_DELAY, _LONGEST_DELAY)
         while True:
             try:
                 await self._listen()
             except psycopg.Error as error:
                 if self._listening.is_set():
-                    delay = _FIRST_DELAY
+                    backoff.reset()
                 self._listening.clear()
                 _log.info("The event listener has lost its connection: %s", str(error).splitlines()[:1])
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            delay = min(delay * 2, _LONGEST_DELAY)
+            await asyncio.sleep(backoff.next_s())
 
     async def _listen(self) -> None:
         """Listen until the connection is lost; always ends with psycopg.Error."""

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from combine.storage.core import locks
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CONTROL_CHANNEL
 
@@ -22,8 +23,6 @@ PROBE_LEASE_S = 900.0
 """After this time without progress of the probe another one is released."""
 NOBODY = UUID(int=0)
 """Sent on the control channel when executions can be released, to the process that watches outages."""
-
-_LOCK = 7_261_004  # with the hash of what is waited for: one schedule is written at a time
 
 # The status is part of it: what failed or was cancelled says nothing of how the provider does now.
 _SCHEDULE = sa.text("""
@@ -130,7 +129,7 @@ class Outages:
     async def _lock(self, waits_for: str) -> None:
         await self._connection.execute(
             sa.text("SELECT pg_advisory_xact_lock(:key, hashtext(:waits_for))"),
-            {"key": _LOCK, "waits_for": waits_for},
+            {"key": locks.OUTAGE_SCHEDULE, "waits_for": waits_for},
         )
 
     async def due(self, *, limit: int) -> tuple[Due, ...]:

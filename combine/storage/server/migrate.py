@@ -10,6 +10,7 @@ import psycopg
 import sqlalchemy as sa
 
 from combine.errors import DatabaseUnavailable, Unavailable
+from combine.storage.core import locks
 from combine.storage.core.database import ReadSession
 from combine.storage.core.faults import fault_of, reason_of
 from combine.storage.core.urls import display_url, libpq_url, normalise_url
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 HEAD = "0007"
 """The newest revision in ``migrations/versions``, repeated here so that a start does not need to import Alembic."""
 
-_LOCK = 0x636F6D62696E65  # an arbitrary number, the same in every version
 _SCRIPTS = Path(__file__).parent.parent / "migrations"
 
 
@@ -79,7 +79,7 @@ def _upgrade(url: str) -> bool:
     engine = sa.create_engine(normalise_url(url), poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
     try:
         with engine.begin() as connection:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(locks.MIGRATION)))
             return _upgrade_locked(connection, url)
     except sa.exc.DBAPIError as error:
         if fault_of(error) is None:

@@ -9,9 +9,10 @@ from dbos import _migration
 from test_engine import engine_on, enqueue, state_of, until
 
 from combine.engine import dbos_private
-from combine.engine.engine import _LAUNCH_LOCK, Adoption, Engine
+from combine.engine.engine import Adoption, Engine
 from combine.engine.recovery import Recovery
 from combine.errors import DatabaseUnavailable
+from combine.storage.core import locks
 from combine.storage.core.database import Database
 from combine.storage.core.listener import EventListener
 
@@ -40,7 +41,7 @@ async def test_a_start_without_a_database_can_be_drained():
 async def test_a_start_that_is_cancelled_leaves_nothing_behind(database):
     cut = engine(database)
     async with database.engine.begin() as other:
-        await other.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LAUNCH_LOCK})
+        await other.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.ENGINE_LAUNCH})
         starting = asyncio.create_task(cut.start())
 
         async def waits_for_its_turn() -> bool:

@@ -10,7 +10,8 @@ from house import House
 from test_engine import engine_on, enqueue, state_of, until
 
 from combine.engine.engine import workflow_id
-from combine.engine.recovery import _LOCK, SHARED_QUEUE, Recovery, recover, requeue_lost
+from combine.engine.recovery import SHARED_QUEUE, Recovery, recover, requeue_lost
+from combine.storage.core import locks
 from combine.workflows.catalog import load_catalog
 
 
@@ -37,7 +38,7 @@ async def status_in_the_queue(database, execution_id: UUID, status: str) -> None
 
 async def alone(session) -> None:
     """Wait for the engine's own pass to be over, and keep the next one out."""
-    await session.connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    await session.connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.RECOVERY})
 
 
 async def sweep(database, engine, grace_s: float = 0.0) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ import pytest
 from fake_llm import Broken, Error, FakeLLM, Reply
 
 from combine.errors import PermanentLLMError, TransientLLMError
-from combine.llm.retry import usage_of
 
 BOTH = pytest.mark.parametrize("name", ["anthropic", "openai"])
 KEY = "sk-test-very-secret"
@@ -178,7 +177,7 @@ async def test_what_a_cut_stream_cost_is_not_forgotten(fake, provider_of, reques
     fake.inject(Broken("cut", after=8, reply=long), times=4)
     with pytest.raises(TransientLLMError) as caught:
         await provider.complete(request_)
-    lost = usage_of(caught.value)
+    lost = caught.value.details["usage"]
     assert lost.output_tokens > whole.output_tokens
     assert lost.input_tokens + lost.cache_read_tokens > 0
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from combine.errors import PermanentLLMError, TransientLLMError
 from combine.llm.protocol import LLMReply, LLMRequest, StopReason, Usage
-from combine.llm.retry import RetryPolicy, Timing, complete_with_retries, usage_of
+from combine.llm.retry import RetryPolicy, Timing, complete_with_retries
 
 REQUEST = LLMRequest(
     model="m",
@@ -106,7 +106,7 @@ async def test_too_long_a_wait_ends_the_call_at_once_and_says_how_long():
     assert error.code == "retry_after_too_long"
     assert error.details["retry_after_s"] == 3600
     assert error.details["cause"] == "provider_overloaded"
-    assert usage_of(error) == Usage(9)
+    assert error.details["usage"] == Usage(9)
     assert "3600 s" in str(error)
 
 
@@ -115,7 +115,7 @@ async def test_a_permanent_error_is_not_retried_but_accounts_for_what_came_befor
     with pytest.raises(PermanentLLMError) as caught:
         await run(send, Clock())
     assert caught.value.details["attempts"] == 2
-    assert usage_of(caught.value) == Usage(10, 10)
+    assert caught.value.details["usage"] == Usage(10, 10)
 
 
 async def test_what_is_not_an_llm_error_passes_through():
