@@ -81,19 +81,20 @@ class Body:
     def _table(self, rows: Sequence[JsonObject], part: JsonObject) -> str:
         known = schema_walk.properties(self.schema, part)
         with_id = any("id" in row for row in rows)
-        names = list(dict.fromkeys(n for row in rows for n in row if n != "id" and not _cited(n, row)))
-        names = [n for n in names if any(_filled(row.get(n)) for row in rows)]
+        names = _columns(rows)
         titles = ["Id"] * with_id + [escape(heading(n, known.get(n, {}))) for n in names] or ["Id"]
         lines = ["| " + " | ".join(titles) + " |", "| " + " | ".join("---" for _ in titles) + " |"]
         for row in rows:
             cells = [self._inline(row.get(n), known.get(n), separator="<br>") for n in names]
-            mark = self._marks(row)
-            if with_id:
-                cells.insert(0, _id(row) + mark)
-            elif mark:
-                cells[-1:] = [cells[-1] + mark] if cells else [mark]
-            lines.append("| " + " | ".join(cells or [""]) + " |")
+            lines.append("| " + " | ".join(self._marked(row, cells, with_id=with_id) or [""]) + " |")
         return "\n".join(lines)
+
+    def _marked(self, row: JsonObject, cells: list[str], *, with_id: bool) -> list[str]:
+        """The cells of a row with its footnotes after the id, or after the last cell."""
+        mark = self._marks(row)
+        if with_id:
+            return [_id(row) + mark, *cells]
+        return [*cells[:-1], "".join(cells[-1:]) + mark] if mark else cells
 
     def _item(self, row: JsonObject, part: JsonObject) -> Iterator[str]:
         name = next((n for n in NAMES if isinstance(row.get(n), str) and row[n].strip()), None)
@@ -105,8 +106,8 @@ class Body:
         """Facts on one line, the main text plain, everything else under its label."""
         marks = self._marks(value) if marks is None else marks
         known = schema_walk.properties(self.schema, part)
-        fields = {n: v for n, v in value.items() if _filled(v) and not _cited(n, value)}
-        facts = [n for n in fields if "enum" in known.get(n, {}) or (n in FACTS and isinstance(fields[n], str))]
+        fields = _shown(value)
+        facts = [n for n, v in fields.items() if _is_fact(n, v, known.get(n, {}))]
         if facts:
             yield " · ".join(f"{heading(n, known.get(n, {}))}: {self._inline(fields[n], known.get(n))}" for n in facts)
         if all(isinstance(fields.get(n), str) for n in STORY):
@@ -136,8 +137,7 @@ class Body:
     def _inline(self, value: Any, part: JsonObject | None = None, *, separator: str = ", ") -> str:
         """Any value on one line; one of a list of values loses its underscores."""
         if isinstance(value, Mapping):
-            shown = {n: v for n, v in value.items() if _filled(v) and not _cited(n, value)}
-            parts = (f"{escape(humanised(n))}: {self._inline(v, separator='; ')}" for n, v in shown.items())
+            parts = (f"{escape(humanised(n))}: {self._inline(v, separator='; ')}" for n, v in _shown(value).items())
             return "; ".join(parts) + self._marks(value)
         if isinstance(value, list):
             return separator.join(self._inline(v, separator="; ") for v in value)
@@ -167,6 +167,21 @@ def _is_id(value: Any) -> bool:
 
 def _filled(value: Any) -> bool:
     return isinstance(value, bool | int | float) or bool(value and (not isinstance(value, str) or value.strip()))
+
+
+def _is_fact(name: str, value: Any, part: JsonObject) -> bool:
+    return "enum" in part or (name in FACTS and isinstance(value, str))
+
+
+def _shown(value: JsonObject) -> dict[str, Any]:
+    """The fields that are not empty, without the sources that become footnotes."""
+    return {n: v for n, v in value.items() if _filled(v) and not _cited(n, value)}
+
+
+def _columns(rows: Sequence[JsonObject]) -> list[str]:
+    """The fields that any row fills, in the order in which they first appear."""
+    names = dict.fromkeys(n for row in rows for n in row if n != "id" and not _cited(n, row))
+    return [n for n in names if any(_filled(row.get(n)) for row in rows)]
 
 
 def _cited(name: str, value: JsonObject) -> bool:

@@ -62,20 +62,10 @@ def draft_architecture(reading: Reading, ids: Ids) -> Json:
 
 
 def _parts(needs: Item, reading: Reading) -> _Parts:
-    cues, frames = reading.cues, reading.frames
     functional, qualities = _items(needs, "functional_requirements"), _items(needs, "non_functional_requirements")
     data, systems = _items(needs, "data_requirements"), _items(needs, "integration_requirements")
     stories = _items(needs, "user_stories")
-    limited = [f for f in functional if cues.has("cap", _text(f)) or frames.limit.split("{")[0] in _text(f)]
-    messages = [f for f in functional if f not in limited and re.search(frames.message_cue, _text(f), re.IGNORECASE)]
-    reports = [
-        f
-        for f in functional
-        if f not in [*limited, *messages] and re.search(frames.report_cue, _text(f), re.IGNORECASE)
-    ]
-    # A message that people ask for or look at needs pages, too; one the system sends by itself does not.
-    special = [f for f in (*messages, *reports) if not re.search(frames.person_cue, _text(f), re.IGNORECASE)]
-    pages = [f for f in functional if f not in special]
+    pages, limited, messages, reports = _by_purpose(functional, reading)
     guarded = [q for q in qualities if q.get("category") == "security"]
     seen = [q for q in qualities if q.get("category") in ("usability", "compatibility")]
     rest = [q for q in qualities if q not in guarded and q not in seen]
@@ -91,6 +81,21 @@ def _parts(needs: Item, reading: Reading) -> _Parts:
         groups["pages"] = [*reports, *messages, *seen] or [*functional[:1]] or [*qualities[:1]]
         groups["reports"] = []
     return _Parts(groups, functional, qualities, data, systems, guarded, limited)
+
+
+def _by_purpose(functional: list[Item], reading: Reading) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
+    """(pages, limits, messages, reports) among the functional requirements."""
+    cues, frames = reading.cues, reading.frames
+    limited = [f for f in functional if cues.has("cap", _text(f)) or frames.limit.split("{")[0] in _text(f)]
+    messages = [f for f in functional if f not in limited and _says(frames.message_cue, f)]
+    reports = [f for f in functional if f not in [*limited, *messages] and _says(frames.report_cue, f)]
+    # A message that people ask for or look at needs pages, too; one the system sends by itself does not.
+    special = [f for f in (*messages, *reports) if not _says(frames.person_cue, f)]
+    return [f for f in functional if f not in special], limited, messages, reports
+
+
+def _says(cue: str, item: Item) -> bool:
+    return re.search(cue, _text(item), re.IGNORECASE) is not None
 
 
 def _items(document: Item, field: str) -> list[Item]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from combine.drafter.conflicts import Ruling, dropped_refs, rulings
 from combine.drafter.draft import Assumptions, Json, distinct, merged, numbered
+from combine.drafter.frame_types import Frames
 from combine.drafter.grammar import Party, Wish, subject_of, title, wish_of, wishes_in
 from combine.drafter.ids import Ids
 from combine.drafter.limits import constraint_type, quality_of
@@ -72,18 +73,19 @@ def wishes_of(reading: Reading, standing: Sequence[Statement], ruled: Sequence[R
         wishes = wishes_in(statement, reading.cues, before)
         wish = wishes[0] if wishes else None
         before = subject_of(wish, statement, reading.cues) or before
-        if (
-            statement.ref in settled
-            or wish is None
-            or statement.section in (Section.TODAY, Section.OUT, Section.PEOPLE)
-        ):
-            continue
-        if statement.is_a("success", "no_money") or (statement.is_a("out") and not wish.action):
-            continue
-        if limit_type(statement, reading) or quality_of(statement, reading.cues, wish) is not None:
-            continue
-        if constraint_type(statement, reading.cues, wish) is None and not is_default(statement, reading):
+        if wish is not None and statement.ref not in settled and _asks_for(statement, wish, reading):
             yield from wishes
+
+
+def _asks_for(statement: Statement, wish: Wish, reading: Reading) -> bool:
+    """Whether the statement asks for something and is neither a limit nor an exclusion."""
+    if statement.section in (Section.TODAY, Section.OUT, Section.PEOPLE):
+        return False
+    if statement.is_a("success", "no_money") or (statement.is_a("out") and not wish.action):
+        return False
+    if limit_type(statement, reading) or quality_of(statement, reading.cues, wish) is not None:
+        return False
+    return constraint_type(statement, reading.cues, wish) is None and not is_default(statement, reading)
 
 
 def plain_statements(reading: Reading, standing: Sequence[Statement], wishes: Sequence[Wish]) -> tuple[Statement, ...]:
@@ -116,28 +118,45 @@ def objective_text(wish: Wish, reading: Reading) -> str:
 
 
 def _objectives(reading: Reading, standing: Sequence[Statement], wishes: Sequence[Wish]) -> list[Json]:
-    first = {s.ref for s in standing if topic_of(s, reading) == "" and s.topic and s.is_a("problem")}
     found = [_success(s, reading) for s in standing if s.is_a("success")][:1]
-    aims = [w for w in wishes if w.party is Party.CLIENT and w.statement.is_a("goal") and not w.condition]
-    goals = [w for w in aims if w is next(v for v in wishes if v.statement is w.statement)]
+    goals = _client_goals(wishes)
     found += [_goal(w, reading, "high") for w in goals[:MAX_PROBLEMS]]
     problems = [s for s in standing if _is_problem(s) and not s.topic]
     found += [_problem(s, reading) for s in problems[:MAX_PROBLEMS]]
-    others = [w for w in wishes if w not in goals and not w.negated]
-    for wish in others:
-        if len(found) < MIN_OBJECTIVES or wish is others[0]:
-            weak = wish.statement.is_a("weak", "later")
-            # What is asked for first is the core: without it the result is useless.
-            found.append(
-                _goal(wish, reading, "high" if wish is others[0] and not weak else "low" if weak else "medium")
-            )
-    found += [_plain(s) for s in plain_statements(reading, standing, wishes)[:MIN_OBJECTIVES]]
-    if not found:
-        found = [_plain(s) for s in [*(s for s in standing if not s.topic), *standing][:1]]
-    kept = distinct(found, "description")[:MAX_OBJECTIVES]
-    if all(o["priority"] != "high" for o in kept):
-        kept[0]["priority"] = "high"
-    return _with_first(kept, [s for s in standing if s.ref in first])
+    found += _other_goals(reading, [w for w in wishes if w not in goals and not w.negated], MIN_OBJECTIVES - len(found))
+    plain = plain_statements(reading, standing, wishes)[:MIN_OBJECTIVES]
+    found += [_plain(s) for s in plain or ([] if found else _any_statement(standing))]
+    kept = _with_one_high(distinct(found, "description")[:MAX_OBJECTIVES])
+    return _with_first(kept, _first_problems(reading, standing))
+
+
+def _with_one_high(objectives: list[Json]) -> list[Json]:
+    if all(o["priority"] != "high" for o in objectives):
+        objectives[0]["priority"] = "high"
+    return objectives
+
+
+def _any_statement(standing: Sequence[Statement]) -> list[Statement]:
+    return [*(s for s in standing if not s.topic), *standing][:1]
+
+
+def _client_goals(wishes: Sequence[Wish]) -> list[Wish]:
+    """The first wish of each sentence that says what the client aims for."""
+    aims = [w for w in wishes if w.party is Party.CLIENT and w.statement.is_a("goal") and not w.condition]
+    return [w for w in aims if w is next(v for v in wishes if v.statement is w.statement)]
+
+
+def _other_goals(reading: Reading, wishes: Sequence[Wish], count: int) -> Iterator[Json]:
+    """At most ``count`` of the wishes, but at least the first: it is the core, without it the result is useless."""
+    for number, wish in enumerate(wishes[: max(1, count)]):
+        weak = wish.statement.is_a("weak", "later")
+        yield _goal(wish, reading, "low" if weak else "medium" if number else "high")
+
+
+def _first_problems(reading: Reading, standing: Sequence[Statement]) -> list[Statement]:
+    """Answers that say which problem comes first."""
+    first = {s.ref for s in standing if topic_of(s, reading) == "" and s.topic and s.is_a("problem")}
+    return [s for s in standing if s.ref in first]
 
 
 def _with_first(objectives: list[Json], answers: Sequence[Statement]) -> list[Json]:
@@ -226,34 +245,44 @@ def _risks(
     reading: Reading, standing: Sequence[Statement], limits: Sequence[Json], ruled: Sequence[Ruling]
 ) -> list[Json]:
     frames = reading.frames
-    found: list[Json] = []
-    for r in ruled:
-        first, second = r.conflict.choices()
-        decided = r.answer is not None and not r.answer.assumption
-        likelihood, mitigation = ("low", frames.settled) if decided else ("high", frames.settle_conflict)
-        sources = merged(
-            [r.conflict.first.source(), r.conflict.second.source()], [r.answer.source()] if r.answer else []
-        )
-        found.append(_risk(sources, frames.disagree.format(first=first, second=second), likelihood, "high", mitigation))
-    for statement in standing:
-        if statement.is_a("opens") and not statement.topic and not _is_problem(statement):
-            text = frames.unsettled.format(text=shorten(bare(statement.text), TEXT_WORDS - 15))
-            found.append(_risk([statement.source()], text, "medium", "medium", frames.settle))
-    for limit in limits:
+    found = [_conflict_risk(ruling, frames) for ruling in ruled]
+    found += _open_risks(frames, standing)
+    for limit in [one for one in limits if one["type"] == "time"][:1]:
         text = shorten(bare(limit["description"]), TEXT_WORDS - 20)
-        if limit["type"] == "time" and not any(f["mitigation"] == frames.drop_first for f in found):
-            found.append(_risk(limit["sources"], frames.late.format(text=text), "medium", "high", frames.drop_first))
-    for statement in standing:
-        cap = reading.cues.patterns["limit"].search(statement.text)
-        if cap and constraint_type(statement, reading.cues, None) == "resource":
-            text = frames.beyond.format(text=cap.group("what"))
-            found.append(_risk([statement.source(cap.group("what"))], text, "medium", "medium", frames.refuse_early))
-    left = [a for a in reading.answers if a.assumption and a.ref not in {r.answer.ref for r in ruled if r.answer}]
+        found.append(_risk(limit["sources"], frames.late.format(text=text), "medium", "high", frames.drop_first))
+    found += _capacity_risks(reading, standing)
+    settled = {r.answer.ref for r in ruled if r.answer}
+    left = [a for a in reading.answers if a.assumption and a.ref not in settled]
     if left:
         refs = ", ".join(a.assumption for a in left)
         sources = merged(a.source() for a in left)
         found.append(_risk(sources, frames.left_open.format(ids=refs), "medium", "medium", frames.settle))
     return distinct(found, "description")[:MAX_RISKS]
+
+
+def _conflict_risk(ruling: Ruling, frames: Frames) -> Json:
+    conflict, answer = ruling.conflict, ruling.answer
+    first, second = conflict.choices()
+    decided = answer is not None and not answer.assumption
+    likelihood, mitigation = ("low", frames.settled) if decided else ("high", frames.settle_conflict)
+    sources = merged([conflict.first.source(), conflict.second.source()], [answer.source()] if answer else [])
+    return _risk(sources, frames.disagree.format(first=first, second=second), likelihood, "high", mitigation)
+
+
+def _open_risks(frames: Frames, standing: Sequence[Statement]) -> Iterator[Json]:
+    for statement in standing:
+        if statement.is_a("opens") and not statement.topic and not _is_problem(statement):
+            text = frames.unsettled.format(text=shorten(bare(statement.text), TEXT_WORDS - 15))
+            yield _risk([statement.source()], text, "medium", "medium", frames.settle)
+
+
+def _capacity_risks(reading: Reading, standing: Sequence[Statement]) -> Iterator[Json]:
+    frames = reading.frames
+    for statement in standing:
+        cap = reading.cues.patterns["limit"].search(statement.text)
+        if cap and constraint_type(statement, reading.cues, None) == "resource":
+            text = frames.beyond.format(text=cap.group("what"))
+            yield _risk([statement.source(cap.group("what"))], text, "medium", "medium", frames.refuse_early)
 
 
 def _risk(sources: list[dict[str, str]], text: str, likelihood: str, impact: str, mitigation: str) -> Json:

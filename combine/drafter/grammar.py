@@ -177,18 +177,25 @@ def _english(statement: Statement, text: str, cues: Cues, before: str) -> Wish |
             return wish
     if found := _AIM_EN.match(text):
         return Wish(statement, Party.CLIENT, "", found.group("action"), "want")
-    if (found := _FOR_WE_EN.match(text) or _PROVIDE_EN.match(text)) and not cues.has(
-        "negative", found.group("thing")[:12]
-    ):
-        party = _party(found.group("who"), cues)
-        before_it = lower_first(found.groupdict().get("before", ""))
-        if party is not Party.THING:
-            who = found.group("who") if party is Party.PEOPLE else ""
-            return Wish(statement, party, who, "", "need", condition=before_it, thing=found.group("thing"))
+    if wish := _needed(statement, text, cues):
+        return wish
     is_line = statement.section is Section.NONE and not _STOP.search(statement.raw) and not statement.is_a("opens")
     if statement.section is Section.WANT or statement.topic or is_line:
         return _present(statement, text, cues, before)
     return None
+
+
+def _needed(statement: Statement, text: str, cues: Cues) -> Wish | None:
+    """A thing that somebody needs or is to be given."""
+    found = _FOR_WE_EN.match(text) or _PROVIDE_EN.match(text)
+    if found is None or cues.has("negative", found.group("thing")[:12]):
+        return None
+    party = _party(found.group("who"), cues)
+    if party is Party.THING:
+        return None
+    who = found.group("who") if party is Party.PEOPLE else ""
+    before_it = lower_first(found.groupdict().get("before", ""))
+    return Wish(statement, party, who, "", "need", condition=before_it, thing=found.group("thing"))
 
 
 def _modal(statement: Statement, found: re.Match[str], cues: Cues, before: str) -> Wish | None:
@@ -218,16 +225,25 @@ def _present(statement: Statement, text: str, cues: Cues, before: str) -> Wish |
     subject = words[0] if pronoun else person_at_start(text, cues)
     rest = text[len(subject) :].strip() if subject else ""
     if not rest:
-        told = statement.is_a("negative") or _POINTS_BACK.search(text) or _PAST.search(text)
-        short = word_count(text) <= MAX_SUBJECT_WORDS + 1 and not told
-        return Wish(statement, Party.SYSTEM, "", "", "", thing=lower_first(text)) if short else None
+        return _bare_thing(statement, text)
+    action = _action(rest, verbs)
+    return Wish(statement, Party.PEOPLE, before if pronoun else subject, action) if action else None
+
+
+def _bare_thing(statement: Statement, text: str) -> Wish | None:
+    told = statement.is_a("negative") or _POINTS_BACK.search(text) or _PAST.search(text)
+    short = word_count(text) <= MAX_SUBJECT_WORDS + 1 and not told
+    return Wish(statement, Party.SYSTEM, "", "", "", thing=lower_first(text)) if short else None
+
+
+def _action(rest: str, verbs: Sequence[re.Pattern[str]]) -> str:
+    """What follows the subject, with its verb in the base form; empty if it does not begin with a known verb."""
     adverb = found.group() if (found := ADVERB.match(rest)) else ""
     verb, _, tail = rest[len(adverb) :].partition(" ")
     for base in (verb, _base(verb)):
         if any(v.match(base) for v in verbs) or base == "choose":
-            action = f"{adverb}{base} {tail if base == verb else _base_forms(tail, verbs)}".strip()
-            return Wish(statement, Party.PEOPLE, before if pronoun else subject, action)
-    return None
+            return f"{adverb}{base} {tail if base == verb else _base_forms(tail, verbs)}".strip()
+    return ""
 
 
 def _base_forms(text: str, verbs: Sequence[re.Pattern[str]]) -> str:

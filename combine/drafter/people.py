@@ -33,12 +33,15 @@ def stakeholders(reading: Reading, standing: Sequence[Statement], wishes: Sequen
             continue
         known.add(_stem(label))
         own = [w for w in wishes if w.party is Party.PEOPLE and _stem(label) in map(_stem, w.subject.split())]
-        interests = [capital(shorten(bare(w.core), 20)) for w in own[:MAX_INTERESTS] if not w.negated]
-        sources = merged([statement.source(around)], [w.statement.source() for w in own[:MAX_INTERESTS]])
         rank = 0 if own else 1 if group in ("served", "staff", "lead", "profession") else 2
-        groups.append((rank, _entry(sources, capital(label), frames.roles[group], interests)))
+        groups.append((rank, _group(label, frames.roles[group], statement.source(around), own[:MAX_INTERESTS])))
     groups.sort(key=lambda g: g[0])
     return [*found, *(entry for _, entry in groups)][:MAX_STAKEHOLDERS]
+
+
+def _group(label: str, role: str, source: dict[str, str], wishes: Sequence[Wish]) -> Json:
+    interests = [capital(shorten(bare(w.core), 20)) for w in wishes if not w.negated]
+    return _entry(merged([source], [w.statement.source() for w in wishes]), capital(label), role, interests)
 
 
 def _entry(sources: list[dict[str, str]], name: str, role: str, interests: list[str], influence: str = "") -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from combine.drafter.grammar import ADVERB, Party, Wish
+from combine.drafter.lexicon import Cues
 from combine.drafter.reading import Reading, Statement
 from combine.drafter.text import bare, capital, lower_first, sentence, shorten
 
@@ -41,30 +42,33 @@ def whole_text(statement: Statement, reading: Reading) -> str:
 
 def criteria(wish: Wish, reading: Reading) -> list[str]:
     """The normal case and the failure, as the kind of action asks for them."""
-    frames, action = reading.frames, wish.action or wish.thing
-    kind = next(
-        (k for k in ("send", "read", "write") if reading.cues.has(f"{k}_verbs", ADVERB.sub("", action))), "other"
-    )
+    frames = reading.frames
     told = shorten(bare(wish.statement.text), ACTION_WORDS)
     capped = wish.statement.is_a("cap") or (wish.party is Party.THING and wish.statement.is_a("limit"))
     if (wish.party is Party.THING or wish.whole) and not (wish.negated or capped):
         return [c.format(text=told) for c in frames.as_told]
-    if wish.negated:
-        kind = "never"
-    elif not wish.action:
-        kind = "thing"
-    english = reading.cues.language == "en" and wish.party is Party.PEOPLE and wish.plural and not _SELF.search(action)
-    short = shorten(bare(action), ACTION_WORDS)
-    if kind == "never":
-        done = frames.quoted.format(text=told)
-    elif english and wish.modal != "must" and not wish.condition:
-        done = f"{lower_first(wish.subject)} {_third(short)}"
-    else:
-        done = frames.is_done.format(text=short)
-    found = [c.format(done=done, text=short) for c in frames.criteria[kind]]
     if capped:
-        found = [c.format(text=told) for c in frames.limit_criteria]
-    return found
+        return [c.format(text=told) for c in frames.limit_criteria]
+    kind = _kind_of_action(wish, reading.cues)
+    short = shorten(bare(wish.action or wish.thing), ACTION_WORDS)
+    done = frames.quoted.format(text=told) if kind == "never" else _done(wish, short, reading)
+    return [c.format(done=done, text=short) for c in frames.criteria[kind]]
+
+
+def _kind_of_action(wish: Wish, cues: Cues) -> str:
+    if wish.negated:
+        return "never"
+    if not wish.action:
+        return "thing"
+    return next((k for k in ("send", "read", "write") if cues.has(f"{k}_verbs", ADVERB.sub("", wish.action))), "other")
+
+
+def _done(wish: Wish, short: str, reading: Reading) -> str:
+    """That the action has been done, as a clause."""
+    named = reading.cues.language == "en" and wish.party is Party.PEOPLE and wish.plural
+    if named and wish.modal != "must" and not wish.condition and not _SELF.search(wish.action or wish.thing):
+        return f"{lower_first(wish.subject)} {_third(short)}"
+    return reading.frames.is_done.format(text=short)
 
 
 def _english(wish: Wish) -> str | None:
@@ -77,6 +81,10 @@ def _english(wish: Wish) -> str | None:
     able = wish.modal.endswith("be able to") and not wish.negated
     if wish.negated or (wish.party is Party.THING and not able) or action.startswith("be "):
         return f"{_named(wish)} shall {'not ' if wish.negated else ''}{action}"
+    return _enabled(wish, action)
+
+
+def _enabled(wish: Wish, action: str) -> str:
     if wish.party is Party.SYSTEM:
         return f"the system shall {action}"
     subject = "the client" if wish.party is Party.CLIENT else _third(lower_first(wish.subject))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
 from combine.documents.questions import MAX_QUESTIONS
@@ -10,6 +10,7 @@ from combine.documents.quotes import fold
 from combine.documents.words import overlap, tokens
 from combine.drafter.conflicts import conflicts
 from combine.drafter.draft import Json
+from combine.drafter.frame_types import Frames
 from combine.drafter.frames import QuestionFrame
 from combine.drafter.grammar import wish_of
 from combine.drafter.limits import constraint_type, quality_of
@@ -72,6 +73,11 @@ def _ranked(reading: Reading) -> Iterator[Json]:
     for what in limits_in(reading)[:1]:
         frame = frames.limit_question
         yield _choice(frame.text.format(text=what), frame.why, frame.choices)
+    yield from _missing(brief, frames, vague=vague)
+
+
+def _missing(brief: Sequence[Statement], frames: Frames, *, vague: bool) -> Iterator[Json]:
+    """Questions about what every project needs to know and the brief does not say."""
     if not any(s.is_a("deadline") and s.is_a("date", "deadline_span") for s in brief):
         yield _asked(frames.questions["deadline"])
     if not any(s.is_a("personal", "law") for s in brief):

@@ -243,21 +243,12 @@ def _answered(answer: Statement, given: _Sources) -> Iterator[Json]:
 
 def _data(given: _Sources) -> list[Json]:
     cues, frames = given.reading.cues, given.reading.frames
-    denied = [s for s in given.standing if s.is_a("personal") and s.is_a("negative")]
-    spoken = [
-        s
-        for s in given.standing
-        if not s.topic and s.section is not Section.OUT and not s.is_a("opens") and s not in denied
-    ]
+    spoken = _spoken(given.standing)
     found = []
     for name, pattern in cues.entities.items():
         hits = [s for s in spoken if pattern.search(s.text)]
-        kept: dict[str, Statement] = {}
         person = name in cues.words.persons
-        for statement in hits:
-            for m in cues.patterns["attributes"].finditer(statement.text):
-                if cues.has("personal", m.group()) == person and not pattern.search(m.group()):
-                    kept.setdefault(m.group().casefold(), statement)
+        kept = _attributes(hits, pattern, cues, person=person)
         if person and not kept and hits:
             kept = _loose_attributes(spoken, cues)
         if not kept and len(hits) < 3:  # noqa: PLR2004
@@ -266,6 +257,24 @@ def _data(given: _Sources) -> list[Json]:
         marked = [f"{a} ({frames.personal})" if cues.has("personal", a) else a for a in kept]
         found.append({"sources": where, "entity": name, "attributes": marked[:8], "relationships": []})
     return sorted(found, key=lambda d: -len(d["attributes"]))[:MAX_ENTITIES]
+
+
+def _spoken(standing: Sequence[Statement]) -> list[Statement]:
+    """What the brief says about data that is to be kept."""
+    within = [s for s in standing if not s.topic and s.section is not Section.OUT and not s.is_a("opens")]
+    return [s for s in within if not (s.is_a("personal") and s.is_a("negative"))]
+
+
+def _attributes(
+    hits: Sequence[Statement], entity: re.Pattern[str], cues: Cues, *, person: bool
+) -> dict[str, Statement]:
+    """The details that are named together with the entity, each with the first statement that names it."""
+    kept: dict[str, Statement] = {}
+    for statement in hits:
+        for m in cues.patterns["attributes"].finditer(statement.text):
+            if cues.has("personal", m.group()) == person and not entity.search(m.group()):
+                kept.setdefault(m.group().casefold(), statement)
+    return kept
 
 
 def _loose_attributes(spoken: Sequence[Statement], cues: Cues) -> dict[str, Statement]:

@@ -72,26 +72,23 @@ def context_of(state: ExecutionSnapshot, step: StepDefinition, *, beside: int = 
     inputs = [_made(state, name) for name in step.inputs]
     findings = _findings_to_mend(state, step, now)
     own = state.document(now.document_id)
-    revised = now.revision > 0
-    # A review starts fresh, without seeing its last verdict.
-    draft = _draft(state, now, own) if revised and not step.is_final else None
-    model, _ = parse_model(step.model or str(execution.model))
-    previous = next((one for one in state.previous if one.type == step.output), None)
-    answers = [(question.step_id, question.settled) for question in state.questions]
+    redrawn = now.revision > 0 and not step.is_final  # a review starts fresh, without seeing its last verdict
+    draft = _draft(state, now, own) if redrawn else None
+    answers = [(question.step_id, question.settled) for question in state.questions if question.settled is not None]
     return StepContext(
         execution_id=execution.id,
         project_id=execution.project_id,
         workflow=execution.workflow,
-        model=model,
+        model=_model_of(step, state),
         brief=state.brief,
         brief_id=execution.brief_id,
         ask=execution.ask,
         given_answers=execution.given_answers,
-        answers=tuple(answer for _, answer in answers if answer is not None),
-        own_answers=tuple(answer for by, answer in answers if answer is not None and by == step.step_id),
+        answers=tuple(answer for _, answer in answers),
+        own_answers=tuple(answer for by, answer in answers if by == step.step_id),
         upstream=tuple(_upstream(document) for document in inputs),
         input_ids=tuple(document.id for document in inputs),
-        previous=_upstream(previous) if previous else None,
+        previous=_previous(state, step.output),
         used_ids=highest_ids(state, step.output),
         revision=now.revision,
         attempts_done=now.attempt,
@@ -100,13 +97,13 @@ def context_of(state: ExecutionSnapshot, step: StepDefinition, *, beside: int = 
         own_ids=_ids(own.content) if own else frozenset(),
         draft=draft,
         findings=findings,
-        guidance=now.guidance or (INPUTS_CHANGED if revised and not findings and not step.is_final else None),
+        guidance=now.guidance or (INPUTS_CHANGED if redrawn and not findings else None),
         droppable_ids=_droppable(now, draft),
         assumptions_from=ASSUMPTIONS_PER_STEP * beside,
         accept_findings=now.accepted,
         revisions_done=execution.revision,
         stored=_stored(state, now),
-        fallback=None if step.fallback_model is None else parse_model(step.fallback_model)[0],
+        fallback=_fallback_of(step),
         tries_again=execution.waits_for,
     )
 
@@ -117,6 +114,18 @@ def _made(state: ExecutionSnapshot, document_type: str) -> Document:
     document = state.document(state.step(producer.step_id).document_id)
     assert document is not None  # the step is ready, so its inputs are there
     return document
+
+
+def _model_of(step: StepDefinition, state: ExecutionSnapshot) -> ModelRef:
+    return parse_model(step.model or str(state.execution.model))[0]
+
+
+def _fallback_of(step: StepDefinition) -> ModelRef | None:
+    return None if step.fallback_model is None else parse_model(step.fallback_model)[0]
+
+
+def _previous(state: ExecutionSnapshot, document_type: str) -> UpstreamDocument | None:
+    return next((_upstream(one) for one in state.previous if one.type == document_type), None)
 
 
 def _upstream(document: Document) -> UpstreamDocument:

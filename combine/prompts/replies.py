@@ -63,14 +63,26 @@ def parse_reply(
         refuse("questions_not_list", "questions is a list.", "$.questions", raw)
         raw = []
     questions, problems = check_questions(raw, document_type, earlier_questions)
+    _check_content(raw, document, envelope, refuse, ask=ask, document_type=document_type)
+    findings += problems if ask else ()
+    return ParsedReply(() if findings else questions, document, tuple(findings))
+
+
+def _check_content(
+    raw: list[Any],
+    document: dict[str, Any] | None,
+    envelope: Mapping[str, Any],
+    refuse: Any,
+    *,
+    ask: bool,
+    document_type: str,
+) -> None:
     if raw and document is not None and ask:
         refuse("questions_and_document", "Give questions or the document, not both: without the answers, no draft.")
     elif raw and not ask:
         refuse("questions_not_allowed", "No questions can be asked now: write the document with assumptions instead.")
     elif not raw and envelope.get(DOCUMENT) is None:
         refuse("reply_without_content", f"The reply holds neither questions nor a document: write the {document_type}.")
-    findings += problems if ask else ()
-    return ParsedReply(() if findings else questions, document, tuple(findings))
 
 
 def _expected(ask: bool) -> str:  # noqa: FBT001
