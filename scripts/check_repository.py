@@ -16,6 +16,8 @@ from pathlib import Path
 MAX_BYTES = 1_000_000
 MAX_MODULE_LINES = 500
 MAX_FUNCTION_LINES = 60
+MAX_COMPLEXITY = 15
+"""As radon counts it: unlike mccabe, it counts conditions joined by ``and`` and ``or``, and comprehensions."""
 
 # Lock formats that record where each file was downloaded from; requirements/*.txt contain only pins and hashes.
 ADDRESS_LOCKS = frozenset(
@@ -76,8 +78,21 @@ def faults_of_file(name: str, data: bytes) -> Iterator[str]:
                 yield f"{name}:{number}: {what}"
 
 
+def complexity(node: ast.AST) -> int:
+    """How many ways a piece of code adds to a function."""
+    if isinstance(node, ast.BoolOp):
+        return len(node.values) - 1
+    if isinstance(node, ast.comprehension):
+        return 1 + len(node.ifs)
+    if isinstance(node, ast.Try):
+        return len(node.handlers) + bool(node.orelse)
+    if isinstance(node, ast.For | ast.AsyncFor | ast.While):
+        return 1 + bool(node.orelse)
+    return isinstance(node, ast.If | ast.IfExp | ast.Lambda | ast.Assert | ast.match_case)
+
+
 def faults_of_size(name: str, source: str) -> Iterator[str]:
-    """The modules and functions of the package that are too long."""
+    """The modules and functions of the package that are too long, and the functions that are too complex."""
     lines = source.count("\n")
     if lines > MAX_MODULE_LINES:
         yield f"{name}: {lines} lines, more than {MAX_MODULE_LINES}"
@@ -86,6 +101,9 @@ def faults_of_size(name: str, source: str) -> Iterator[str]:
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > MAX_FUNCTION_LINES:
                 yield f"{name}:{node.lineno}: {node.name} has {length} lines, more than {MAX_FUNCTION_LINES}"
+            paths = 1 + sum(map(complexity, ast.walk(node)))
+            if paths > MAX_COMPLEXITY:
+                yield f"{name}:{node.lineno}: {node.name} has a complexity of {paths}, more than {MAX_COMPLEXITY}"
 
 
 def faults(folder: Path) -> Iterator[str]:

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from combine.api.requests import IntegerText
 from combine.errors import CombineError, Unavailable
 from combine.records import Event
-from combine.services.event_feed import EventFeed, Following
+from combine.services.event_feed import EventFeed, EventReader
 
 ABORT: Final = "combine.abort"
 """An extension of the ASGI scope: closes the connection without waiting for the client to read."""
@@ -118,7 +118,7 @@ class EventStreamResponse(Response):
     media_type = _TYPE
 
     def __init__(
-        self, events: Following, stack: AsyncExitStack, check_access: CheckAccess, timings: StreamTimings
+        self, events: EventReader, stack: AsyncExitStack, check_access: CheckAccess, timings: StreamTimings
     ) -> None:
         super().__init__(None, 200, _HEADERS)
         del self.headers["content-length"]

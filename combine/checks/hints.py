@@ -15,7 +15,7 @@ from combine.checks.walk import Walked
 from combine.documents.findings import Hint, shown
 from combine.documents.items import Item, id_prefix, item_sources, item_text
 from combine.documents.quotes import LONG_QUOTE_WORDS
-from combine.documents.words import overlap, tokens, word_count
+from combine.documents.words import distinct_words, overlap, word_count
 
 MAX_HINTS = 60
 NEAR_DUPLICATE = 0.8
@@ -88,9 +88,9 @@ def _restated(item: Item, sources: Sources) -> Iterator[Suspicion]:
     said = item.value.get("description")
     if item.prefix == "CON" or not isinstance(said, str):
         return
-    own = tokens(said)
+    own = distinct_words(said)
     for ref, quote in sources:
-        if own and overlap(own, tokens(quote)) > RESTATED:
+        if own and overlap(own, distinct_words(quote)) > RESTATED:
             yield "restates_source", f"The description only repeats the quote from {shown(ref, 40)}.", item.id
             return
 
@@ -121,7 +121,7 @@ def _duplicates(items: Sequence[Item]) -> Iterator[Suspicion]:
     for item in items:
         lists.setdefault(item.list_name, []).append(item)
     for members in lists.values():
-        words = [(item.id, tokens(" ".join(_claim(item)))) for item in members[:MAX_COMPARED]]
+        words = [(item.id, distinct_words(" ".join(_claim(item)))) for item in members[:MAX_COMPARED]]
         for (one, first), (other, second) in combinations(words, 2):
             if first and overlap(first, second) >= NEAR_DUPLICATE:
                 yield "near_duplicate", f"It says nearly the same as {shown(one, 40)}.", other

@@ -13,6 +13,7 @@ from combine.documents.items import Item, item_text, iter_items
 from combine.documents.markdown_body import NAMES, Body, Footnotes
 from combine.documents.markdown_text import ID, anchor, escape, fenced, humanised, linked
 from combine.documents.questions import Answer
+from combine.documents.schema_walk import JsonObject
 from combine.documents.statuses import DecidedBy, DocumentStatus
 
 OFFLINE_NOTICE = (
@@ -22,8 +23,6 @@ OFFLINE_NOTICE = (
 
 MAIN = ("description", "text", "decision", "responsibility")
 """The fields that say what an item of another document is."""
-
-JsonObject = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

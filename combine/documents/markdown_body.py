@@ -9,8 +9,7 @@ from typing import Any
 from combine.documents import schema_walk
 from combine.documents.items import SOURCES
 from combine.documents.markdown_text import anchor, escape, humanised, linked
-
-JsonObject = Mapping[str, Any]
+from combine.documents.schema_walk import JsonObject
 
 MAX_TABLE_FIELDS = 4
 """Items with more fields than this are rendered as blocks, except for the lists named below."""

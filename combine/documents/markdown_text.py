@@ -37,10 +37,10 @@ def _escape_start(line: str, start: str) -> str:
 
 def linked(text: str, anchors: Container[str]) -> str:
     """Escaped text in which every id that has an anchor on this page is a link to it."""
-    return ID.sub(lambda m: link(m.group(), anchors), escape(text))
+    return ID.sub(lambda m: markdown_link(m.group(), anchors), escape(text))
 
 
-def link(item_id: str, anchors: Container[str]) -> str:
+def markdown_link(item_id: str, anchors: Container[str]) -> str:
     """An id, as a link if it has an anchor on this page."""
     return f"[{item_id}](#{item_id})" if item_id in anchors else escape(item_id)
 

@@ -1,19 +1,9 @@
-"""The order of a document's keys: the schema's for readers, the alphabet's for hashes."""
+"""The one text of a JSON value, and its hash."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
-
-from combine.documents import schema_walk
-
-
-def in_schema_order(content: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with every object's keys in its schema's order; others follow by name."""
-    ordered: dict[str, Any] = schema_walk.in_schema_order(content, schema)
-    return ordered
 
 
 def canonical_json(content: object) -> str:

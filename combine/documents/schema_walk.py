@@ -195,12 +195,13 @@ def _limit(limit: Any) -> tuple[int, int] | None:
     return (ask if isinstance(ask, int) else reject), reject
 
 
-def in_schema_order(value: Any, root: JsonObject) -> Any:
+def in_schema_order(content: JsonObject, root: JsonObject) -> dict[str, Any]:
     """The same value with every object's keys in the schema's order; unknown keys follow by name.
 
     Equal values give equal text whatever order a store hands their keys back in.
     """
-    return _in_order(value, root_part(root))
+    ordered: dict[str, Any] = _in_order(content, root_part(root))
+    return ordered
 
 
 def _in_order(value: Any, part: Part) -> Any:

@@ -45,7 +45,7 @@ def word_count(text: str) -> int:
     return spaced_words(text) + (spaceless_letters(text) + 1) // 2
 
 
-def tokens(text: str) -> frozenset[str]:
+def distinct_words(text: str) -> frozenset[str]:
     """The different words of a text, folded, without ids; pairs of letters in scripts without spaces."""
     folded = unicodedata.normalize("NFKC", _ID.sub(" ", text)).casefold()
     if folded.isascii() or not _SPACELESS.search(folded):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from combine.drafter.draft import Assumptions, Json, Source, cite, merged
+from combine.documents.schema_walk import JsonObject
+from combine.drafter.draft import Assumptions, JsonDict, Source, cite, merged
 from combine.drafter.ids import Ids
 from combine.drafter.reading import Reading
 from combine.drafter.text import bare, shorten
@@ -15,26 +15,24 @@ from combine.drafter.text import bare, shorten
 MAX_SATISFIES = 30
 MANY_SOURCES = 3
 
-Item = Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """The requirements, grouped by the component that carries them."""
 
-    groups: Mapping[str, list[Item]]
+    groups: Mapping[str, list[JsonObject]]
     """Name of a component in ``Frames.components`` -> what it satisfies."""
-    functional: list[Item]
-    qualities: list[Item]
-    data: list[Item]
-    systems: list[Item]
-    guarded: list[Item]
+    functional: list[JsonObject]
+    qualities: list[JsonObject]
+    data: list[JsonObject]
+    systems: list[JsonObject]
+    guarded: list[JsonObject]
     """Qualities about data: place, deletion, access."""
-    limited: list[Item]
+    limited: list[JsonObject]
     """Functional requirements that hold a limit."""
 
 
-def draft_architecture(reading: Reading, ids: Ids) -> Json:
+def draft_architecture(reading: Reading, ids: Ids) -> JsonDict:
     """The whole document."""
     frames, assumptions = reading.frames, Assumptions(ids)
     needs, discovery = reading.document("requirements-doc"), reading.document("project-discovery")
@@ -45,7 +43,7 @@ def draft_architecture(reading: Reading, ids: Ids) -> Json:
     decisions = _decisions(parts, discovery, reading, assumptions, label)
     given = ids.give("ADR", [d["title"] for d in decisions.values()])
     adr = dict(zip(decisions, given, strict=True))
-    document: Json = {
+    document: JsonDict = {
         "overview": {
             "summary": _summary(parts, names, reading),
             "style": frames.style,
@@ -61,7 +59,7 @@ def draft_architecture(reading: Reading, ids: Ids) -> Json:
     return document
 
 
-def _parts(needs: Item, reading: Reading) -> _Parts:
+def _parts(needs: JsonObject, reading: Reading) -> _Parts:
     functional, qualities = _items(needs, "functional_requirements"), _items(needs, "non_functional_requirements")
     data, systems = _items(needs, "data_requirements"), _items(needs, "integration_requirements")
     stories = _items(needs, "user_stories")
@@ -83,7 +81,9 @@ def _parts(needs: Item, reading: Reading) -> _Parts:
     return _Parts(groups, functional, qualities, data, systems, guarded, limited)
 
 
-def _by_purpose(functional: list[Item], reading: Reading) -> tuple[list[Item], list[Item], list[Item], list[Item]]:
+def _by_purpose(
+    functional: list[JsonObject], reading: Reading
+) -> tuple[list[JsonObject], list[JsonObject], list[JsonObject], list[JsonObject]]:
     """(pages, limits, messages, reports) among the functional requirements."""
     cues, frames = reading.cues, reading.frames
     limited = [f for f in functional if cues.has("cap", _text(f)) or frames.limit.split("{")[0] in _text(f)]
@@ -94,20 +94,20 @@ def _by_purpose(functional: list[Item], reading: Reading) -> tuple[list[Item], l
     return [f for f in functional if f not in special], limited, messages, reports
 
 
-def _says(cue: str, item: Item) -> bool:
+def _says(cue: str, item: JsonObject) -> bool:
     return re.search(cue, _text(item), re.IGNORECASE) is not None
 
 
-def _items(document: Item, field: str) -> list[Item]:
+def _items(document: JsonObject, field: str) -> list[JsonObject]:
     value = document.get(field, [])
     return [v for v in value if isinstance(v, dict) and "id" in v] if isinstance(value, list) else []
 
 
-def _text(item: Item) -> str:
+def _text(item: JsonObject) -> str:
     return f"{item.get('title', '')} {item.get('description', '')}"
 
 
-def _component(name: str, numbers: Mapping[str, str], parts: _Parts, reading: Reading) -> Json:
+def _component(name: str, numbers: Mapping[str, str], parts: _Parts, reading: Reading) -> JsonDict:
     frame = reading.frames.components[name]
     return {
         "id": numbers[name],
@@ -129,8 +129,8 @@ def _summary(parts: _Parts, names: Sequence[str], reading: Reading) -> str:
 
 
 def _decisions(
-    parts: _Parts, discovery: Item, reading: Reading, assumptions: Assumptions, label: str
-) -> dict[str, Json]:
+    parts: _Parts, discovery: JsonObject, reading: Reading, assumptions: Assumptions, label: str
+) -> dict[str, JsonDict]:
     """The decisions the requirements call for, by their name in ``Frames.decisions``."""
     limits = [c for c in _items(discovery, "constraints") if c.get("type") in ("time", "budget", "resource")]
     core = sorted(parts.functional, key=lambda f: f.get("priority") != "must")[:1]
@@ -144,7 +144,7 @@ def _decisions(
     return decided
 
 
-def _decision(name: str, items: Sequence[Item], sources: list[Source], reading: Reading) -> Json:
+def _decision(name: str, items: Sequence[JsonObject], sources: list[Source], reading: Reading) -> JsonDict:
     frame = reading.frames.decisions[name]
     named = ", ".join(str(i["id"]) for i in items[:MANY_SOURCES]) or str(sources[0]["ref"])
     return {
@@ -157,7 +157,7 @@ def _decision(name: str, items: Sequence[Item], sources: list[Source], reading: 
     }
 
 
-def _stack(parts: _Parts, adr: Mapping[str, str], reading: Reading, assumptions: Assumptions) -> list[Json]:
+def _stack(parts: _Parts, adr: Mapping[str, str], reading: Reading, assumptions: Assumptions) -> list[JsonDict]:
     frames = reading.frames
     spoken = " ".join(s.text for s in reading.usable)
     kind = frames.stack_web if re.search(frames.web_cue, spoken, re.IGNORECASE) else frames.stack_application
@@ -178,8 +178,8 @@ def _stack(parts: _Parts, adr: Mapping[str, str], reading: Reading, assumptions:
     return stack
 
 
-def _kept(data: Item, store: str, parts: _Parts, reading: Reading) -> Json:
+def _kept(data: JsonObject, store: str, parts: _Parts, reading: Reading) -> JsonDict:
     personal = any(reading.frames.personal in str(a) for a in data.get("attributes", []))
     rules = [str(q["id"]) for q in parts.guarded] if personal else []
-    entry: Json = {"data": shorten(bare(str(data["entity"])), 8), "kept_in": store}
+    entry: JsonDict = {"data": shorten(bare(str(data["entity"])), 8), "kept_in": store}
     return entry | ({"rules": reading.frames.data_rules.format(ids=", ".join(rules[:6]))} if rules else {})

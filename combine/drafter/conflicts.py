@@ -43,7 +43,7 @@ class ConflictKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class Contradiction:
     """Two statements of the brief of which only one can hold."""
 
     kind: ConflictKind
@@ -60,16 +60,16 @@ class Conflict:
 class Ruling:
     """What stands of a conflict."""
 
-    conflict: Conflict
+    conflict: Contradiction
     kept: Statement | None
     dropped: tuple[Statement, ...]
     answer: Statement | None
     """The answer that settles it; None while nobody has."""
 
 
-def conflicts(reading: Reading) -> tuple[Conflict, ...]:
+def conflicts(reading: Reading) -> tuple[Contradiction, ...]:
     """The conflicts the rules can see, each statement in at most one."""
-    found: list[Conflict] = []
+    found: list[Contradiction] = []
     used: set[str] = set()
     candidates = [s for s in reading.brief if s.usable and not s.is_a("today")][:MAX_COMPARED]
     stems = {s.ref: _stems(s.text, reading.cues) for s in candidates}
@@ -79,7 +79,7 @@ def conflicts(reading: Reading) -> tuple[Conflict, ...]:
         kind = _kind(one, other, stems[one.ref], stems[other.ref], reading.cues)
         if kind is not None:
             cautious = other.is_a("negative") and one.is_a("personal") and other.is_a("personal")
-            found.append(Conflict(kind, other, one) if cautious else Conflict(kind, one, other))
+            found.append(Contradiction(kind, other, one) if cautious else Contradiction(kind, one, other))
             used |= {one.ref, other.ref}
     return tuple(found[:MAX_CONFLICTS])
 
@@ -94,7 +94,7 @@ def dropped_refs(ruled: Sequence[Ruling]) -> frozenset[str]:
     return frozenset(s.ref for ruling in ruled for s in ruling.dropped)
 
 
-def _ruling(conflict: Conflict, answers: Sequence[Statement]) -> Ruling:
+def _ruling(conflict: Contradiction, answers: Sequence[Statement]) -> Ruling:
     pair = (conflict.first, conflict.second)
     shown = [choice.removesuffix(" …") for choice in conflict.choices()]
     for answer in answers:

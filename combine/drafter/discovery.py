@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from combine.drafter.conflicts import Ruling, dropped_refs, rulings
-from combine.drafter.draft import Assumptions, Json, distinct, merged, numbered
+from combine.drafter.draft import Assumptions, JsonDict, distinct, merged, numbered
 from combine.drafter.frame_types import Frames
 from combine.drafter.grammar import Party, Wish, subject_of, title, wish_of, wishes_in
 from combine.drafter.ids import Ids
@@ -32,7 +32,7 @@ _NOUN_PHRASE = re.compile(
 )
 
 
-def draft_discovery(reading: Reading, ids: Ids) -> Json:
+def draft_discovery(reading: Reading, ids: Ids) -> JsonDict:
     """The whole document."""
     frames, ruled = reading.frames, rulings(reading)
     gone = dropped_refs(ruled)
@@ -117,7 +117,7 @@ def objective_text(wish: Wish, reading: Reading) -> str:
     return sentence(wish.statement.text)
 
 
-def _objectives(reading: Reading, standing: Sequence[Statement], wishes: Sequence[Wish]) -> list[Json]:
+def _objectives(reading: Reading, standing: Sequence[Statement], wishes: Sequence[Wish]) -> list[JsonDict]:
     found = [_success(s, reading) for s in standing if s.is_a("success")][:1]
     goals = _client_goals(wishes)
     found += [_goal(w, reading, "high") for w in goals[:MAX_PROBLEMS]]
@@ -130,7 +130,7 @@ def _objectives(reading: Reading, standing: Sequence[Statement], wishes: Sequenc
     return _with_first(kept, _first_problems(reading, standing))
 
 
-def _with_one_high(objectives: list[Json]) -> list[Json]:
+def _with_one_high(objectives: list[JsonDict]) -> list[JsonDict]:
     if all(o["priority"] != "high" for o in objectives):
         objectives[0]["priority"] = "high"
     return objectives
@@ -146,7 +146,7 @@ def _client_goals(wishes: Sequence[Wish]) -> list[Wish]:
     return [w for w in aims if w is next(v for v in wishes if v.statement is w.statement)]
 
 
-def _other_goals(reading: Reading, wishes: Sequence[Wish], count: int) -> Iterator[Json]:
+def _other_goals(reading: Reading, wishes: Sequence[Wish], count: int) -> Iterator[JsonDict]:
     """At most ``count`` of the wishes, but at least the first: it is the core, without it the result is useless."""
     for number, wish in enumerate(wishes[: max(1, count)]):
         weak = wish.statement.is_a("weak", "later")
@@ -159,7 +159,7 @@ def _first_problems(reading: Reading, standing: Sequence[Statement]) -> list[Sta
     return [s for s in standing if s.ref in first]
 
 
-def _with_first(objectives: list[Json], answers: Sequence[Statement]) -> list[Json]:
+def _with_first(objectives: list[JsonDict], answers: Sequence[Statement]) -> list[JsonDict]:
     """The objectives after an answer that says which problem comes first: that one high, the others medium."""
     for answer in answers:
         chosen = [o for o in objectives if bare(answer.text).removesuffix(" …") in o["description"]]
@@ -176,20 +176,20 @@ def _is_problem(statement: Statement) -> bool:
     return statement.is_a("problem") and not normative
 
 
-def _success(statement: Statement, reading: Reading) -> Json:
+def _success(statement: Statement, reading: Reading) -> JsonDict:
     found = reading.cues.patterns["success"].search(bare(statement.text))
     rest = found.group("rest") if found else statement.text
     text = sentence(shorten(rest, TEXT_WORDS))
     return _objective(text, "high", _figures(statement, reading), statement)
 
 
-def _goal(wish: Wish, reading: Reading, priority: str) -> Json:
+def _goal(wish: Wish, reading: Reading, priority: str) -> JsonDict:
     return _objective(
         shorten(objective_text(wish, reading), TEXT_WORDS), priority, _figures(wish.statement, reading), wish.statement
     )
 
 
-def _problem(statement: Statement, reading: Reading) -> Json:
+def _problem(statement: Statement, reading: Reading) -> JsonDict:
     frames = reading.frames
     text = frames.end_problem.format(text=shorten(bare(statement.text), TEXT_WORDS - 10))
     clauses = [c for c in _CLAUSE.split(bare(statement.text)) if reading.cues.has("problem", c)]
@@ -198,11 +198,11 @@ def _problem(statement: Statement, reading: Reading) -> Json:
     return _objective(text, "high", criteria, statement)
 
 
-def _plain(statement: Statement) -> Json:
+def _plain(statement: Statement) -> JsonDict:
     return _objective(sentence(shorten(statement.text, TEXT_WORDS)), "high", [], statement)
 
 
-def _objective(text: str, priority: str, criteria: list[str], statement: Statement) -> Json:
+def _objective(text: str, priority: str, criteria: list[str], statement: Statement) -> JsonDict:
     return {
         "sources": [statement.source()],
         "description": text,
@@ -217,7 +217,7 @@ def _figures(statement: Statement, reading: Reading) -> list[str]:
     return [reading.frames.figure_met.format(text=bare(text)) for text in dict.fromkeys(told[:2])]
 
 
-def _constraints(reading: Reading, standing: Sequence[Statement], ruled: Sequence[Ruling]) -> Iterator[Json]:
+def _constraints(reading: Reading, standing: Sequence[Statement], ruled: Sequence[Ruling]) -> Iterator[JsonDict]:
     frames, given, seen = reading.frames, 0, set()
     settled = {r.answer.ref: r for r in ruled if r.answer}
     for statement in standing:
@@ -242,8 +242,8 @@ def _constraints(reading: Reading, standing: Sequence[Statement], ruled: Sequenc
 
 
 def _risks(
-    reading: Reading, standing: Sequence[Statement], limits: Sequence[Json], ruled: Sequence[Ruling]
-) -> list[Json]:
+    reading: Reading, standing: Sequence[Statement], limits: Sequence[JsonDict], ruled: Sequence[Ruling]
+) -> list[JsonDict]:
     frames = reading.frames
     found = [_conflict_risk(ruling, frames) for ruling in ruled]
     found += _open_risks(frames, standing)
@@ -260,7 +260,7 @@ def _risks(
     return distinct(found, "description")[:MAX_RISKS]
 
 
-def _conflict_risk(ruling: Ruling, frames: Frames) -> Json:
+def _conflict_risk(ruling: Ruling, frames: Frames) -> JsonDict:
     conflict, answer = ruling.conflict, ruling.answer
     first, second = conflict.choices()
     decided = answer is not None and not answer.assumption
@@ -269,14 +269,14 @@ def _conflict_risk(ruling: Ruling, frames: Frames) -> Json:
     return _risk(sources, frames.disagree.format(first=first, second=second), likelihood, "high", mitigation)
 
 
-def _open_risks(frames: Frames, standing: Sequence[Statement]) -> Iterator[Json]:
+def _open_risks(frames: Frames, standing: Sequence[Statement]) -> Iterator[JsonDict]:
     for statement in standing:
         if statement.is_a("opens") and not statement.topic and not _is_problem(statement):
             text = frames.unsettled.format(text=shorten(bare(statement.text), TEXT_WORDS - 15))
             yield _risk([statement.source()], text, "medium", "medium", frames.settle)
 
 
-def _capacity_risks(reading: Reading, standing: Sequence[Statement]) -> Iterator[Json]:
+def _capacity_risks(reading: Reading, standing: Sequence[Statement]) -> Iterator[JsonDict]:
     frames = reading.frames
     for statement in standing:
         cap = reading.cues.patterns["limit"].search(statement.text)
@@ -285,7 +285,7 @@ def _capacity_risks(reading: Reading, standing: Sequence[Statement]) -> Iterator
             yield _risk([statement.source(cap.group("what"))], text, "medium", "medium", frames.refuse_early)
 
 
-def _risk(sources: list[dict[str, str]], text: str, likelihood: str, impact: str, mitigation: str) -> Json:
+def _risk(sources: list[dict[str, str]], text: str, likelihood: str, impact: str, mitigation: str) -> JsonDict:
     return {
         "sources": sources,
         "description": sentence(text),
@@ -301,7 +301,7 @@ def _held(reading: Reading, ruling: Ruling) -> str:
     return reading.frames.held.format(first=first, second=second, one=refs[0], other=refs[1])
 
 
-def _in(wishes: Sequence[Wish], objectives: Sequence[Json]) -> list[str]:
+def _in(wishes: Sequence[Wish], objectives: Sequence[JsonDict]) -> list[str]:
     lines = [f"{headline(title(w, w.statement), LINE_WORDS)} ({w.statement.ref})" for w in wishes if not w.negated]
     return list(dict.fromkeys(lines))[:MAX_IN] or [
         f"{shorten(bare(o['description']), LINE_WORDS)} ({o['sources'][0]['ref']})" for o in objectives[:MAX_IN]

@@ -9,7 +9,7 @@ from combine.documents.words import word_count
 from combine.drafter.ids import Ids
 from combine.drafter.text import quote
 
-Json = dict[str, Any]
+JsonDict = dict[str, Any]
 Source = dict[str, str]
 
 MAX_SOURCES = 4
@@ -20,7 +20,7 @@ class Assumptions:
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
-        self.items: list[Json] = []
+        self.items: list[JsonDict] = []
 
     def declare(self, text: str, reason: str) -> str:
         """The id under which this is assumed; the same text is declared once."""
@@ -37,15 +37,15 @@ class Assumptions:
         return {"ref": number, "quote": quote(text)}
 
 
-def numbered(ids: Ids, prefix: str, field: str, items: Sequence[Json]) -> list[Json]:
+def numbered(ids: Ids, prefix: str, field: str, items: Sequence[JsonDict]) -> list[JsonDict]:
     """The items with ids in front, in order; ``field`` is what tells them apart."""
     given = ids.give(prefix, [str(item[field]) for item in items])
     return [{"id": number, **item} for number, item in zip(given, items, strict=True)]
 
 
-def distinct(items: Iterable[Json], field: str) -> list[Json]:
+def distinct(items: Iterable[JsonDict], field: str) -> list[JsonDict]:
     """The items without those whose field says the same as an earlier one's."""
-    kept: dict[str, Json] = {}
+    kept: dict[str, JsonDict] = {}
     for item in items:
         kept.setdefault(str(item[field]).casefold(), item)
     return list(kept.values())

@@ -8,7 +8,7 @@ from typing import Any
 
 from combine.documents.items import id_number, id_prefix, iter_items
 from combine.documents.quotes import fold
-from combine.documents.words import overlap, tokens
+from combine.documents.words import distinct_words, overlap
 from combine.prompts.builder import PromptSections
 
 SAME = 0.7
@@ -75,4 +75,4 @@ def _equal(one: str, other: str) -> bool:
 
 
 def _alike(one: str, other: str) -> bool:
-    return overlap(tokens(one), tokens(other)) >= SAME
+    return overlap(distinct_words(one), distinct_words(other)) >= SAME

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 from combine.drafter.architecture import draft_architecture
 from combine.drafter.discovery import draft_discovery
-from combine.drafter.draft import Json
+from combine.drafter.draft import JsonDict
 from combine.drafter.ids import Ids
-from combine.drafter.questions import questions
+from combine.drafter.questions import ask_questions
 from combine.drafter.reading import Reading, read
 from combine.drafter.repair import mended
 from combine.drafter.requirements import draft_requirements
@@ -18,7 +18,7 @@ from combine.errors import PermanentLLMError
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage
 from combine.prompts.builder import PromptSections, read_prompt
 
-_DRAFTERS: Mapping[str, Callable[[Reading, Ids], Json]] = {
+_DRAFTERS: Mapping[str, Callable[[Reading, Ids], JsonDict]] = {
     "project-discovery": draft_discovery,
     "requirements-doc": draft_requirements,
     "architecture-doc": draft_architecture,
@@ -47,7 +47,7 @@ class OfflineProvider:
         """Nothing is open."""
 
 
-def reply_to(prefix: str, task: str) -> Json:
+def reply_to(prefix: str, task: str) -> JsonDict:
     """The envelope for a rendered prompt."""
     sections = read_prompt(prefix, task)
     if sections.output_type not in _DRAFTERS:
@@ -58,13 +58,13 @@ def reply_to(prefix: str, task: str) -> Json:
             hint="Choose a model for this step, for example --model anthropic:claude-sonnet-5-5.",
         )
     reading = read(sections)
-    if sections.ask and sections.output_type == _ASKS and sections.draft is None and (asked := questions(reading)):
+    if sections.ask and sections.output_type == _ASKS and sections.draft is None and (asked := ask_questions(reading)):
         return {"questions": asked, "document": None}
     document = _document(reading, sections)
     return {"questions": [], "document": document} if sections.ask else {"document": document}
 
 
-def _document(reading: Reading, sections: PromptSections) -> Json:
+def _document(reading: Reading, sections: PromptSections) -> JsonDict:
     ids = Ids(sections)
     if isinstance(sections.draft, Mapping):
         return mended(sections.draft, reading, ids)

@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from combine.documents.questions import MAX_QUESTIONS
 from combine.documents.quotes import fold
-from combine.documents.words import overlap, tokens
+from combine.documents.words import distinct_words, overlap
 from combine.drafter.conflicts import conflicts
-from combine.drafter.draft import Json
+from combine.drafter.draft import JsonDict
 from combine.drafter.frame_types import Frames
 from combine.drafter.frames import QuestionFrame
 from combine.drafter.grammar import wish_of
@@ -24,14 +24,14 @@ NEAR_COPY = 0.75
 """Share of common words from which a question is left out as a copy of an earlier one."""
 
 
-def questions(reading: Reading) -> list[Json]:
+def ask_questions(reading: Reading) -> list[JsonDict]:
     """At most five questions, those first whose answers change most; none if anything was answered already."""
     if reading.answers or not reading.known or not any(s.usable for s in reading.brief):
         return []
-    asked: list[Json] = []
+    asked: list[JsonDict] = []
     for question in _ranked(reading):
-        own = tokens(question["text"])
-        if all(overlap(own, tokens(other["text"])) < NEAR_COPY for other in asked):
+        own = distinct_words(question["text"])
+        if all(overlap(own, distinct_words(other["text"])) < NEAR_COPY for other in asked):
             asked.append(question)
     return asked[:MAX_QUESTIONS]
 
@@ -59,7 +59,7 @@ def is_default(answer: Statement, reading: Reading) -> bool:
     return bool(topic) and fold(answer.text) == fold(reading.frames.questions[topic].default)
 
 
-def _ranked(reading: Reading) -> Iterator[Json]:
+def _ranked(reading: Reading) -> Iterator[JsonDict]:
     frames, brief = reading.frames, [s for s in reading.brief if s.usable]
     for conflict in conflicts(reading)[:MAX_CONFLICT_QUESTIONS]:
         first, second = conflict.choices()
@@ -76,7 +76,7 @@ def _ranked(reading: Reading) -> Iterator[Json]:
     yield from _missing(brief, frames, vague=vague)
 
 
-def _missing(brief: Sequence[Statement], frames: Frames, *, vague: bool) -> Iterator[Json]:
+def _missing(brief: Sequence[Statement], frames: Frames, *, vague: bool) -> Iterator[JsonDict]:
     """Questions about what every project needs to know and the brief does not say."""
     if not any(s.is_a("deadline") and s.is_a("date", "deadline_span") for s in brief):
         yield _asked(frames.questions["deadline"])
@@ -123,7 +123,7 @@ def _is_vague(reading: Reading) -> bool:
     return True
 
 
-def _asked(frame: QuestionFrame) -> Json:
+def _asked(frame: QuestionFrame) -> JsonDict:
     return {
         "text": frame.text,
         "why": frame.why,
@@ -134,7 +134,7 @@ def _asked(frame: QuestionFrame) -> Json:
     }
 
 
-def _choice(text: str, why: str, choices: tuple[str, ...]) -> Json:
+def _choice(text: str, why: str, choices: tuple[str, ...]) -> JsonDict:
     return {
         "text": text,
         "why": why,

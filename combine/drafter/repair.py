@@ -8,7 +8,7 @@ from typing import Any
 
 from combine.documents.items import item_text, iter_items
 from combine.documents.quotes import contains_quote, long_enough
-from combine.drafter.draft import Json
+from combine.drafter.draft import JsonDict
 from combine.drafter.ids import Ids
 from combine.drafter.reading import Reading
 from combine.drafter.text import bare, quote, shorten
@@ -17,7 +17,7 @@ MAX_NOTES = 4
 NOTE_WORDS = 50
 
 
-def mended(draft: Mapping[str, Any], reading: Reading, ids: Ids) -> Json:
+def mended(draft: Mapping[str, Any], reading: Reading, ids: Ids) -> JsonDict:
     """The draft with every source that can be mended, and a note for each reason it came back."""
     document = deepcopy(dict(draft))
     texts = dict(_texts(document, reading))
@@ -48,7 +48,7 @@ def _mend(sources: list[Any], texts: Mapping[str, tuple[str, ...]]) -> None:
             source["quote"] = quote(max(own, key=len))
 
 
-def _note(document: Json, reading: Reading, ids: Ids) -> None:
+def _note(document: JsonDict, reading: Reading, ids: Ids) -> None:
     """What was said about the draft becomes an open assumption: rules cannot rewrite by it, a person or model can."""
     frames, assumptions = reading.frames, document.get("assumptions")
     if not isinstance(assumptions, list):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from combine.documents.quotes import fold
-from combine.documents.words import tokens, word_count
+from combine.documents.words import distinct_words, word_count
 from combine.drafter.conflicts import Ruling, dropped_refs, rulings
 from combine.drafter.discovery import plain_statements, wishes_of
-from combine.drafter.draft import Assumptions, Json, Source, cite, distinct, merged, numbered
+from combine.drafter.draft import Assumptions, JsonDict, Source, cite, distinct, merged, numbered
 from combine.drafter.grammar import Wish, title, wish_of, without_condition
 from combine.drafter.ids import Ids
 from combine.drafter.lexicon import Cues
@@ -47,7 +47,7 @@ class _Sources:
         return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
-def draft_requirements(reading: Reading, ids: Ids) -> Json:
+def draft_requirements(reading: Reading, ids: Ids) -> JsonDict:
     """The whole document."""
     ruled = rulings(reading)
     gone = dropped_refs(ruled)
@@ -67,9 +67,9 @@ def draft_requirements(reading: Reading, ids: Ids) -> Json:
     }
 
 
-def _functional(given: _Sources) -> list[Json]:
+def _functional(given: _Sources) -> list[JsonDict]:
     reading, goals = given.reading, given.items("objectives")
-    found: list[Json] = []
+    found: list[JsonDict] = []
     for wish in wishes_of(given.reading, given.standing, given.ruled):
         own = [g for g in goals if _is_from(str(g.get("description", "")), wish.statement, reading)]
         found.append(_of_wish(wish, own, given))
@@ -95,7 +95,7 @@ def _unread(given: _Sources) -> Iterator[Statement]:
             yield s
 
 
-def _of_wish(wish: Wish, goals: Sequence[Mapping[str, Any]], given: _Sources) -> Json:
+def _of_wish(wish: Wish, goals: Sequence[Mapping[str, Any]], given: _Sources) -> JsonDict:
     statement = wish.statement
     high = any(g.get("priority") == "high" for g in goals)
     rulings_of = [r.answer.source() for r in given.ruled if r.kept is statement and r.answer]
@@ -110,7 +110,7 @@ def _of_wish(wish: Wish, goals: Sequence[Mapping[str, Any]], given: _Sources) ->
     }
 
 
-def _of_statement(statement: Statement, goals: Sequence[Mapping[str, Any]], reading: Reading) -> Json:
+def _of_statement(statement: Statement, goals: Sequence[Mapping[str, Any]], reading: Reading) -> JsonDict:
     told = shorten(bare(statement.text), 24)
     return {
         "sources": merged([statement.source()], (cite(g, "description") for g in goals)),
@@ -122,7 +122,7 @@ def _of_statement(statement: Statement, goals: Sequence[Mapping[str, Any]], read
     }
 
 
-def _limits(given: _Sources) -> Iterator[Json]:
+def _limits(given: _Sources) -> Iterator[JsonDict]:
     """Limits the brief sets on a capacity, as behaviour at the limit."""
     frames = given.reading.frames
     for statement in given.standing:
@@ -147,7 +147,7 @@ def _limits(given: _Sources) -> Iterator[Json]:
         }
 
 
-def _of_goal(goal: Mapping[str, Any], given: _Sources) -> Json:
+def _of_goal(goal: Mapping[str, Any], given: _Sources) -> JsonDict:
     frames, text = given.reading.frames, str(goal["description"])
     origin = next((s for s in given.standing if _is_from(text, s, given.reading)), None)
     problem = origin is not None and origin.is_a("problem") and not origin.is_a("success")
@@ -181,12 +181,12 @@ def _wish_priority(wish: Wish) -> str:
 
 def _is_from(text: str, statement: Statement, reading: Reading) -> bool:
     """Whether an objective's text is made of the statement's words."""
-    content = tokens(text) - tokens(reading.frames.end_problem) - reading.cues.words.common
-    mine = tokens(statement.text)
+    content = distinct_words(text) - distinct_words(reading.frames.end_problem) - reading.cues.words.common
+    mine = distinct_words(statement.text)
     return bool(content) and len(content & mine) >= SAME_STATEMENT * len(content)
 
 
-def _qualities(given: _Sources) -> Iterator[Json]:
+def _qualities(given: _Sources) -> Iterator[JsonDict]:
     reading = given.reading
     functional = {w.statement.ref for w in wishes_of(given.reading, given.standing, given.ruled)}
     for statement in given.standing:
@@ -206,7 +206,7 @@ def _limits_of(statement: Statement, given: _Sources) -> list[Source]:
     return [cite(c, "description") for c in found[:1]]
 
 
-def _quality(statement: Statement, category: str, sources: list[Source], given: _Sources) -> Json:
+def _quality(statement: Statement, category: str, sources: list[Source], given: _Sources) -> JsonDict:
     reading, frames = given.reading, given.reading.frames
     cues = reading.cues
     place = cues.find("place", statement.text)
@@ -229,7 +229,7 @@ def _quality(statement: Statement, category: str, sources: list[Source], given: 
     }
 
 
-def _answered(answer: Statement, given: _Sources) -> Iterator[Json]:
+def _answered(answer: Statement, given: _Sources) -> Iterator[JsonDict]:
     topic, frames = topic_of(answer, given.reading), given.reading.frames
     if topic in ("volume", "data") and not (topic == "data" and is_default(answer, given.reading)):
         yield {
@@ -241,7 +241,7 @@ def _answered(answer: Statement, given: _Sources) -> Iterator[Json]:
         }
 
 
-def _data(given: _Sources) -> list[Json]:
+def _data(given: _Sources) -> list[JsonDict]:
     cues, frames = given.reading.cues, given.reading.frames
     spoken = _spoken(given.standing)
     found = []
@@ -286,7 +286,7 @@ def _loose_attributes(spoken: Sequence[Statement], cues: Cues) -> dict[str, Stat
     return {name: s for name, s in reversed(found) if cues.has("personal", name)}
 
 
-def _systems(given: _Sources) -> list[Json]:
+def _systems(given: _Sources) -> list[JsonDict]:
     cues, found = given.reading.cues, []
     for statement in given.standing:
         if statement.section in (Section.TODAY, Section.OUT) or statement.topic:

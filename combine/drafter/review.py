@@ -8,7 +8,7 @@ from typing import Any
 
 from combine.documents.items import iter_items
 from combine.drafter.conflicts import rulings
-from combine.drafter.draft import Json, numbered
+from combine.drafter.draft import JsonDict, numbered
 from combine.drafter.ids import Ids
 from combine.drafter.reading import Reading, Section
 from combine.drafter.text import bare, shorten
@@ -20,7 +20,7 @@ _EXPECTED = ("restates_source", "no_success_criteria")
 """Hints about what the rules do on purpose, and say in an assumption of the discovery."""
 
 
-def draft_review(reading: Reading, ids: Ids) -> Json:
+def draft_review(reading: Reading, ids: Ids) -> JsonDict:
     """The whole document; its verdict is ``approved_with_conditions``, since nobody has judged the meaning."""
     frames = reading.frames
     findings = numbered(ids, "FND", "description", list(_findings(reading)))
@@ -45,7 +45,7 @@ def draft_review(reading: Reading, ids: Ids) -> Json:
     }
 
 
-def _findings(reading: Reading) -> Iterator[Json]:
+def _findings(reading: Reading) -> Iterator[JsonDict]:
     yield from _conflicts(reading)
     yield from _addressed(reading)
     yield from _unused(reading)
@@ -53,7 +53,7 @@ def _findings(reading: Reading) -> Iterator[Json]:
     yield from _hints(reading)
 
 
-def _conflicts(reading: Reading) -> Iterator[Json]:
+def _conflicts(reading: Reading) -> Iterator[JsonDict]:
     frames = reading.frames
     documents = reading.sections.documents
     for ruling in rulings(reading):
@@ -79,14 +79,14 @@ def _citing(documents: Mapping[str, Mapping[str, Any]], refs: set[str], prefix: 
     return ""
 
 
-def _addressed(reading: Reading) -> Iterator[Json]:
+def _addressed(reading: Reading) -> Iterator[JsonDict]:
     for statement in reading.brief:
         if statement.is_a("addressed"):
             text = reading.frames.found_addressed.format(text=shorten(bare(statement.text), TEXT_WORDS))
             yield _finding("minor", "clarity", ("brief", statement.ref), text, reading.frames.mend_addressed)
 
 
-def _unused(reading: Reading) -> Iterator[Json]:
+def _unused(reading: Reading) -> Iterator[JsonDict]:
     frames = reading.frames
     named = [s for ref in reading.sections.unused_sentences if (s := reading.statement(ref)) is not None]
     told = [s for s in named if s.usable]
@@ -106,7 +106,7 @@ def _unused(reading: Reading) -> Iterator[Json]:
         )
 
 
-def _assumptions(reading: Reading) -> Iterator[Json]:
+def _assumptions(reading: Reading) -> Iterator[JsonDict]:
     """One line for all assumptions nobody has confirmed."""
     frames = reading.frames
     labels = (frames.label, frames.requirements_label, frames.architecture_label)
@@ -122,7 +122,7 @@ def _assumptions(reading: Reading) -> Iterator[Json]:
         yield _finding("observation", "alignment", found[0], text, frames.mend_assumption)
 
 
-def _hints(reading: Reading) -> Iterator[Json]:
+def _hints(reading: Reading) -> Iterator[JsonDict]:
     documents = reading.sections.documents
     for hint in [h for h in reading.sections.hints if h.get("code") not in _EXPECTED][:MAX_HINTS]:
         name, item = str(hint.get("document", "")), str(hint.get("id") or "")
@@ -143,7 +143,7 @@ def _hint_text(hint: Mapping[str, Any], reading: Reading) -> str:
     return f"{told} ({named})" if named and "?" not in told else told
 
 
-def _finding(severity: str, category: str, place: tuple[str, str], text: str, mend: str) -> Json:
+def _finding(severity: str, category: str, place: tuple[str, str], text: str, mend: str) -> JsonDict:
     """``place`` is the document and the item in it, which may be empty."""
     document, item = place
     return {
@@ -156,7 +156,7 @@ def _finding(severity: str, category: str, place: tuple[str, str], text: str, me
     }
 
 
-def _of_document(name: str, findings: Sequence[Json]) -> Json:
+def _of_document(name: str, findings: Sequence[JsonDict]) -> JsonDict:
     own = [f for f in findings if f["document"] == name and f["severity"] in ("major", "minor")]
     return {
         "document_type": name,

@@ -19,7 +19,7 @@ SELECT id, queue, host, pid, extract(epoch FROM clock_timestamp() - beat_at) AS 
 
 
 @dataclass(frozen=True, slots=True)
-class Executors:
+class Liveness:
     """The processes that share this database, as seen now."""
 
     alive: tuple[str, ...]
@@ -41,13 +41,13 @@ def pid_is_gone(host: str, pid: int) -> bool:
     return False
 
 
-async def read_executors(session: WriteSession) -> Executors:
+async def read_liveness(session: WriteSession) -> Liveness:
     """Who is alive and who is dead."""
     rows = (await session.connection.execute(sa.text(_EXECUTORS))).all()
     dead = [row for row in rows if row.age > DEAD_AFTER_S or pid_is_gone(row.host, row.pid)]
     gone = {row.id for row in dead}
     alive = [row for row in rows if row.id not in gone]
-    return Executors(
+    return Liveness(
         alive=tuple(row.id for row in alive),
         alive_queues=tuple(row.queue for row in alive if row.queue != SHARED_QUEUE),
         dead=tuple(row.id for row in dead),

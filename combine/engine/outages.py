@@ -6,10 +6,10 @@ what came of it stands in their rows (``storage/hot/outages.py``).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from uuid import UUID
 
+from combine.documents.statuses import ExecutionStatus
+from combine.engine.queue import Enqueue
 from combine.storage.core import locks
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
@@ -17,10 +17,7 @@ from combine.storage.executions import Executions
 from combine.storage.hot.outages import Outages
 from combine.storage.hot.transitions import Transitions
 
-WAITING = "waiting_for_provider"
 AT_A_TIME = 100
-
-Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
 
 
 async def release_due(session: WriteSession, enqueue: Enqueue, *, now: datetime | None = None) -> int:
@@ -30,10 +27,10 @@ async def release_due(session: WriteSession, enqueue: Enqueue, *, now: datetime 
     outages, transitions = Outages(session, now=now), Transitions(session)
     released = 0
     for due in await outages.due(limit=AT_A_TIME):
-        if (await Executions(session).lock(due.execution_id)).status != WAITING:
+        if (await Executions(session).lock(due.execution_id)).status != ExecutionStatus.WAITING_FOR_PROVIDER:
             continue  # a person was quicker
         await outages.try_now(due.execution_id, probe=due.probe)
-        await transitions.release_steps(due.execution_id, WAITING)
+        await transitions.release_steps(due.execution_id, ExecutionStatus.WAITING_FOR_PROVIDER.value)
         await enqueue(session, due.execution_id, await transitions.requeue(due.execution_id, by_itself=True))
         await Events(session).append(
             due.execution_id, "provider_tried_again", data={"provider": due.waits_for, "probe": due.probe}

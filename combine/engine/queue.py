@@ -7,17 +7,21 @@ What DBOS takes for granted of these rows is held by ``tests/integration/engine/
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, Protocol
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.engine.alive import SHARED_QUEUE, read_executors
+from combine.engine.alive import SHARED_QUEUE, read_liveness
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import QUEUE_CHANNEL
 
 # ruff: noqa: S608 - only constants are formatted into statements
+Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
+"""Puts a round of an execution in the shared queue, in that transaction."""
+
 SEGMENT_NAME = "segment"
 APP_NAME = "combine"
 APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
@@ -119,7 +123,7 @@ async def adopt(
 ) -> Adoption:
     """Move one segment to ``queue`` unless somebody alive, other than ``executor_id``, works on it."""
     key = workflow_id(execution_id, round_)
-    executors = await read_executors(session)
+    executors = await read_liveness(session)
     others = [name for name in executors.alive if name != executor_id]
     moved = await session.connection.execute(
         _ADOPT,

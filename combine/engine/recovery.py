@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from combine.documents.statuses import ExecutionStatus
 from combine.engine import dbos_private
-from combine.engine.alive import SHARED_QUEUE, read_executors
-from combine.engine.queue import SEGMENT_NAME
+from combine.engine.alive import SHARED_QUEUE, read_liveness
+from combine.engine.queue import SEGMENT_NAME, Enqueue
 from combine.storage.core import locks
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.executions import Executions
@@ -35,9 +35,6 @@ SELECT DISTINCT executor_id FROM dbos.workflow_status
 WHERE name = :workflow AND status = 'PENDING' AND NOT EXISTS (SELECT 1 FROM executors e WHERE e.id = executor_id)
 """
 
-Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
-"""Puts a round of an execution in the shared queue, in that transaction."""
-
 log = logging.getLogger("combine.engine")
 
 
@@ -46,7 +43,7 @@ async def recover(session: WriteSession) -> tuple[str, ...]:
     if not await locks.try_lock(session, locks.RECOVERY):
         return ()
     connection = session.connection
-    executors = await read_executors(session)
+    executors = await read_liveness(session)
     unknown = (await connection.execute(sa.text(_UNKNOWN), {"workflow": SEGMENT_NAME})).scalars().all()
     abandoned = await connection.execute(sa.text(_ABANDONED), {"workflow": SEGMENT_NAME, "shared": SHARED_QUEUE})
     dead, dead_queues = [*executors.dead, *unknown], [*executors.dead_queues, *abandoned.scalars()]

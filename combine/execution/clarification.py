@@ -47,7 +47,7 @@ def normalise(question: Question, given: str) -> str:
     return text if check is None else check(question, text)
 
 
-def settle(
+def settle_questions(
     questions: Sequence[Question],
     given: Mapping[str, str],
     *,

@@ -9,8 +9,8 @@ from typing import Any
 from combine.checks import CheckContext, check_document
 from combine.documents.findings import Finding, FindingKind, Severity
 from combine.documents.items import iter_items
-from combine.documents.ordering import in_schema_order
 from combine.documents.questions import Question
+from combine.documents.schema_walk import in_schema_order
 from combine.errors import PermanentLLMError
 from combine.execution.clarification import with_assumptions
 from combine.execution.context import StepContext, StoredReply

@@ -13,7 +13,7 @@ from combine.documents.questions import Answer, Question, waits_for_answers
 from combine.documents.statuses import StepStatus
 from combine.errors import LLMError
 from combine.execution.budgets import CODES, PRICE_UNKNOWN, no_price, no_room
-from combine.execution.clarification import settle
+from combine.execution.clarification import settle_questions
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
@@ -185,7 +185,7 @@ class StepJournal:
             rows = await repository.insert_many(context.execution_id, step.step_id, round_, questions)
             # Read inside the transaction: this step's first round, or a concurrent step, may have taken numbers since.
             highest = await Numbering(session).highest(context.execution_id, "ASM")
-            settled = settle(
+            settled = settle_questions(
                 [row for row in rows if row.answer is None],
                 context.given_answers,
                 decide_rest=not context.ask,

@@ -71,9 +71,9 @@ class ScriptedReply:
     when: When | None = None
 
 
-Output = str | ScriptedReply | Exception
-Outputs = Output | Sequence[Output]
-Script = Callable[[LLMRequest], Output] | Outputs | Mapping[str, Outputs]
+ScriptedOutput = str | ScriptedReply | Exception
+ScriptedOutputs = ScriptedOutput | Sequence[ScriptedOutput]
+Script = Callable[[LLMRequest], ScriptedOutput] | ScriptedOutputs | Mapping[str, ScriptedOutputs]
 
 
 class ScriptedProvider:
@@ -117,7 +117,7 @@ class ScriptedProvider:
     async def close(self) -> None:
         """Nothing to close."""
 
-    def _output(self, request: LLMRequest) -> Output:
+    def _output(self, request: LLMRequest) -> ScriptedOutput:
         if callable(self._script):
             return self._script(request)
         outputs, group = self._outputs_for(request)
@@ -136,7 +136,7 @@ class ScriptedProvider:
         self._positions[key] = position + 1
         return ordered[min(position, len(ordered) - 1)]
 
-    def _outputs_for(self, request: LLMRequest) -> tuple[Sequence[Output], str]:
+    def _outputs_for(self, request: LLMRequest) -> tuple[Sequence[ScriptedOutput], str]:
         assert not callable(self._script)
         if isinstance(self._script, Mapping):
             chosen = self._script.get(request.schema_name)
@@ -144,12 +144,12 @@ class ScriptedProvider:
         return _as_list(self._script), ""
 
 
-def _as_list(outputs: Outputs) -> Sequence[Output]:
+def _as_list(outputs: ScriptedOutputs) -> Sequence[ScriptedOutput]:
     # a string is a sequence too
     return (outputs,) if isinstance(outputs, str | ScriptedReply | Exception) else outputs
 
 
-def _as_reply(output: Output) -> ScriptedReply:
+def _as_reply(output: ScriptedOutput) -> ScriptedReply:
     if isinstance(output, ScriptedReply):
         return output
     return ScriptedReply(text=output) if isinstance(output, str) else ScriptedReply(error=output)

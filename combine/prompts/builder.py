@@ -19,7 +19,7 @@ from typing import Any
 from combine.brief.brief import UNKNOWN_LANGUAGE, Brief
 from combine.documents.findings import Finding, Hint
 from combine.documents.questions import Answer
-from combine.documents.schema_walk import LISTS, SCALARS, as_object
+from combine.documents.schema_walk import LISTS, SCALARS, JsonObject, as_object
 from combine.workflows.catalog import Catalog, TextAsset
 from combine.workflows.definitions import StepDefinition
 
@@ -46,8 +46,6 @@ keep the id of everything that stays. Where it and the draft disagree, it decide
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-JsonObject = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from combine.documents.findings import Finding, Severity, fault, shown
 from combine.documents.questions import MAX_QUESTIONS, AnswerType, Question
 from combine.documents.quotes import fold
-from combine.documents.words import overlap, tokens
+from combine.documents.words import distinct_words, overlap
 
 MIN_CHOICES = 2
 MAX_CHOICES = 6
@@ -94,9 +94,9 @@ def _text_problems(text: str, asked: Sequence[str]) -> list[Problem]:
         return [("question_text", ".text", "A question ends with a question mark.")]
     if len(text.split()) > MAX_QUESTION_WORDS:
         return [("question_text", ".text", "A question asks one thing in at most 40 words.")]
-    own = tokens(text)
+    own = distinct_words(text)
     for other in asked:
-        if fold(text) == fold(other) or overlap(own, tokens(other)) >= NEAR_COPY:
+        if fold(text) == fold(other) or overlap(own, distinct_words(other)) >= NEAR_COPY:
             return [("question_repeated", ".text", f"This repeats the question: {shown(other, 200)}")]
     return []
 

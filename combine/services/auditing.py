@@ -11,7 +11,7 @@ from combine.storage.core.database import WriteSession
 from combine.storage.people.audit import Audit
 
 
-async def record(
+async def record_audit(
     session: WriteSession,
     actor: Actor,
     action: str,

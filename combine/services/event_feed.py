@@ -39,13 +39,13 @@ class _Watch:
 
     def __init__(self, execution_id: UUID) -> None:
         self.execution_id = execution_id
-        self.readers: set[Following] = set()
+        self.readers: set[EventReader] = set()
         self.subscription: Subscription | None = None
         self.seq: int | None = None
         """The last event delivered to the readers; None until the first of them has read something."""
 
 
-class Following:
+class EventReader:
     """One reader's subscription to the events of one execution; iterate it, or call ``take``.
 
     It ends when the execution has ended and everything was delivered, when the reader was too slow, and when the
@@ -221,7 +221,7 @@ class EventFeed:
         return len(self._watches)
 
     @asynccontextmanager
-    async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[Following]:
+    async def follow(self, execution_id: UUID, after_seq: int = 0) -> AsyncIterator[EventReader]:
         """The events after ``after_seq`` in order, without gaps or duplicates. The caller checks permissions.
 
         Raises NotFound, DatabaseUnavailable at the start, and Unavailable while the server is stopping.
@@ -229,7 +229,7 @@ class EventFeed:
         if self._closed:
             raise Unavailable("The server is stopping.", code="server_stopping", hint="Try again in a moment.")
         watch = self._watch(execution_id)
-        reader = Following(self, watch, after_seq)
+        reader = EventReader(self, watch, after_seq)
         watch.readers.add(reader)
         try:
             await reader.begin()

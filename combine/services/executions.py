@@ -14,12 +14,12 @@ from combine.documents.ordering import content_sha256
 from combine.documents.statuses import ENDED, UNDER_WAY, DecisionAction, ExecutionStatus, StepStatus
 from combine.engine.queue import Adoption, SegmentQueue
 from combine.errors import Conflict, Invalid, NotFound
-from combine.execution.clarification import settle
+from combine.execution.clarification import settle_questions
 from combine.llm.pricing import Pricing
 from combine.records import Execution, Step
 from combine.services.access import Access
 from combine.services.amounts import check_budget
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.forks import ForkExecution, answers_for, check_fork, store_fork
 from combine.services.names import project_name
 from combine.services.projects import make_project
@@ -198,7 +198,7 @@ class ExecutionService:
             questions = await Questions(session).open_questions(row.id)
             must_be_open(row, questions, given)
             highest = await Numbering(session).highest(row.id, "ASM")
-            settled = settle(questions, given, decide_rest=decide_rest, next_assumption=highest + 1)
+            settled = settle_questions(questions, given, decide_rest=decide_rest, next_assumption=highest + 1)
             for one in settled:
                 await Questions(session).answer(
                     row.id, one.number, one.text, one.decided_by, assumption_id=one.assumption_id
@@ -388,7 +388,7 @@ class ExecutionService:
     async def _record(
         self, session: WriteSession, action: str, execution: Execution, data: Mapping[str, Any] | None = None
     ) -> None:
-        await record(
+        await record_audit(
             session, self._actor, action, project_id=execution.project_id, object_=str(execution.id), data=data
         )
 

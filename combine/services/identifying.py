@@ -7,7 +7,7 @@ from uuid import UUID
 from combine.auth.permissions import InstanceRole
 from combine.auth.providers import Person
 from combine.errors import Conflict
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.people import acting
 from combine.storage.core.database import WriteSession
 from combine.storage.people.users import Identities, IdentityRow, UserRow, Users
@@ -30,7 +30,7 @@ async def identify(session: WriteSession, person: Person, provider: str, new_use
     await _add(session, person, provider, new_user_id)
     user = await users.lock(new_user_id)
     said = {"provider": provider, "email": person.email}
-    await record(session, acting(user), "user.created", object_=str(user.id), data=said)
+    await record_audit(session, acting(user), "user.created", object_=str(user.id), data=said)
     return user
 
 
@@ -48,7 +48,7 @@ async def link(session: WriteSession, person: Person, provider: str, user_id: UU
         raise _account_exists(provider)
     await _add(session, person, provider, user_id)
     said = {"provider": provider, "email": person.email}
-    await record(session, acting(user), "identity.linked", object_=str(user_id), data=said)
+    await record_audit(session, acting(user), "identity.linked", object_=str(user_id), data=said)
     return user
 
 

@@ -9,7 +9,7 @@ from combine.auth.addresses import email_address
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import InvitationView
 from combine.storage.core.database import Database, WriteSession
@@ -48,7 +48,7 @@ class InvitationService:
                 invitation_id, project_id, address, role, invited_by=self._actor.user_id, lifetime=LIFETIME
             )
             said = {"email": address, "role": role.value}
-            await record(
+            await record_audit(
                 session,
                 self._actor,
                 "invitation.created",
@@ -107,7 +107,7 @@ class InvitationService:
             role = max((ProjectRole(one) for one in (held, row.role) if one is not None), key=_ORDER.index)
             await members.set_role(row.project_id, user_id, role)
             await invitations.accept(invitation_id, user_id)
-            await record(
+            await record_audit(
                 session,
                 self._actor,
                 "invitation.accepted",
@@ -143,7 +143,7 @@ class InvitationService:
             _must_be_open(row)
         if row.revoked_at is None:
             await invitations.revoke(invitation_id)
-            await record(
+            await record_audit(
                 session,
                 self._actor,
                 action,

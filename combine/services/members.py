@@ -8,7 +8,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.people_views import MemberView
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.people.members import MemberRow, Members
@@ -46,7 +46,7 @@ class MemberService:
             await _must_not_be_last_owner(session, row)
             await members.set_role(project_id, user_id, role)
             said = {"from": row.role, "to": role.value}
-            await record(
+            await record_audit(
                 session, self._actor, "member.role_set", project_id=project_id, object_=str(user_id), data=said
             )
             return await members.get(project_id, user_id)
@@ -65,7 +65,9 @@ class MemberService:
             await _must_not_be_last_owner(session, row)
             await members.remove(project_id, user_id)
             said = {"role": row.role}
-            await record(session, self._actor, "member.removed", project_id=project_id, object_=str(user_id), data=said)
+            await record_audit(
+                session, self._actor, "member.removed", project_id=project_id, object_=str(user_id), data=said
+            )
 
         await self._database.transact(work)
 

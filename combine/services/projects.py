@@ -11,7 +11,7 @@ from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
 from combine.services.amounts import check_budget
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.names import project_name
 from combine.services.views import Usd
 from combine.storage.core.database import Database, ReadSession, WriteSession
@@ -87,7 +87,7 @@ class ProjectService:
             await self._access.need(session, row.id, ProjectRole.OWNER, Scope.ADMIN)
             await Projects(session).set_budget(row.id, budget_usd)
             said = {"budget_usd": None if budget_usd is None else str(budget_usd)}
-            await record(session, self._actor, "project.budget_set", project_id=row.id, data=said)
+            await record_audit(session, self._actor, "project.budget_set", project_id=row.id, data=said)
             return row.id
 
         return await self.get(await self._database.transact(work))
@@ -126,4 +126,4 @@ async def make_project(session: WriteSession, actor: Actor, project_id: UUID, na
         )
     if actor.user_id is not None:
         await Members(session).set_role(project_id, actor.user_id, ProjectRole.OWNER)
-    await record(session, actor, "project.created", project_id=project_id, data={"name": name})
+    await record_audit(session, actor, "project.created", project_id=project_id, data={"name": name})

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from combine.auth.permissions import Actor, Scope
 from combine.errors import NotFound
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import SessionView
 from combine.storage.core.database import Database, WriteSession
@@ -48,7 +48,7 @@ class SessionService:
         async def work(session: WriteSession) -> None:
             if not await Sessions(session).end(session_id, user_id):
                 raise NotFound(f"There is no session {session_id}.", code="session_not_found")
-            await record(session, self._actor, "session.ended", object_=str(session_id))
+            await record_audit(session, self._actor, "session.ended", object_=str(session_id))
 
         await self._database.transact(work)
 
@@ -59,7 +59,9 @@ class SessionService:
 
         async def work(session: WriteSession) -> int:
             ended = await Sessions(session).end_all(user_id)
-            await record(session, self._actor, "session.ended_all", object_=str(user_id), data={"sessions": ended})
+            await record_audit(
+                session, self._actor, "session.ended_all", object_=str(user_id), data={"sessions": ended}
+            )
             return ended
 
         return await self._database.transact(work)

@@ -11,7 +11,7 @@ from combine.errors import Conflict
 from combine.records import Call
 from combine.services.access import Access
 from combine.services.amounts import check_cost
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.storage.calls import Calls
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.hot.settling import Settling
@@ -43,7 +43,7 @@ class SettlingService:
                 raise _outcome_known(await Calls(session).get(found.id))
             # the role may be gone by now
             await self._access.need(session, row.project_id, ProjectRole.OWNER, Scope.ADMIN)
-            await record(
+            await record_audit(
                 session, self._actor, "call.settled", project_id=row.project_id, object_=str(row.id), data=said
             )
             return row.id

@@ -13,7 +13,7 @@ from combine.auth.permissions import InstanceRole
 from combine.auth.providers import Person, SignInAttempt, SignInProviders
 from combine.auth.secrets import digest, new_secret
 from combine.errors import CombineError, Invalid, NotFound, NotPermitted, NotSignedIn
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.identifying import identify, link
 from combine.services.people import acting, user_view
 from combine.services.people_views import SignedIn, SignInProviderView
@@ -152,7 +152,7 @@ class SignInService:
             if row is None:
                 return None
             user = await Users(session).get(row.user_id)
-            await record(session, acting(user, row.id), "session.ended", object_=str(row.id))
+            await record_audit(session, acting(user, row.id), "session.ended", object_=str(row.id))
             known = [one for one in await Identities(session).list(user.id) if one.provider == row.provider]
             latest = max(known, key=lambda one: one.last_used_at, default=None)
             return row.provider, None if latest is None else latest.email
@@ -225,7 +225,7 @@ class SignInService:
         if not wanted or await Users(session).has_admin():
             return user
         await Users(session).set_role(user.id, InstanceRole.ADMIN)
-        await record(session, acting(user), "sign_in.bootstrap_admin", object_=str(user.id))
+        await record_audit(session, acting(user), "sign_in.bootstrap_admin", object_=str(user.id))
         return await Users(session).get(user.id)
 
     async def _begin_session(self, session: WriteSession, user: UserRow, fresh: _Fresh, browser: Browser) -> SignedIn:
@@ -235,7 +235,7 @@ class SignInService:
         new = NewSession(fresh.session_id, digest(fresh.secret), user.id, fresh.provider, agent)
         row = await Sessions(session).begin(new, self._policy.session_lifetime)
         said = {"provider": fresh.provider}
-        await record(session, acting(user, row.id), "session.started", object_=str(row.id), data=said)
+        await record_audit(session, acting(user, row.id), "session.started", object_=str(row.id), data=said)
         return SignedIn(
             session_secret=fresh.secret,
             session_id=row.id,

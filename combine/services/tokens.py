@@ -9,7 +9,7 @@ from combine.auth.addresses import email_address
 from combine.auth.permissions import Actor, Scope
 from combine.auth.secrets import digest, new_token
 from combine.errors import Invalid, NotPermitted
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import NewTokenView, TokenView
 from combine.storage.core.database import Database, ReadSession, WriteSession
@@ -49,7 +49,7 @@ class TokenService:
             new = NewToken(token_id, owner, words, digest(secret), secret[-HINT_LENGTH:], scope)
             row = await ApiTokens(session).insert(new, timedelta(days=expires_in_days))
             said = {"name": words, "scope": scope.value, "user_id": str(owner), "days": expires_in_days}
-            await record(session, self._actor, "token.created", object_=str(token_id), data=said)
+            await record_audit(session, self._actor, "token.created", object_=str(token_id), data=said)
             return row
 
         return NewTokenView(_view(await self._database.transact(work)), secret)
@@ -77,7 +77,7 @@ class TokenService:
             row = await tokens.get(token_id, self._actor.user_id)
             if await tokens.revoke(token_id):
                 said = {"name": row.name, "user_id": str(row.user_id)}
-                await record(session, self._actor, "token.revoked", object_=str(token_id), data=said)
+                await record_audit(session, self._actor, "token.revoked", object_=str(token_id), data=said)
             return await tokens.get(token_id, self._actor.user_id)
 
         return _view(await self._database.transact(work))

@@ -9,7 +9,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor, InstanceRole, Scope
 from combine.auth.secrets import digest
 from combine.errors import Conflict, NotFound
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.people import need_person, user_view
 from combine.services.people_views import IdentityView, MeView, UserView
 from combine.storage.core.database import Database, ReadSession, WriteSession
@@ -49,7 +49,7 @@ class UserService:
                 )
             await Identities(session).delete(found.issuer, found.subject)
             said = {"provider": found.provider, "email": found.email}
-            await record(session, self._actor, "identity.unlinked", object_=str(user_id), data=said)
+            await record_audit(session, self._actor, "identity.unlinked", object_=str(user_id), data=said)
             return await self._me(session, user_id)
 
         return await self._database.transact(work)
@@ -78,7 +78,7 @@ class UserService:
             _must_not_be_last_admin(admins, user_id)
             await users.set_role(user_id, role)
             said = {"from": row.role, "to": role.value}
-            await record(session, self._actor, "user.role_set", object_=str(user_id), data=said)
+            await record_audit(session, self._actor, "user.role_set", object_=str(user_id), data=said)
             return await users.get(user_id)
 
         return user_view(await self._database.transact(work))
@@ -101,7 +101,7 @@ class UserService:
             _must_not_be_last_admin(admins, user_id)
             await users.set_disabled(user_id, disabled=True)
             ended = await Sessions(session).end_all(user_id)
-            await record(session, self._actor, "user.disabled", object_=str(user_id), data={"sessions": ended})
+            await record_audit(session, self._actor, "user.disabled", object_=str(user_id), data={"sessions": ended})
             return await users.get(user_id)
 
         return user_view(await self._database.transact(work))
@@ -115,7 +115,7 @@ class UserService:
             row = await users.lock(user_id)
             if row.disabled_at is not None:
                 await users.set_disabled(user_id, disabled=False)
-                await record(session, self._actor, "user.enabled", object_=str(user_id))
+                await record_audit(session, self._actor, "user.enabled", object_=str(user_id))
             return await users.get(user_id)
 
         return user_view(await self._database.transact(work))

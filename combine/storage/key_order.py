@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from combine.documents.ordering import in_schema_order
+from combine.documents.schema_walk import in_schema_order
 from combine.records import Document, ExecutionSnapshot
 from combine.workflows.catalog import Catalog
 

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from combine.documents.questions import MAX_QUESTIONS, AnswerType
-from combine.documents.schema_walk import LISTS, Part, as_object, enum_form, root_part
+from combine.documents.schema_walk import LISTS, JsonObject, Part, as_object, enum_form, root_part
 from combine.errors import Invalid
 
 MAX_UNIONS = 16
 MAX_SCHEMA_DEPTH = 20
 
-JsonObject = Mapping[str, Any]
 _TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 _LIMITS = (
     ("minimum", "at least {}"),

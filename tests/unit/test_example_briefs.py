@@ -11,7 +11,7 @@ import yaml
 from combine.brief.reading import split_brief
 from combine.documents.questions import AnswerType, Question
 from combine.drafter.provider import reply_to
-from combine.execution.clarification import settle
+from combine.execution.clarification import settle_questions
 from combine.prompts.builder import PromptBuilder, PromptInput
 from combine.workflows.catalog import load_catalog
 
@@ -34,7 +34,7 @@ def test_the_answers_file_settles_what_is_asked(name, count):
     questions = list(questions_about((EXAMPLES / f"{name}.md").read_text("utf-8")))
     given = yaml.safe_load((EXAMPLES / f"{name}.answers.yaml").read_text("utf-8"))
     assert all(isinstance(answer, str) for answer in given.values())
-    assert len(settle(questions, given, decide_rest=False, next_assumption=1)) == len(questions) == count
+    assert len(settle_questions(questions, given, decide_rest=False, next_assumption=1)) == len(questions) == count
 
 
 def test_every_example_has_its_answers_and_its_line_in_the_readme():

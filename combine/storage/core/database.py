@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from combine.backoff import doubled, jittered
 from combine.errors import DatabaseUnavailable, Unavailable
-from combine.storage.core.faults import Fault, fault_of, mark_disconnects, reason_of
+from combine.storage.core.faults import DatabaseFault, fault_of, mark_disconnects, reason_of
 from combine.storage.core.urls import KEEPALIVE, display_url, normalise_url
 from combine.storage.core.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC0414 - re-exported for the engine
 
@@ -136,7 +136,7 @@ class Database:
             async with aclosing(connection):  # its ROLLBACK may detect the loss, too
                 yield ReadSession(connection)
         except sa.exc.SQLAlchemyError as error:
-            if fault_of(error) is Fault.LOST:
+            if fault_of(error) is DatabaseFault.LOST:
                 raise self._unavailable(error) from error
             raise
 
@@ -236,12 +236,12 @@ class Database:
                 fault = fault_of(error)
                 if fault is None:
                     raise
-                if fault is Fault.DISK_FULL:
+                if fault is DatabaseFault.DISK_FULL:
                     raise self._disk_full() from error
                 # A lost race is always retried once: the server takes a second to detect a deadlock, which may be all
                 # the patience there is.
                 over = deadline is not None and monotonic() >= deadline
-                if over and not (fault is Fault.CONFLICT and tries == 0):
+                if over and not (fault is DatabaseFault.CONFLICT and tries == 0):
                     raise self._unavailable(error) from error
                 if tries == 2:  # noqa: PLR2004 - the first two take too little time to report
                     _log.warning("Transaction failed, retrying: %s", reason_of(error))
@@ -288,9 +288,9 @@ async def _is_under_way(connection: AsyncConnection, transaction_id: str) -> boo
     return bool(found.scalar_one() == "in progress")
 
 
-def _delay(tries: int, fault: Fault) -> float:
+def _delay(tries: int, fault: DatabaseFault) -> float:
     """Seconds until the next attempt, with jitter. A lost race is over as soon as the winner has committed."""
-    if fault is Fault.CONFLICT:
+    if fault is DatabaseFault.CONFLICT:
         return jittered(min(_RACE_DELAY * (tries + 1), _LONGEST_DELAY))
     return jittered(doubled(_FIRST_DELAY, _LONGEST_DELAY, tries))
 

@@ -18,7 +18,7 @@ _CONFLICTS = frozenset({"40001", "40P01"})
 _LOST_CLASSES = frozenset({"08", "53", "57"})
 
 
-class Fault(Enum):
+class DatabaseFault(Enum):
     """A kind of error that is not caused by the statement."""
 
     LOST = "lost"  # no connection, or a server that is temporarily unavailable: wait and retry
@@ -26,18 +26,18 @@ class Fault(Enum):
     DISK_FULL = "disk_full"  # requires a person
 
 
-def fault_of(error: BaseException) -> Fault | None:
+def fault_of(error: BaseException) -> DatabaseFault | None:
     """The kind of error; None if it would recur."""
     if isinstance(error, sa.exc.TimeoutError):  # all connections of the pool are busy
-        return Fault.LOST
+        return DatabaseFault.LOST
     if not isinstance(error, sa.exc.DBAPIError):
         return None
     state = _sqlstate(error)
     if _is_disk_full(error.orig):
-        return Fault.DISK_FULL
+        return DatabaseFault.DISK_FULL
     if state in _CONFLICTS or _is_version_race(error, state):
-        return Fault.CONFLICT
-    return Fault.LOST if _is_lost(error, state) else None
+        return DatabaseFault.CONFLICT
+    return DatabaseFault.LOST if _is_lost(error, state) else None
 
 
 def full_disk(error: BaseException) -> Unavailable | None:

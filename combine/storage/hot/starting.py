@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 from combine.brief.brief import BRIEF_TYPE
-from combine.documents.ordering import content_sha256, in_schema_order
+from combine.documents.ordering import content_sha256
+from combine.documents.schema_walk import in_schema_order
 from combine.observability.correlation import current_request_id
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CHANNEL

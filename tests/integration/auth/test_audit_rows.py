@@ -9,7 +9,7 @@ from combine.auth.permissions import OPERATOR, Actor, InstanceRole, ProjectRole,
 from combine.errors import CombineError
 from combine.observability.correlation import caused_by
 from combine.services.audit import AuditService
-from combine.services.auditing import record
+from combine.services.auditing import record_audit
 from combine.services.members import MemberService
 from combine.services.projects import ProjectService
 from combine.services.tokens import TokenService
@@ -80,7 +80,7 @@ async def test_what_the_operator_does_has_no_user(database, people):
 
 async def test_a_change_that_is_rolled_back_leaves_no_row(database, town):
     async def work(session):
-        await record(session, OPERATOR, "user.disabled")
+        await record_audit(session, OPERATOR, "user.disabled")
         raise LookupError
 
     with pytest.raises(LookupError):
@@ -98,7 +98,7 @@ async def test_pages_have_no_gap_and_no_repeat(database, people, project_id):
     async def work(session):
         for number in range(7):
             of = project_id if number % 2 else None
-            await record(session, people["owner"], "user.disabled", project_id=of, object_=str(number))
+            await record_audit(session, people["owner"], "user.disabled", project_id=of, object_=str(number))
 
     await database.transact(work)
     for actor, of, wanted in (

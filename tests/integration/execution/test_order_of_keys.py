@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from combine.auth.permissions import OPERATOR
-from combine.documents.ordering import in_schema_order
+from combine.documents.schema_walk import in_schema_order
 from combine.services.documents import DocumentService
 from combine.services.replay import ReplayService
 

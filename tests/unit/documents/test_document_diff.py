@@ -2,7 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from combine.documents.diff import FieldChange, diff_briefs, diff_documents
-from combine.documents.ordering import canonical_json, content_sha256, in_schema_order
+from combine.documents.ordering import canonical_json, content_sha256
+from combine.documents.schema_walk import in_schema_order
 
 OLD = {
     "overview": {"summary": "Small.", "style": "monolith", "key_decisions": ["one"]},

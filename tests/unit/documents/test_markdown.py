@@ -15,8 +15,8 @@ from markdown_it import MarkdownIt
 from combine.brief.brief import Brief, Sentence, SentenceKind
 from combine.documents.findings import Finding, FindingKind, Severity
 from combine.documents.markdown import OFFLINE_NOTICE, MarkdownInput, render_markdown
-from combine.documents.ordering import in_schema_order
 from combine.documents.questions import Answer
+from combine.documents.schema_walk import in_schema_order
 from combine.documents.statuses import DecidedBy, DocumentStatus
 from combine.workflows.catalog import load_catalog
 

@@ -1,6 +1,6 @@
 import pytest
 
-from combine.documents.words import overlap, tokens, word_count
+from combine.documents.words import distinct_words, overlap, word_count
 
 COUNTS = [
     ("", 0),
@@ -18,10 +18,10 @@ def test_words_are_counted(text, count):
 
 
 def test_tokens_leave_ids_out_and_fold():
-    assert tokens("The Limit (FR-002) is the LIMIT") == {"the", "limit", "is"}
+    assert distinct_words("The Limit (FR-002) is the LIMIT") == {"the", "limit", "is"}
 
 
 def test_overlap_of_texts():
-    assert overlap(tokens("a b c d"), tokens("a b c e")) == 3 / 5
-    assert overlap(tokens("予約する"), tokens("予約する")) == 1
-    assert overlap(tokens(""), tokens("")) == 0
+    assert overlap(distinct_words("a b c d"), distinct_words("a b c e")) == 3 / 5
+    assert overlap(distinct_words("予約する"), distinct_words("予約する")) == 1
+    assert overlap(distinct_words(""), distinct_words("")) == 0

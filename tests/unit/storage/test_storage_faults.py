@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from combine.errors import DatabaseUnavailable, Invalid
 from combine.storage.core.database import Database
-from combine.storage.core.faults import Fault, fault_of, full_disk, reason_of
+from combine.storage.core.faults import DatabaseFault, fault_of, full_disk, reason_of
 from combine.storage.core.urls import display_url, libpq_url, normalise_url
 
 NO_ROOM = "connection failed: FATAL:  could not write init file: No space left on device"
@@ -17,18 +17,18 @@ def _wrapped(kind, original, *, lost=False):
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (_wrapped(sa.exc.OperationalError, psycopg.errors.SerializationFailure()), Fault.CONFLICT),
-        (_wrapped(sa.exc.OperationalError, psycopg.errors.DeadlockDetected()), Fault.CONFLICT),
-        (_wrapped(sa.exc.OperationalError, psycopg.errors.AdminShutdown()), Fault.LOST),
-        (_wrapped(sa.exc.OperationalError, psycopg.errors.CannotConnectNow()), Fault.LOST),
-        (_wrapped(sa.exc.OperationalError, psycopg.errors.ConnectionFailure()), Fault.LOST),
-        (_wrapped(sa.exc.OperationalError, psycopg.errors.TooManyConnections()), Fault.LOST),
-        (_wrapped(sa.exc.OperationalError, psycopg.OperationalError("connection is bad")), Fault.LOST),
-        (_wrapped(sa.exc.InterfaceError, psycopg.InterfaceError("the connection is closed")), Fault.LOST),
-        (_wrapped(sa.exc.DBAPIError, psycopg.Error("anything"), lost=True), Fault.LOST),
-        (sa.exc.TimeoutError("the pool is exhausted"), Fault.LOST),
-        (_wrapped(sa.exc.OperationalError, psycopg.errors.DiskFull()), Fault.DISK_FULL),
-        (_wrapped(sa.exc.OperationalError, psycopg.OperationalError(NO_ROOM)), Fault.DISK_FULL),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.SerializationFailure()), DatabaseFault.CONFLICT),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.DeadlockDetected()), DatabaseFault.CONFLICT),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.AdminShutdown()), DatabaseFault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.CannotConnectNow()), DatabaseFault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.ConnectionFailure()), DatabaseFault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.TooManyConnections()), DatabaseFault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.OperationalError("connection is bad")), DatabaseFault.LOST),
+        (_wrapped(sa.exc.InterfaceError, psycopg.InterfaceError("the connection is closed")), DatabaseFault.LOST),
+        (_wrapped(sa.exc.DBAPIError, psycopg.Error("anything"), lost=True), DatabaseFault.LOST),
+        (sa.exc.TimeoutError("the pool is exhausted"), DatabaseFault.LOST),
+        (_wrapped(sa.exc.OperationalError, psycopg.errors.DiskFull()), DatabaseFault.DISK_FULL),
+        (_wrapped(sa.exc.OperationalError, psycopg.OperationalError(NO_ROOM)), DatabaseFault.DISK_FULL),
         (_wrapped(sa.exc.IntegrityError, psycopg.errors.UniqueViolation()), None),
         (_wrapped(sa.exc.IntegrityError, psycopg.errors.ForeignKeyViolation()), None),
         (_wrapped(sa.exc.ProgrammingError, psycopg.errors.UndefinedTable()), None),
