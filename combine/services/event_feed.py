@@ -20,7 +20,7 @@ from combine.errors import NotFound, Unavailable
 from combine.records import Event
 from combine.storage.core.database import Database, ReadSession
 from combine.storage.core.listener import EventListener, Subscription
-from combine.storage.event_tail import EventTails, Tail
+from combine.storage.events import EventTails, Tail
 
 SWEEP_S = 15.0
 """Interval for checking everything that is followed, in one query: a notification may be lost."""

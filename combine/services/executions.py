@@ -19,7 +19,7 @@ from combine.llm.pricing import Pricing
 from combine.records import Execution, Step
 from combine.services.access import Access
 from combine.services.amounts import check_budget
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.forks import ForkExecution, answers_for, check_fork, store_fork
 from combine.services.names import project_name
 from combine.services.projects import make_project

@@ -7,7 +7,7 @@ from uuid import UUID
 from combine.auth.permissions import InstanceRole
 from combine.auth.providers import Person
 from combine.errors import Conflict
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.people import acting
 from combine.storage.core.database import WriteSession
 from combine.storage.people.users import Identities, IdentityRow, UserRow, Users

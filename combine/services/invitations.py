@@ -9,7 +9,7 @@ from combine.auth.addresses import email_address
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import InvitationView
 from combine.storage.core.database import Database, WriteSession

@@ -8,7 +8,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.people_views import MemberView
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.people.members import MemberRow, Members

@@ -11,7 +11,7 @@ from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.errors import Conflict
 from combine.services.access import Access
 from combine.services.amounts import check_budget
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.names import project_name
 from combine.services.views import Usd
 from combine.storage.core.database import Database, ReadSession, WriteSession

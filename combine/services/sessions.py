@@ -7,7 +7,7 @@ from uuid import UUID
 
 from combine.auth.permissions import Actor, Scope
 from combine.errors import NotFound
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import SessionView
 from combine.storage.core.database import Database, WriteSession

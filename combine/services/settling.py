@@ -11,7 +11,7 @@ from combine.errors import Conflict
 from combine.records import Call
 from combine.services.access import Access
 from combine.services.amounts import check_cost
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.storage.calls import Calls
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.hot.settling import Settling

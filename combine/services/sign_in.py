@@ -13,7 +13,7 @@ from combine.auth.permissions import InstanceRole
 from combine.auth.providers import Person, SignInAttempt, SignInProviders
 from combine.auth.secrets import digest, new_secret
 from combine.errors import CombineError, Invalid, NotFound, NotPermitted, NotSignedIn
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.identifying import identify, link
 from combine.services.people import acting, user_view
 from combine.services.people_views import SignedIn, SignInProviderView

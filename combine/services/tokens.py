@@ -9,7 +9,7 @@ from combine.auth.addresses import email_address
 from combine.auth.permissions import Actor, Scope
 from combine.auth.secrets import digest, new_token
 from combine.errors import Invalid, NotPermitted
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import NewTokenView, TokenView
 from combine.storage.core.database import Database, ReadSession, WriteSession

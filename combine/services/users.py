@@ -9,7 +9,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor, InstanceRole, Scope
 from combine.auth.secrets import digest
 from combine.errors import Conflict, NotFound
-from combine.services.auditing import record_audit
+from combine.services.audit import record_audit
 from combine.services.people import need_person, user_view
 from combine.services.people_views import IdentityView, MeView, UserView
 from combine.storage.core.database import Database, ReadSession, WriteSession

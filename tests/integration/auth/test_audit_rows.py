@@ -8,8 +8,7 @@ from cut_line import Cut, cut_line
 from combine.auth.permissions import OPERATOR, Actor, InstanceRole, ProjectRole, Scope
 from combine.errors import CombineError
 from combine.observability.correlation import caused_by
-from combine.services.audit import AuditService
-from combine.services.auditing import record_audit
+from combine.services.audit import AuditService, record_audit
 from combine.services.members import MemberService
 from combine.services.projects import ProjectService
 from combine.services.tokens import TokenService
