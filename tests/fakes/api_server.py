@@ -25,7 +25,7 @@ PLENTY = {
     "rate_limit_starts": "999999/second",
     "rate_limit_tokens": "999999/second",
 }
-"""Settings of a server that never says: too often."""
+"""Settings of a server without effective rate limits."""
 
 
 class ApiServer:
@@ -97,7 +97,7 @@ async def _either(ready: asyncio.Event, served: asyncio.Future[None]) -> None:
 
 @contextmanager
 def api_server(database_url: str, **settings: Any) -> Iterator[ApiServer]:
-    """A server on that database, which never says "too often" unless told to."""
+    """A server on that database, without effective rate limits unless they are given."""
     given = {"database_url": database_url, **PLENTY, **settings}
     with _quiet(), ApiServer(Settings(**given)).running() as server:
         yield server
