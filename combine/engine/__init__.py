@@ -1,1 +1,1 @@
-"""Durability: segments on DBOS, heartbeat, recovery, drain. Knows no prompt."""
+"""Durability: segments on DBOS, heartbeat, recovery, drain. It does not know prompts."""

@@ -1,4 +1,4 @@
-"""Which processes are alive: those that beat, and whose pid is not gone on this very machine."""
+"""Which processes are alive: those with a recent heartbeat whose pid, on this machine, still exists."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from combine.engine.heartbeat import DEAD_AFTER_S, host_name
+from combine.engine.heartbeat import DEAD_AFTER_S, machine_name
 from combine.storage.core.database import WriteSession
 
 SHARED_QUEUE = "segments"
-"""What all workers take from; every other queue belongs to one process."""
+"""The queue of all workers; every other queue belongs to one process."""
 
 _EXECUTORS = """
 SELECT id, queue, host, pid, extract(epoch FROM clock_timestamp() - beat_at) AS age FROM executors
@@ -29,8 +29,8 @@ class Liveness:
 
 
 def pid_is_gone(host: str, pid: int) -> bool:
-    """True if it ran on this machine and does no more; False if alive, or if we cannot know."""
-    if host != host_name():
+    """Whether a process of this machine has ended. False if it runs, and if its host is another machine."""
+    if host != machine_name():
         return False
     try:
         os.kill(pid, 0)

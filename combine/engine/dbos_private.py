@@ -1,6 +1,6 @@
-"""The only module that touches what DBOS does not document.
+"""The only module that uses undocumented parts of DBOS.
 
-Pinned to DBOS 3.4.0 and held by ``tests/integration/engine/test_dbos_contract.py``: the owner token of a
+They are those of DBOS 3.4.0, and ``tests/integration/engine/test_dbos_contract.py`` checks them: the owner token of a
 claim, the set of segments that run in this process, the loop that claims them, and the columns of
 ``dbos.workflow_status`` that the ownership fence and the recovery of dead processes read and write.
 """
@@ -26,16 +26,15 @@ FENCE = """
 SELECT 1 FROM dbos.workflow_status
 WHERE workflow_uuid = :claim_workflow AND owner_xid = :claim_owner AND status = 'PENDING' FOR SHARE
 """
-"""Holds the claim for the length of a transaction; no row means that somebody else has it."""
+"""Holds the claim until the transaction ends. No row: another process has it."""
 
 HAND_BACK = enqueue_again("""name = :workflow
     AND ((status = 'PENDING' AND executor_id = ANY(:dead))
       OR (status = 'ENQUEUED' AND queue_name = ANY(:dead_queues)))""")
-"""Returns what dead processes had claimed or had queued for themselves to the shared queue.
+"""Moves what dead processes had claimed or enqueued for themselves to the shared queue.
 
-A queue is dead, too, if no process at all listens to it.
-
-The status is part of the condition, so a row that a live process has claimed meanwhile is left alone.
+A queue to which no process listens counts as dead, too. The status is part of the condition, so a row that a live
+process has claimed meanwhile is not changed.
 """
 
 HAND_BACK_OWN = enqueue_again("workflow_uuid = ANY(:lost) AND status = 'PENDING' AND executor_id = :executor")
@@ -58,37 +57,37 @@ WHERE e.status IN ('queued', 'running') AND e.updated_at < clock_timestamp() - m
   )
 FOR UPDATE SKIP LOCKED
 """
-"""Executions under way that nothing in the queue will ever carry on.
+"""Executions under way without a segment in the queue that would continue them.
 
-The grace time is what makes this safe: an execution whose round has just changed is looked at with its new round but
-with the queue as it was before.
+The grace time makes this safe: if a round has just changed, this statement may see the new round, but the queue as it
+was before.
 """
 
 SegmentTakenOver = DBOSWorkflowConflictIDError
-"""DBOS parks a segment quietly on this error and gives it the result of the one that took over."""
+"""On this error, DBOS drops this run of the segment quietly and waits for the result of the one that took over."""
 
 
 class JsonSerializer(Serializer):
-    """JSON, since pickle would not bear that code moves."""
+    """JSON, because pickled rows become unreadable when code moves."""
 
     def serialize(self, data: Any) -> str:
-        """To JSON."""
+        """Arguments or a result as JSON."""
         return to_json(data)
 
     def deserialize(self, serialized_data: str) -> Any:
-        """From JSON; DBOS wants the positional arguments back as a tuple."""
+        """From JSON. DBOS expects the positional arguments as a tuple."""
         data = json.loads(serialized_data)
         if isinstance(data, dict) and "args" in data:
             data["args"] = tuple(data["args"])
         return data
 
     def name(self) -> str:
-        """The name that DBOS stores beside each value."""
+        """The name that DBOS stores with each value."""
         return SERIALIZER_NAME
 
 
 def current_claim() -> tuple[str, str]:
-    """(workflow id, owner token) of the segment that runs in this task."""
+    """Workflow id and owner token of the segment that runs in this task."""
     context = get_local_dbos_context()
     if context is None or context.owner_xid is None:
         msg = "not inside a claimed segment"
@@ -97,7 +96,7 @@ def current_claim() -> tuple[str, str]:
 
 
 def running_here() -> frozenset[str]:
-    """Ids of the segments that run in this process now."""
+    """The workflow ids of the segments that run in this process."""
     instance = _instance()
     return frozenset(instance._active_workflows_set.activeList() if instance else ())
 
@@ -133,7 +132,7 @@ def _end_own_threads(instance: DBOS) -> None:
 
 
 def stop_claiming() -> None:
-    """Let the queue threads end at once; what runs goes on. There is no public "stop this queue here"."""
+    """End the claiming thread; running segments continue. DBOS has no public call for this."""
     instance = _instance()
     for event in instance.background_thread_stop_events if instance else ():
         event.set()
@@ -146,10 +145,10 @@ def workflow_tasks() -> frozenset[Any]:
 
 
 def _instance() -> DBOS | None:
-    """DBOS of this process; None before it is made."""
+    """The DBOS object of this process; None before it exists."""
     return _dbos._dbos_global_instance
 
 
 def reset_registry() -> None:
-    """Forget the registered functions, so that a later engine in this process can register its own."""
+    """Stop DBOS and forget the registered functions, so that another engine in this process can register its own."""
     DBOS.destroy(destroy_registry=True)

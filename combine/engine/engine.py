@@ -1,7 +1,7 @@
-"""The durable engine: one DBOS workflow is one segment, and DBOS is the queue, the claim and the owner token.
+"""The durable engine: one DBOS workflow is one segment, and DBOS provides the queue, the claim and the owner token.
 
-There are no DBOS steps. What happened stands in our own tables, and a segment that runs again reads them
-and goes on. The reasons are in docs/decisions (engine) and the shapes in docs/rooms/engine.md.
+There are no DBOS steps. Everything that happened is in our own tables; a segment that runs again reads them and
+continues. See docs/rooms/engine.md and decision 0002.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log = logging.getLogger("combine.engine")
 
 @dataclass(eq=False)
 class _Segment:
-    """See ``execution.segment.Segment``."""
+    """A claimed segment that runs in this process; the room ``execution`` sees it as ``Segment``."""
 
     engine: Engine
     execution_id: UUID
@@ -55,16 +55,15 @@ class _Segment:
         return self.engine.draining
 
     async def enqueue_next(self, session: WriteSession) -> None:
-        # The shared queue, not this process's own: it is about to stop.
+        # The shared queue, because this process is about to stop.
         await self.engine.enqueue(session, self.execution_id, self.round + 1, shared=True)
 
 
 class Engine:
     """Runs segments in this process, and enqueues them from any transaction.
 
-    A ``worker`` takes from the queue that all share. Any other process (``combine run``) has a queue of its
-    own, so that it works on what its person asked for and nothing else; what it leaves behind goes to the
-    shared queue.
+    Workers share one queue. Any other process (``combine run``) has a private queue, so that it works only on what its
+    user asked for; what it leaves unfinished goes to the shared queue.
     """
 
     def __init__(
@@ -95,27 +94,27 @@ class Engine:
         self._heartbeat = Heartbeat(BeatConnection(database.url, self.executor_id))
         self._segments: set[_Segment] = set()
         self._ending: set[asyncio.Task[object]] = set()
-        """Segments that are over, while DBOS writes so; without that row another process runs them once more."""
+        """Segments that have ended, until DBOS has recorded it; otherwise another process would run them again."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._recovery_task: asyncio.Task[None] | None = None
         self._poked: Subscription | None = None
-        """Told when executions wait no longer for a provider."""
+        """Woken when a provider works again."""
         self._queued: Subscription | None = None
         """Woken when a segment was enqueued in our queue."""
         self._begun = False
 
     async def start(self) -> None:
-        """Beat, launch DBOS in this loop, and begin to take segments. Raises Unavailable without a database."""
+        """Start the heartbeat, DBOS and the recovery, and begin to claim segments. Raises DatabaseUnavailable."""
         await self._database.ping()
-        # DBOS's own engines too: it tells a lost connection by the text of the message, and does not know them all.
+        # For DBOS's engines, too: it recognises a lost connection by its message, but not every such message.
         mark_disconnects(sa.Engine)
         self._begun = True
         self._heartbeat.start(kind=self._kind, queue=self.queue, version=self._version)
         DBOS(config=self._config())
         self._register_segment()
         DBOS.listen_queues([])
-        while not await self._database.transact(self._launch):  # noqa: ASYNC110 - the other one is another process
+        while not await self._database.transact(self._launch):  # noqa: ASYNC110 - the lock is held by another process
             await asyncio.sleep(_TURN_S)
         wake = dbos_private.start_claiming(self.queue, self._concurrency, self._poll_s)
         self._queued = self._listener.subscribe(self.queue, QUEUE_CHANNEL, on_wake=wake)
@@ -134,9 +133,9 @@ class Engine:
         self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")
 
     async def drain(self) -> None:
-        """Stop claiming, let steps in flight end within the grace time, hand back the rest, sign off. Final.
+        """Stop claiming, let steps in flight finish within the grace time, hand back the rest. The engine then is over.
 
-        Also ends what a start that failed or was cancelled has left.
+        This also cleans up after a start that failed or was cancelled.
         """
         self.draining = True
         if not self._begun:
@@ -149,9 +148,9 @@ class Engine:
         except TimeoutError:
             tasks = dbos_private.workflow_tasks() - self._ending
             for task in tasks:
-                task.cancel()  # the row stays PENDING; without our executors row it is free at once
+                task.cancel()  # the rows stay PENDING; others can take them once our executors row is gone
             if tasks:
-                await asyncio.wait(tasks, timeout=_UNWIND_S)  # a reply that has just come is still stored
+                await asyncio.wait(tasks, timeout=_UNWIND_S)  # a reply that has just arrived is still stored
         if self._ending:
             await asyncio.wait(self._ending, timeout=_UNWIND_S)
         if self._recovery_task is not None:
@@ -166,11 +165,11 @@ class Engine:
             await self._stop_dbos()
 
     async def enqueue(self, session: WriteSession, execution_id: UUID, round_: int, *, shared: bool = False) -> None:
-        """Put one segment in the queue, in the caller's transaction. The same round twice is one row."""
+        """Enqueue one segment in the caller's transaction. The same round twice is one row."""
         await queue.enqueue(session, execution_id, round_, SHARED_QUEUE if shared else self.queue)
 
     async def adopt(self, session: WriteSession, execution_id: UUID, round_: int) -> Adoption:
-        """Take over the segment of an execution whose process is gone, or that nobody has claimed yet."""
+        """Take over a segment that is unclaimed, or whose process is dead."""
         if workflow_id(execution_id, round_) in dbos_private.running_here():
             return Adoption.BUSY
         return await queue.adopt(session, execution_id, round_, self.queue, executor_id=self.executor_id)
@@ -191,10 +190,10 @@ class Engine:
         }
 
     async def _launch(self, session: WriteSession) -> bool:
-        """Alone among all processes. False: it is another one's turn.
+        """Launch DBOS, one process at a time. False: another process is launching.
 
-        DBOS builds indexes concurrently, which waits for every snapshot. So no process waits for its turn inside a
-        statement: the one that holds the lock would wait for those that want it, for ever.
+        DBOS builds indexes concurrently, which waits for every snapshot. So no process may wait for the lock inside a
+        statement: the process that holds the lock would wait for it forever.
         """
         if not await locks.try_lock(session, locks.ENGINE_LAUNCH):
             return False
@@ -203,7 +202,7 @@ class Engine:
         try:
             DBOS.launch()
         except sa.exc.SQLAlchemyError as error:
-            # Not to be tried again by the transaction: a second launch of the same instance does nothing.
+            # Not an error that the transaction retries: a second launch of the same instance does nothing.
             raise DatabaseUnavailable(
                 f"Could not start the engine on this database: {error}",
                 hint="Run `combine doctor` to check the database.",
@@ -238,10 +237,10 @@ class Engine:
             self._segments.discard(segment)
             if not self._segments:
                 self._idle.set()
-        self._ends()
+        self._mark_ending()
         return "over"
 
-    def _ends(self) -> None:
+    def _mark_ending(self) -> None:
         if task := asyncio.current_task():
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
@@ -259,7 +258,7 @@ class Engine:
 
     async def _stop_dbos(self) -> None:
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1) as own:  # DBOS shuts the loop's default executor down, which it has replaced
+        with ThreadPoolExecutor(1) as own:  # DBOS has replaced the loop's default executor, and shuts it down
             await loop.run_in_executor(own, dbos_private.reset_registry)
             loop.set_default_executor(ThreadPoolExecutor(4))
             await loop.run_in_executor(own, self._heartbeat.stop)

@@ -1,7 +1,7 @@
-"""Says "alive" for this process, and ends it when it can no longer say so.
+"""The heartbeat of this process; without one, the process ends itself.
 
-A process that cannot beat must assume that others have taken its work, and that every call it goes on paying
-for is paid twice. So it exits before the others' patience ends (``FENCE_S`` < ``DEAD_AFTER_S``).
+A process that cannot send its heartbeat must assume that others have taken over its work, and that each further call
+is paid for twice. So it exits before others may take over (``FENCE_S`` < ``DEAD_AFTER_S``).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PIDS = Path("/proc/self/ns/pid")
 
 
-def host_name() -> str:
-    """The name under which processes recognise each other's pids: this machine, and on it this space of pids.
+def machine_name() -> str:
+    """The host name, and a hash of the boot and the pid namespace. Processes with the same name share their pids.
 
-    Containers and cloned machines may share a name, and then a pid says nothing about the other's processes.
+    The host name alone is not enough: containers and cloned machines may have the same one.
     """
     try:
         place = f"{_BOOT.read_text().strip()} {_PIDS.readlink()}"
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         place = f"{uuid.getnode():x}"
     return f"{socket.gethostname()}/{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
@@ -52,7 +52,7 @@ def _exit_fenced() -> None:
 
 
 class Heartbeat:
-    """A thread with a connection of its own, and one that watches it: a beat may hang in a database that hangs."""
+    """One thread sends, with its own connection, and one watches it: a heartbeat may hang if the database hangs."""
 
     def __init__(
         self,
@@ -72,33 +72,33 @@ class Heartbeat:
         self._last = 0.0
 
     def start(self, *, kind: str, queue: str, version: str) -> None:
-        """Commit the first beat, then go on in the background. Raises psycopg.Error if the first one fails."""
-        self._connection.register(kind=kind, queue=queue, host=host_name(), pid=os.getpid(), version=version)
+        """Commit the first heartbeat, then continue in the background. Raises psycopg.Error if the first one fails."""
+        self._connection.register(kind=kind, queue=queue, host=machine_name(), pid=os.getpid(), version=version)
         self._last = time.monotonic()
         self._beating.start()
         self._watching.start()
 
     def stop(self) -> None:
-        """End the threads and remove this process's row; what it still holds is free for others at once.
+        """End the threads and delete this process's row, so that others can take what it still holds at once.
 
-        Without effect if it was never started.
+        Does nothing if it was never started.
         """
         self._stop.set()
         if self._beating.ident is None:
             return
         self._beating.join(timeout=2 * self._beat_every_s)
         if self._beating.is_alive():
-            return  # it hangs in the database; the row grows old by itself
+            return  # it hangs in the database; the row expires
         try:
             self._connection.remove()
         except psycopg.Error:
-            pass  # the row grows old by itself
+            pass  # the row expires
         finally:
             self._connection.close()
 
     def _beat(self) -> None:
         while not self._stop.wait(self._beat_every_s if self._fresh() else 0.5):
-            # Checked before the beat: a process that slept (SIGSTOP) must not beat its way back to life.
+            # Checked before the heartbeat: a process that was stopped (SIGSTOP) must not revive itself.
             if self._late():
                 self._fence()
                 return

@@ -1,7 +1,7 @@
-"""Lets executions that wait for a provider go on: one to see whether it works again, then all of them.
+"""Releases executions that wait for a provider: one as a probe, and the others after it has succeeded.
 
-This room knows no provider. Executions that wait for the same thing carry the same text; when it is tried again and
-what came of it stands in their rows (``storage/hot/outages.py``).
+This room does not know providers. Executions that wait for the same provider have the same text in ``waits_for``; their
+rows also hold the time of the next retry and the result of the last one (``storage/hot/outages.py``).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from combine.storage.executions import Executions
 from combine.storage.hot.outages import Outages
 from combine.storage.hot.transitions import Transitions
 
-AT_A_TIME = 100
+BATCH_SIZE = 100
 
 
 async def release_due(session: WriteSession, enqueue: Enqueue, *, now: datetime | None = None) -> int:
-    """Release who may go on, at most ``AT_A_TIME``; how many. Nothing while another process does the same."""
+    """Release at most ``BATCH_SIZE`` executions that are due; how many. None while another process does the same."""
     if not await locks.try_lock(session, locks.OUTAGE_RELEASE):
         return 0
     outages, transitions = Outages(session, now=now), Transitions(session)
     released = 0
-    for due in await outages.due(limit=AT_A_TIME):
+    for due in await outages.due(limit=BATCH_SIZE):
         if (await Executions(session).lock(due.execution_id)).status != ExecutionStatus.WAITING_FOR_PROVIDER:
-            continue  # a person was quicker
+            continue  # a person has changed it meanwhile
         await outages.try_now(due.execution_id, probe=due.probe)
         await transitions.release_steps(due.execution_id, ExecutionStatus.WAITING_FOR_PROVIDER.value)
         await enqueue(session, due.execution_id, await transitions.requeue(due.execution_id, by_itself=True))
@@ -40,10 +40,10 @@ async def release_due(session: WriteSession, enqueue: Enqueue, *, now: datetime 
 
 
 async def release_all_due(database: Database, enqueue: Enqueue) -> int:
-    """The same until nobody is left who may go on; how many."""
+    """Release all executions that are due, in batches; how many."""
     total = 0
     while True:
         released = await database.transact(lambda session: release_due(session, enqueue))
         total += released
-        if released < AT_A_TIME:
+        if released < BATCH_SIZE:
             return total

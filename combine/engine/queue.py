@@ -1,7 +1,7 @@
-"""The queue as those see it who put segments in and run none: SQL on DBOS's tables, without DBOS.
+"""Enqueueing segments without DBOS, for processes that do not run any: SQL on DBOS's tables.
 
-What DBOS takes for granted of these rows is held by ``tests/integration/engine/test_dbos_contract.py``, like all that
-``dbos_private`` knows.
+``tests/integration/engine/test_dbos_contract.py`` checks that these rows are what DBOS expects, and also what
+``dbos_private`` relies on.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from combine.storage.core.listener import QUEUE_CHANNEL
 
 # ruff: noqa: S608 - only constants are formatted into statements
 Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
-"""Puts a round of an execution in the shared queue, in that transaction."""
+"""Enqueues one round of an execution in the caller's transaction."""
 
 SEGMENT_NAME = "segment"
 APP_NAME = "combine"
-APP_VERSION = "1"  # constant: DBOS strands the work of other versions; only our tables must stay readable
+APP_VERSION = "1"  # constant: DBOS never runs the work of other versions; our tables stay readable instead
 SERIALIZER_NAME = "combine_json"
-"""The name that DBOS stores beside each value."""
+"""The name that DBOS stores with each value."""
 
 _ENQUEUE = sa.text(f"""
 WITH status AS (
@@ -67,7 +67,7 @@ _ADOPT = sa.text(
     AND ((status = 'PENDING' AND executor_id <> ALL(:alive))
       OR (status = 'ENQUEUED' AND queue_name <> ALL(:alive_queues)))""")
 )
-"""Moves one segment that nobody alive works on to a queue."""
+"""Moves one segment to a queue unless a live process works on it."""
 
 SEGMENT_STATE = """
 SELECT status, executor_id, queue_name FROM dbos.workflow_status WHERE workflow_uuid = :workflow_id
@@ -75,37 +75,37 @@ SELECT status, executor_id, queue_name FROM dbos.workflow_status WHERE workflow_
 
 
 class Adoption(Enum):
-    """What came of an attempt to take over one execution's current segment."""
+    """The result of trying to take over one execution's current segment."""
 
-    ADOPTED = "adopted"  # it is in the queue of who asked now
-    BUSY = "busy"  # a live process works on it or has it queued
-    ENDED = "ended"  # that segment is over; only a next round can go on
+    ADOPTED = "adopted"  # it is in the caller's queue now
+    BUSY = "busy"  # a live process runs it or has enqueued it
+    ENDED = "ended"  # that segment has ended; only the next round can continue
 
 
 class SegmentQueue(Protocol):
-    """Where those who make an execution go on put its next segment."""
+    """The queue in which a process continues executions."""
 
     async def enqueue(self, session: WriteSession, execution_id: UUID, round_: int) -> None:
-        """Put one segment in the queue, in the caller's transaction. The same round twice is one row."""
+        """Enqueue one segment in the caller's transaction. The same round twice is one row."""
 
     async def adopt(self, session: WriteSession, execution_id: UUID, round_: int) -> Adoption:
-        """Take over the segment of an execution whose process is gone, or that nobody has claimed yet."""
+        """Take over a segment that is unclaimed, or whose process is dead."""
 
 
 class SharedQueue:
-    """The queue that all workers share, for a process that runs no segments itself."""
+    """The workers' queue, for a process that does not run segments itself."""
 
     async def enqueue(self, session: WriteSession, execution_id: UUID, round_: int) -> None:
-        """See ``SegmentQueue``."""
+        """Enqueue one segment for any worker."""
         await enqueue(session, execution_id, round_, SHARED_QUEUE)
 
     async def adopt(self, session: WriteSession, execution_id: UUID, round_: int) -> Adoption:
-        """See ``SegmentQueue``; what waits in the shared queue already stays there, and counts as taken over."""
+        """A segment that is in the shared queue already stays there, and counts as adopted."""
         return await adopt(session, execution_id, round_, SHARED_QUEUE)
 
 
 async def enqueue(session: WriteSession, execution_id: UUID, round_: int, queue: str) -> None:
-    """Put one segment in ``queue``, in the caller's transaction."""
+    """Enqueue one segment in ``queue``, in the caller's transaction."""
     values = {
         "workflow_id": workflow_id(execution_id, round_),
         "workflow": SEGMENT_NAME,
@@ -121,13 +121,13 @@ async def enqueue(session: WriteSession, execution_id: UUID, round_: int, queue:
 async def adopt(
     session: WriteSession, execution_id: UUID, round_: int, queue: str, *, executor_id: str | None = None
 ) -> Adoption:
-    """Move one segment to ``queue`` unless somebody alive, other than ``executor_id``, works on it."""
+    """Move one segment to ``queue`` unless a live process other than ``executor_id`` works on it."""
     key = workflow_id(execution_id, round_)
-    executors = await read_liveness(session)
-    others = [name for name in executors.alive if name != executor_id]
+    liveness = await read_liveness(session)
+    others = [name for name in liveness.alive if name != executor_id]
     moved = await session.connection.execute(
         _ADOPT,
-        {"queue": queue, "workflow_id": key, "alive": others, "alive_queues": list(executors.alive_queues)},
+        {"queue": queue, "workflow_id": key, "alive": others, "alive_queues": list(liveness.alive_queues)},
     )
     if moved.first() is not None:
         return Adoption.ADOPTED
@@ -136,10 +136,10 @@ async def adopt(
 
 
 def workflow_id(execution_id: UUID, round_: int) -> str:
-    """The DBOS id of one segment; it makes a second enqueue of the same round a no-op."""
+    """The DBOS id of one segment. It makes a second enqueue of the same round a no-op."""
     return f"{execution_id}:{round_}"
 
 
 def to_json(data: Any) -> str:
-    """How arguments and results are stored. Ids only; JSON keeps old rows readable after code has moved."""
+    """How DBOS stores arguments and results. They are ids only, and old rows stay readable when code changes."""
     return json.dumps(data, default=str)

@@ -1,4 +1,4 @@
-"""DBOS's tables, for a process that puts segments in the queue and may come before any worker has made them."""
+"""Creates DBOS's tables, for a process that enqueues segments before any worker has run on the database."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from combine.errors import DatabaseUnavailable
 from combine.storage.core.database import Database
 
 TABLES_VERSION = 125
-"""How far DBOS 3.4.0 migrates; written here so that a start need not import DBOS to know it."""
+"""The last migration of DBOS 3.4.0; a constant, so that a start need not import DBOS."""
 
 
 async def make_queue_tables(database: Database) -> bool:
-    """Make or complete DBOS's tables if they are missing or old; return whether there was anything to do.
+    """Create or migrate DBOS's tables if needed; return whether it was needed.
 
-    Several processes may do so at once: DBOS takes a lock. Raises DatabaseUnavailable.
+    Several processes may do this at once: DBOS takes a lock. Raises DatabaseUnavailable.
     """
     async with database.read() as session:
         there = await session.connection.execute(sa.text("SELECT to_regclass('dbos.dbos_migrations')"))
@@ -29,7 +29,7 @@ async def make_queue_tables(database: Database) -> bool:
 
 
 def _migrate(url: str) -> None:
-    from dbos import DBOS  # noqa: PLC0415 - once in the life of a database, and not for every process of the API
+    from dbos import DBOS  # noqa: PLC0415 - needed once per database, not in every API process
 
     try:
         DBOS.migrate(url)

@@ -1,7 +1,7 @@
-"""Gives the work of dead processes back to the queue, for as long as this process lives.
+"""Moves the work of dead processes back to the shared queue, as long as this process runs.
 
-Open-source DBOS recovers only at launch and only its own executor id, so this is ours. Dead is a process that
-has not beaten for ``DEAD_AFTER_S``, that has no row, or whose pid is gone on this very machine.
+Open-source DBOS recovers only at its launch, and only its own executor id. A process is dead if its last heartbeat is
+older than ``DEAD_AFTER_S``, if it has no row, or if it ran on this machine and its pid no longer exists.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ async def recover(session: WriteSession) -> tuple[str, ...]:
     if not await locks.try_lock(session, locks.RECOVERY):
         return ()
     connection = session.connection
-    executors = await read_liveness(session)
+    liveness = await read_liveness(session)
     unknown = (await connection.execute(sa.text(_UNKNOWN), {"workflow": SEGMENT_NAME})).scalars().all()
     abandoned = await connection.execute(sa.text(_ABANDONED), {"workflow": SEGMENT_NAME, "shared": SHARED_QUEUE})
-    dead, dead_queues = [*executors.dead, *unknown], [*executors.dead_queues, *abandoned.scalars()]
+    dead, dead_queues = [*liveness.dead, *unknown], [*liveness.dead_queues, *abandoned.scalars()]
     if not dead and not dead_queues:
         return ()
     moved = await connection.execute(
@@ -59,17 +59,17 @@ async def recover(session: WriteSession) -> tuple[str, ...]:
         },
     )
     ids = tuple(moved.scalars().all())
-    await connection.execute(sa.text("DELETE FROM executors WHERE id = ANY(:dead)"), {"dead": list(executors.dead)})
+    await connection.execute(sa.text("DELETE FROM executors WHERE id = ANY(:dead)"), {"dead": list(liveness.dead)})
     if dead_queues:
         await connection.execute(sa.text("DELETE FROM dbos.queues WHERE name = ANY(:queues)"), {"queues": dead_queues})
     return ids
 
 
 async def requeue_lost(session: WriteSession, enqueue: Enqueue, *, grace_s: float) -> tuple[str, ...]:
-    """Give a next round to executions under way whose segment is gone or over; their ids.
+    """Enqueue the next round of executions under way whose segment is missing or has ended; their ids.
 
-    That should not happen. It would if a row of the queue were deleted, or ended by DBOS and not by us; then the
-    execution would say "running" for ever. ``grace_s``: only those in which nothing has happened for so long.
+    This should not happen. Without it, an execution would stay ``running`` forever if a row of the queue were deleted,
+    or ended by DBOS. ``grace_s``: only executions in which nothing has happened for this long.
     """
     if not await locks.try_lock(session, locks.RECOVERY):
         return ()
@@ -87,7 +87,7 @@ async def requeue_lost(session: WriteSession, enqueue: Enqueue, *, grace_s: floa
 
 
 class Recovery:
-    """The background task of one process."""
+    """The background task that recovers, in one process."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Recovery:
         also: Callable[[], Awaitable[object]] | None = None,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """``also``: what else is done in each pass. ``pause``: waits for so many seconds, or less."""
+        """``also`` is called in each pass. ``pause`` waits between passes for the given seconds, or less."""
         self._database = database
         self._executor_id = executor_id
         self._queue = queue
@@ -115,7 +115,7 @@ class Recovery:
         self._suspects: frozenset[str] = frozenset()
 
     async def run(self) -> None:
-        """For ever, until cancelled. What fails once, an outage above all, is tried again the next time."""
+        """Recover until cancelled. A pass that fails, above all in an outage, is followed by the next one."""
         while True:
             try:
                 await self._once()
@@ -135,7 +135,7 @@ class Recovery:
             await self._also()
 
     async def _sweep_own(self) -> None:
-        """Rows claimed by this process that nothing here runs, seen twice: their dispatch was lost."""
+        """Rows claimed by this process that it does not run, seen in two passes: their dispatch was lost."""
         async with self._database.read() as session:
             rows = await session.connection.execute(
                 sa.text(dbos_private.LOST), {"workflow": SEGMENT_NAME, "executor": self._executor_id}

@@ -1,1 +1,1 @@
-"""What an execution does: the step executor, clarification, remediation, revision. Knows no queue."""
+"""What an execution does: the step executor, clarification, remediation, revision. It does not know the queue."""

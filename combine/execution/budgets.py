@@ -19,19 +19,19 @@ CODES: Final[Mapping[CapKind, str]] = MappingProxyType(
 PRICE_UNKNOWN: Final = "price_unknown"
 
 
-def named(kind: CapKind, project: str) -> str:
+def cap_name(kind: CapKind, project: str) -> str:
     """The name of a cap in messages."""
     names = {
         CapKind.EXECUTION: "the execution's cap",
         CapKind.PROJECT: f"the cap of project {project!r}",
-        CapKind.DAY: "the day's cap (UTC)",
+        CapKind.DAY: "the daily cap (UTC)",
     }
     return names[kind]
 
 
 def no_room(cap: Cap, worst_usd: Decimal) -> str:
     """Why a call with a known maximum cost was not sent."""
-    told = f"The next call can cost up to {worst_usd:f} USD and could exceed {named(cap.kind, cap.project)}"
+    told = f"The next call can cost up to {worst_usd:f} USD and could exceed {cap_name(cap.kind, cap.project)}"
     if cap.kind is CapKind.DAY:  # the spending of other users is not shown
         return f"{told}: {cap.budget_usd:f} USD."
     return f"{told}: {cap.budget_usd:f} USD, with {cap.spent_usd:f} spent and {cap.reserved_usd:f} reserved."
@@ -40,6 +40,6 @@ def no_room(cap: Cap, worst_usd: Decimal) -> str:
 def no_price(cap: Cap, model: str) -> str:
     """Why a call of unknown price was not sent."""
     return (
-        f"The price of {model.removesuffix(':')} is unknown, so {named(cap.kind, cap.project)} cannot be enforced. "
+        f"The price of {model.removesuffix(':')} is unknown, so {cap_name(cap.kind, cap.project)} cannot be enforced. "
         "Set it with COMBINE_LLM_PRICES, or resume with --allow-unpriced."
     )

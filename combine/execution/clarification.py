@@ -43,7 +43,7 @@ def normalise(question: Question, given: str) -> str:
     text = " ".join(given.split())
     check = _CHECKS.get(question.answer_type)
     if not text:
-        raise _unusable(question, given, "it is empty")
+        raise _unusable(question, given, "must not be empty")
     return text if check is None else check(question, text)
 
 
@@ -60,16 +60,16 @@ def settle_questions(
     Args:
         questions: with their ids.
         given: question id or text -> answer; ``decide for me`` takes the default.
-        decide_rest: take the default for every question that ``given`` leaves open.
+        decide_rest: take the default of every question that ``given`` does not answer.
         next_assumption: the first free ``ASM-`` number.
-        strict: raise Invalid for an answer in the wrong form; otherwise leave its question open.
+        strict: raise Invalid for an answer that is not valid; otherwise leave its question open.
 
     """
-    wanted = {_key(name): value for name, value in given.items()}
+    by_key = {_key(name): value for name, value in given.items()}
     settled: list[Settlement] = []
     number = next_assumption
     for question in questions:
-        value = wanted.get(_key(question.id), wanted.get(_key(question.text)))
+        value = by_key.get(_key(question.id), by_key.get(_key(question.text)))
         if value is not None and _key(value) not in _DECIDE:
             try:
                 settled.append(Settlement(question, normalise(question, value), DecidedBy.PERSON))
@@ -89,7 +89,7 @@ def unknown_names(questions: Iterable[Question], given: Mapping[str, str]) -> li
 
 
 def with_assumptions(document: Mapping[str, Any], answers: Sequence[Answer]) -> dict[str, Any]:
-    """The document with an assumption for each of its step's questions that was left to us."""
+    """The document with an assumption for each of its step's questions that was settled by its default."""
     merged = dict(document)
     if not isinstance(merged.get("assumptions"), list):
         return merged
@@ -124,7 +124,7 @@ def _choice(question: Question, text: str) -> str:
     for number, choice in enumerate(question.choices, 1):
         if _key(text) in {_key(choice), str(number)}:
             return choice
-    raise _unusable(question, text, f"choose one of: {'; '.join(question.choices).rstrip('.')}")
+    raise _unusable(question, text, f"must be one of: {'; '.join(question.choices).rstrip('.')}")
 
 
 def _choices(question: Question, text: str) -> str:
@@ -140,7 +140,7 @@ def _yes_no(question: Question, text: str) -> str:
         return "yes"
     if _key(text) in _NO:
         return "no"
-    raise _unusable(question, text, "answer yes or no")
+    raise _unusable(question, text, "must be yes or no")
 
 
 def _number(question: Question, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What one step knows when it runs, and what can come of it."""
+"""The input of one step, and its possible results."""
 
 from __future__ import annotations
 
@@ -27,67 +27,67 @@ class StoredReply:
     stop_reason: str
     stop_detail: str | None
     model: str
-    """As the provider names it."""
+    """The name in the provider's response."""
     asked: ModelRef
 
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """Everything a step reads. Frozen: what it changes goes through the journal."""
+    """Everything a step reads. Frozen, because changes go through the journal."""
 
     execution_id: UUID
     project_id: UUID
     workflow: WorkflowDefinition
     model: ModelRef
-    """The one that is asked; what it does not answer, ``fallback`` may be asked."""
+    """The model to call; if it fails, ``fallback`` may be called."""
     brief: Brief
     brief_id: UUID
     ask: bool
-    """False: the person said "decide for me" for everything; questions are settled by their defaults."""
+    """False: the person chose "decide for me" for everything, so defaults settle all questions."""
     given_answers: Mapping[str, str]
     """Answers given in advance, by question id or question text."""
     answers: tuple[Answer, ...]
     own_answers: tuple[Answer, ...]
-    """The settled questions that this step itself has asked."""
+    """The answers to questions that this step has asked."""
     upstream: tuple[UpstreamDocument, ...]
     input_ids: tuple[UUID, ...]
     previous: UpstreamDocument | None
-    """The version of this step's document that counted when the execution began; its items keep their ids."""
+    """The version of this step's document that was active when the execution began; its items keep their ids."""
     used_ids: Mapping[str, int]
-    """Prefix -> highest number that is taken: given in the project before the execution began, or by itself."""
+    """Prefix -> highest number in use: in the project before the execution began, or by the execution itself."""
     revision: int
     attempts_done: int
-    """Attempts of this revision that are over: they asked questions, or were refused before a person resumed."""
+    """Finished attempts of this revision: they asked questions, or were refused before a person resumed."""
     question_rounds: int
     document_id: UUID | None
-    """The version this step made last."""
+    """The last version that this step has saved."""
     own_ids: frozenset[str] = frozenset()
-    """Ids in that version; they may be given again."""
+    """Ids in that version; they may be used again."""
     draft: Mapping[str, Any] | str | None = None
     findings: tuple[Finding, ...] = ()
     guidance: str | None = None
     droppable_ids: frozenset[str] = frozenset()
-    """Items of ``draft`` that may go although no finding names them."""
+    """Items of ``draft`` that may be removed although no finding names them."""
     assumptions_from: int = 0
-    """Added to the first free ``ASM-`` number: steps that draft side by side must not give the same ones."""
+    """Added to the first free ``ASM-`` number, so that steps that run in parallel use different numbers."""
     accept_findings: bool = False
-    """A person takes the next output as it is, findings and all."""
+    """A person accepts the next output with its findings."""
     revisions_done: int = 0
     """Automatic revisions of the whole execution so far."""
     stored: Mapping[int, StoredReply] = field(default_factory=dict)
     fallback: ModelRef | None = None
     tries_again: str | None = None
-    """The provider that this execution tries again, for all that wait for it."""
+    """The provider that this execution probes for all that wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentSaved:
-    """The step is done, or waits for acceptance of what it saved."""
+    """The step is done, or waits until a person accepts the document."""
 
     document: Document
     step_status: StepStatus
     read_again: bool = False
-    """The tables have changed beyond this step: it has settled questions, or the review has sent steps back."""
+    """More than this step has changed in the tables: it has settled questions, or the review has sent steps back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +106,12 @@ class LimitReached:
 
 @dataclass(frozen=True, slots=True)
 class BudgetReached:
-    """The next call could pass a cap."""
+    """The next call could exceed a cap."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentBack:
-    """The step was sent back while it ran, so that what it made counts for nothing."""
+    """The step was sent back while it ran, so its output is discarded."""
 
 
 StepResult = DocumentSaved | QuestionsAsked | LimitReached | BudgetReached | SentBack

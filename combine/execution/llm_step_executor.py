@@ -29,7 +29,7 @@ from combine.execution.context import (
     StepResult,
     StoredReply,
 )
-from combine.execution.output_parser import Output, OutputParser
+from combine.execution.output_parser import OutputParser, StepOutput
 from combine.execution.step_records import CallTelemetry, StepRecords
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Progress, Usage
@@ -44,23 +44,23 @@ from combine.workflows.definitions import StepDefinition
 from combine.workflows.models import ModelRef
 
 MICRO_USD = Decimal("0.000001")
-"""What the ledger counts in."""
+"""The unit of the ledger."""
 CANCELLED = "cancelled"
-"""Error code of a call that was cut short from this side."""
+"""Error code of a call that this process has cancelled."""
 MAX_STEP_OUTPUT_TOKENS = 128_000  # the current models' own limit
 
 
 class Providers(Protocol):
-    """Where a step gets its model from."""
+    """Where a step gets its provider from."""
 
     def provider(self, ref: ModelRef) -> LLMProvider:
-        """The provider of that model. Raises PermanentLLMError if it cannot be used as configured."""
+        """The provider of that model. Raises PermanentLLMError if its configuration does not allow calls."""
         ...
 
 
 @dataclass(slots=True)
-class _Progress:
-    """What has come of a step so far."""
+class _StepState:
+    """The state of a step between its calls."""
 
     attempt: int
     remediations: int = 0
@@ -73,11 +73,11 @@ class _Progress:
     call_ids: tuple[UUID, ...] = ()
     prompt_sha256: str = ""
     model: ModelRef = field(kw_only=True)
-    """The one that is asked, or has answered last."""
+    """The model to call next, or that has replied last."""
 
 
 class LLMStepExecutor:
-    """Runs one step to its next resting point. All it learns is in the journal before it returns."""
+    """Runs one step until it is done or must wait. Everything is in the journal before it returns."""
 
     def __init__(
         self,
@@ -102,13 +102,13 @@ class LLMStepExecutor:
         self._pricing = pricing
         self._max_output_tokens = max_output_tokens
         self._works_again: set[str] = set()
-        """Providers of which the others have been told."""
+        """Providers that this object has already reported as working."""
 
     async def execute(self, step: StepDefinition, context: StepContext) -> StepResult:
         """Ask or draft, check, remediate within the limit, save.
 
-        A reply that an earlier run of this step has stored is used again, never paid again. Raises LLMError when
-        the provider fails or refuses, OwnershipLost when another process has taken over.
+        A reply that an earlier run of this step has stored is used again, so it is not paid for twice. Raises LLMError
+        if the provider fails or refuses, OwnershipLost if another process has taken over.
         """
         try:
             return await self._execute(step, context)
@@ -117,7 +117,7 @@ class LLMStepExecutor:
 
     async def _execute(self, step: StepDefinition, context: StepContext) -> StepResult:
         schema = self._catalog.schema(step.output)
-        # One envelope for all calls of the step: a changed schema would start a new prompt cache.
+        # One envelope for all calls of the step, because a different schema would start a new prompt cache.
         envelope = self._catalog.reply_schema(step.output, ask=step.allow_clarification)
         state = _begin(step, context, self._max_output_tokens)
         while True:
@@ -149,7 +149,7 @@ class LLMStepExecutor:
                 named=state.findings,
             )
             if output.questions:
-                if not await self._settle(step, now, state, output):
+                if not await self._save_questions(step, now, state, output):
                     return QuestionsAsked(len(output.questions))
             elif output.document is not None and (not output.findings or (context.accept_findings and output.savable)):
                 return await self._save(step, replace(now, model=state.model), state, output.document)
@@ -162,12 +162,12 @@ class LLMStepExecutor:
                     return LimitReached(output.findings)
                 _remediate(state, output, reply)
 
-    def _prompt(self, step: StepDefinition, context: StepContext, state: _Progress, *, ask: bool) -> RenderedPrompt:
+    def _prompt(self, step: StepDefinition, context: StepContext, state: _StepState, *, ask: bool) -> RenderedPrompt:
         prompt = self._prompts.build(self._prompt_input(step, context, state, ask=ask))
         state.prompt_sha256 = prompt.sha256
         return prompt
 
-    def _prompt_input(self, step: StepDefinition, context: StepContext, state: _Progress, *, ask: bool) -> PromptInput:
+    def _prompt_input(self, step: StepDefinition, context: StepContext, state: _StepState, *, ask: bool) -> PromptInput:
         schema = self._catalog.schema(step.output)
         return PromptInput(
             workflow_id=context.workflow.workflow_id,
@@ -210,13 +210,13 @@ class LLMStepExecutor:
         self,
         step: StepDefinition,
         context: StepContext,
-        state: _Progress,
+        state: _StepState,
         prompt: RenderedPrompt,
         envelope: dict[str, Any],
         *,
         ask: bool,
     ) -> StoredReply | None:
-        """The step's model, and where it does not answer its fallback, which then stays for the rest of this run."""
+        """Call the step's model; if it fails, call the fallback, which is then used for the rest of this run."""
         fallback = context.fallback
         try:
             return await self._call(step, context, state, prompt, envelope)
@@ -237,11 +237,11 @@ class LLMStepExecutor:
         self,
         step: StepDefinition,
         context: StepContext,
-        state: _Progress,
+        state: _StepState,
         prompt: RenderedPrompt,
         schema: dict[str, Any],
     ) -> StoredReply | None:
-        """Intent, request, raw reply. None if a cap leaves no room for its worst case.
+        """Record the intent, send the request, record the raw reply. None: the worst case could exceed a cap.
 
         Raises LLMError, NoMoreCalls.
         """
@@ -255,7 +255,7 @@ class LLMStepExecutor:
             schema_name=step.output,
             max_output_tokens=state.output_tokens,
         )
-        # Bytes: a letter of Chinese or Japanese takes three, and can take more than a token.
+        # Bytes, because a Chinese or Japanese character takes three of them, and may take more than one token.
         text = prompt.system + prompt.prefix + prompt.task
         size = len(text.encode("utf-8", "surrogatepass"))
         size += self._catalog.reply_schema_size(step.output, ask=step.allow_clarification)
@@ -290,17 +290,17 @@ class LLMStepExecutor:
     async def _send(
         self, provider: LLMProvider, request: LLMRequest, intent: CallIntent, context: StepContext
     ) -> LLMReply:
-        """The reply. What came of the call, also if it goes wrong or is cancelled, is in the ledger then."""
+        """Send the request and record the result in the ledger, also if the call fails or is cancelled."""
         used: list[Usage] = []
         reply: LLMReply | None = None
         try:
-            async with self._telemetry.call(context.execution_id, intent.step_id) as tell:
+            async with self._telemetry.call(context.execution_id, intent.step_id) as report:
 
                 def on_progress(progress: Progress) -> None:
                     if progress.usage is not None:
                         used.append(progress.usage)
                     else:
-                        tell(progress)
+                        report(progress)
 
                 reply = await provider.complete(request, on_progress)
         except LLMError as error:
@@ -308,11 +308,11 @@ class LLMStepExecutor:
             await self._journal.close_call(self._failed(intent, context.model, error))
             raise
         except asyncio.CancelledError:
-            if reply is not None:  # it has come whole, and was cancelled on its way here
+            if reply is not None:  # complete, but cancelled before it was returned
                 await self._journal.close_call(self._replied(intent, context.model, reply))
             elif used and used[-1] != Usage():
                 await self._journal.close_call(self._failed(intent, context.model, _cut_short(used[-1])))
-            raise  # with nothing known of what it used, its outcome is unknown and its worst case stays reserved
+            raise  # without known usage, the outcome is unknown and the worst case stays reserved
         await self._journal.close_call(self._replied(intent, context.model, reply))
         return reply
 
@@ -338,7 +338,7 @@ class LLMStepExecutor:
         )
 
     def _failed(self, intent: CallIntent, model: ModelRef, error: CombineError) -> CallReply:
-        """A failed call may have streamed, and been billed, in part."""
+        """A failed call may have been billed for the part that was streamed."""
         usage = error.details.get("usage")
         usage = usage if isinstance(usage, Usage) else Usage()
         price = self._pricing.price(model, usage)
@@ -362,8 +362,10 @@ class LLMStepExecutor:
             **_tokens(usage),
         )
 
-    async def _settle(self, step: StepDefinition, context: StepContext, state: _Progress, output: Output) -> bool:
-        """Store the questions; True if answers given in advance or the defaults settle all of them."""
+    async def _save_questions(
+        self, step: StepDefinition, context: StepContext, state: _StepState, output: StepOutput
+    ) -> bool:
+        """Store the questions. True: answers given in advance or defaults settle all of them."""
         asked = await self._journal.save_questions(step, context, state.attempt, state.rounds + 1, output.questions)
         if asked.open:
             return False
@@ -376,7 +378,7 @@ class LLMStepExecutor:
         self,
         step: StepDefinition,
         context: StepContext,
-        state: _Progress,
+        state: _StepState,
         document: Mapping[str, Any],
     ) -> DocumentSaved | SentBack:
         made = Document(
@@ -406,8 +408,8 @@ class LLMStepExecutor:
         return replace(saved, read_again=saved.read_again or asked)
 
 
-def _begin(step: StepDefinition, context: StepContext, default_tokens: int) -> _Progress:
-    return _Progress(
+def _begin(step: StepDefinition, context: StepContext, default_tokens: int) -> _StepState:
+    return _StepState(
         attempt=context.attempts_done,
         draft=context.draft,
         findings=context.findings,
@@ -420,12 +422,12 @@ def _begin(step: StepDefinition, context: StepContext, default_tokens: int) -> _
 
 
 def _may_be_replaced(error: LLMError) -> bool:
-    """Whether another model may help: this one is out for now, or no longer there."""
+    """Whether another model may help: this one is unavailable, or no longer exists."""
     return isinstance(error, TransientLLMError) or error.code == "model_not_found"
 
 
 def _worse(first: LLMError, second: LLMError, fallback: ModelRef) -> LLMError:
-    """What stops the step when neither has answered: what may pass counts, so that the step is tried again."""
+    """The error that stops the step after both models have failed: a transient one if possible, which is retried."""
     chosen = first if isinstance(first, TransientLLMError) or isinstance(second, PermanentLLMError) else second
     if chosen is first:
         message = f"{first.message} The fallback {fallback} failed too: {second.message}"
@@ -434,11 +436,11 @@ def _worse(first: LLMError, second: LLMError, fallback: ModelRef) -> LLMError:
     return type(chosen)(message, code=chosen.code, hint=chosen.hint, details=chosen.details)
 
 
-def _remediate(state: _Progress, output: Output, reply: StoredReply) -> None:
+def _remediate(state: _StepState, output: StepOutput, reply: StoredReply) -> None:
     state.remediations += 1
     if output.truncated:
         state.output_tokens = min(2 * state.output_tokens, MAX_STEP_OUTPUT_TOKENS)
-        return  # a draft that was cut is no draft: the same request again, with more room
+        return  # a truncated draft cannot be corrected: the same request again, with a higher limit
     state.draft = output.document if output.document is not None else reply.text
     state.findings = output.findings
 
@@ -449,12 +451,12 @@ def _next_free(schema: SchemaAsset, context: StepContext) -> dict[str, int]:
 
 
 def _with_settled(used: Mapping[str, int], answers: tuple[Answer, ...]) -> Mapping[str, int]:
-    """The numbers in use, with the assumptions that questions of this very run have become."""
+    """The numbers in use, including the assumptions from questions of this run."""
     highest = max((id_number(answer.assumption_id) for answer in answers if answer.assumption_id), default=0)
     return {**used, "ASM": max(used.get("ASM", 0), highest)}
 
 
-def _purpose(step: StepDefinition, context: StepContext, state: _Progress) -> str:
+def _purpose(step: StepDefinition, context: StepContext, state: _StepState) -> str:
     if state.remediations:
         return CallPurpose.REMEDIATION.value
     if step.is_final:
@@ -463,7 +465,7 @@ def _purpose(step: StepDefinition, context: StepContext, state: _Progress) -> st
 
 
 def _cut_short(used: Usage) -> LLMError:
-    """A call that was cancelled while its reply streamed in. A provider bills what it had produced by then."""
+    """A call that was cancelled while its reply streamed. The provider bills what it had produced by then."""
     return LLMError(
         "Cancelled while receiving the reply; input tokens are as reported so far, output tokens are estimated.",
         code=CANCELLED,

@@ -21,8 +21,8 @@ from combine.workflows.definitions import StepDefinition
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """What one reply holds. A document with findings is not good enough to be saved."""
+class StepOutput:
+    """The content of one reply. A document with findings is not saved."""
 
     questions: tuple[Question, ...]
     document: Mapping[str, Any] | None
@@ -31,12 +31,12 @@ class Output:
 
     @property
     def savable(self) -> bool:
-        """Whether it is a document that its schema allows, whatever else is wrong with it."""
+        """Whether it is a document that is valid by its schema, whatever other findings it has."""
         return self.document is not None and all(finding.code != "schema" for finding in self.findings)
 
 
 class OutputParser:
-    """Parses, merges the assumptions that code has recorded, and runs the mechanical QA."""
+    """Parses a reply, adds the assumptions that code has recorded, and runs the mechanical QA."""
 
     def read(
         self,
@@ -48,22 +48,22 @@ class OutputParser:
         ask: bool,
         draft: Mapping[str, Any] | None,
         named: tuple[Finding, ...],
-    ) -> Output:
-        """Everything that code can say of this reply. Raises PermanentLLMError if the model refused.
+    ) -> StepOutput:
+        """The questions or the document in this reply, with findings. Raises PermanentLLMError if the model refused.
 
         Args:
-            reply: raw.
-            step: the step that asked for it.
-            context: what the step knew.
-            schema: of the step's output.
+            reply: the raw reply.
+            step: the step whose prompt was sent.
+            context: the step's input.
+            schema: the schema of the step's output.
             ask: whether questions were allowed.
-            draft: the output before this one, if this one repairs it.
-            named: the findings it was asked to mend; the items they name may go.
+            draft: the previous output, if this one corrects it.
+            named: the findings that it was asked to correct; the items they name may be removed.
 
         """
-        _refuse_refusal(reply, step)
+        _raise_if_refused(reply, step)
         if reply.stop_reason == StopReason.MAX_TOKENS:
-            return Output((), None, (_truncated(step),), truncated=True)
+            return StepOutput((), None, (_truncated(step),), truncated=True)
         parsed = parse_reply(
             reply.text,
             document_type=step.output,
@@ -72,7 +72,7 @@ class OutputParser:
             earlier_questions=tuple(answer.question for answer in context.answers),
         )
         if parsed.document is None:
-            return Output(parsed.questions, None, parsed.findings)
+            return StepOutput(parsed.questions, None, parsed.findings)
         document = in_schema_order(with_assumptions(parsed.document, context.own_answers), schema.schema)
         checked = check_document(
             document,
@@ -88,18 +88,18 @@ class OutputParser:
                 known_ids=known_ids(context),
             ),
         )
-        return Output((), document, parsed.findings + checked.findings)
+        return StepOutput((), document, parsed.findings + checked.findings)
 
 
 def known_ids(context: StepContext) -> frozenset[str]:
-    """Ids that this document may keep: those of the version it follows and of its own earlier output."""
+    """Ids that this document may keep: those of the previous version and of the step's earlier output."""
     contents = [context.previous.content] if context.previous else []
     if isinstance(context.draft, Mapping):
         contents.append(context.draft)
     return context.own_ids | frozenset(item.id for content in contents for item in iter_items(content))
 
 
-def _refuse_refusal(reply: StoredReply, step: StepDefinition) -> None:
+def _raise_if_refused(reply: StoredReply, step: StepDefinition) -> None:
     if reply.stop_reason == StopReason.REFUSAL:
         detail = f" ({reply.stop_detail})" if reply.stop_detail else ""
         raise PermanentLLMError(
@@ -109,7 +109,7 @@ def _refuse_refusal(reply: StoredReply, step: StepDefinition) -> None:
         )
     if reply.stop_reason == StopReason.CONTEXT_EXCEEDED:
         raise PermanentLLMError(
-            f"The input of step {step.step_id} is longer than {reply.model} can read.",
+            f"The input of step {step.step_id} exceeds the context of {reply.model}.",
             code="llm_context_exceeded",
             hint="Shorten the brief or choose a model with a larger context (--model).",
         )

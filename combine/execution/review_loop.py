@@ -30,7 +30,7 @@ class ReviewPlan:
     after: AfterReview
     findings: tuple[Finding, ...] = ()
     steps: frozenset[str] = frozenset()
-    """Steps to run again on REVISE: the producers of the named documents, their dependents, the review itself."""
+    """The steps to run again on REVISE: those of the named documents, their dependents, and the review."""
     reason: str | None = None
 
 
@@ -57,10 +57,10 @@ def read_findings(review: Mapping[str, Any]) -> tuple[Finding, ...]:
 def plan_after_review(
     review: Mapping[str, Any], workflow: WorkflowDefinition, final_step: str, *, revisions_done: int
 ) -> ReviewPlan:
-    """What to do after the final step's document, given how many revisions have been made.
+    """What to do after the final step, given how many revisions there have been.
 
-    ``revise`` and ``reject`` with critical or major findings send the named documents back, within
-    ``max_revisions``; beyond it, or when no document can be sent back, or on ``escalate``, a person decides.
+    ``revise`` and ``reject`` with critical or major findings send the named documents back, at most ``max_revisions``
+    times. After that, if no document can be sent back, or on ``escalate``, a person decides.
     """
     findings = read_findings(review)
     recommendation = review.get("recommendation")
@@ -69,7 +69,7 @@ def plan_after_review(
         return ReviewPlan(AfterReview.COMPLETE, findings)
     serious = [finding for finding in findings if finding.severity in _SERIOUS]
     if action == "escalate":
-        return ReviewPlan(AfterReview.ASK_PERSON, findings, reason="The review asks for a person's decision.")
+        return ReviewPlan(AfterReview.ASK_PERSON, findings, reason="The review requests a decision by a person.")
     named = {step.step_id for finding in serious if (step := workflow.producer(finding.document)) is not None}
     named.discard(final_step)
     if not named:

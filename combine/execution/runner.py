@@ -132,7 +132,7 @@ class _Work:
         changed = self._segment.wake.is_set()
         self._segment.wake.clear()
         for step_id in [step_id for step_id, task in self._tasks.items() if task.done()]:
-            changed |= await self._settle(step_id, self._tasks.pop(step_id))
+            changed |= await self._collect(step_id, self._tasks.pop(step_id))
         if changed:
             await self._read_again()
 
@@ -157,7 +157,7 @@ class _Work:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._journal.forget_open_calls(sent_back)
 
-    async def _settle(self, step_id: str, task: asyncio.Task[StepResult]) -> bool:
+    async def _collect(self, step_id: str, task: asyncio.Task[StepResult]) -> bool:
         """Results are already in the journal, unless a step was stopped from outside. True: read the tables again."""
         try:
             result = task.result()
@@ -179,12 +179,12 @@ class _Work:
         return bool(self._tasks)
 
     async def _stopped_by_provider(self, step_id: str, error: LLMError) -> None:
-        said = (step_id, self._revisions[step_id], _reason(error), _code(error))
+        stopped = (step_id, self._revisions[step_id], _reason(error), _code(error))
         if isinstance(error, TransientLLMError):
             provider, wait_s = str(error.details.get("provider", "")), asked_wait_s(error) or 0.0
-            await self._journal.wait_for_provider(*said, provider=provider, at_least_s=wait_s)
+            await self._journal.wait_for_provider(*stopped, provider=provider, at_least_s=wait_s)
         else:
-            await self._journal.fail_step(*said)
+            await self._journal.fail_step(*stopped)
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks.values():

@@ -1,7 +1,7 @@
-"""What an execution may ask of whatever makes it durable.
+"""What an execution needs of the engine.
 
-One segment is the work of one process on one execution, from its start or resume to its next pause or
-end. The engine room gives a ``Segment``; this room never sees a queue.
+One segment is the work of one process on one execution, from its start or resume to its next pause or end. The engine
+provides a ``Segment``, so this room does not know the queue.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ class Segment(Protocol):
 
     execution_id: UUID
     round: int
-    """Number of the segment within its execution; a claim for an older round is void."""
+    """The number of the segment within its execution; a segment of an older round does nothing."""
     wake: asyncio.Event
-    """Set when a person changed the execution (answer, cancel) or the process begins to drain."""
+    """Set when a person has changed the execution (answer, cancel), or the process begins to drain."""
 
     claim: Claim
     """Every transaction of the segment holds it, except the one that stores a paid reply."""
 
     @property
     def draining(self) -> bool:
-        """True once the process stops: begin no new step, finish what is in flight, hand back the rest."""
+        """True when the process stops: begin no new step, finish the calls in flight, hand back the rest."""
         ...
 
     async def enqueue_next(self, session: WriteSession) -> None:
-        """Enqueue round + 1 in this transaction, for any process to take."""
+        """Enqueue the next round in this transaction, for any worker."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""How a segment begins and ends in the tables. Every transaction but one begins with the ownership fence."""
+"""The beginning and the end of a segment in the tables. All transactions but one begin with the ownership fence."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from combine.storage.steps import Steps
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import WorkflowDefinition
 
-_RESTING: tuple[str, ...] = (
-    # In order of what a person should see first when several steps rest for different reasons.
+_STOPPED: tuple[str, ...] = (
+    # If several steps wait for different reasons, the first of these is shown.
     StepStatus.FAILED,
     StepStatus.WAITING_FOR_DECISION,
     StepStatus.WAITING_FOR_BUDGET,
@@ -37,7 +37,7 @@ _RESTING: tuple[str, ...] = (
 
 
 class Ending(Enum):
-    """What came of the attempt to end a segment."""
+    """The result of trying to end a segment."""
 
     OVER = "over"
     MORE_TO_DO = "more_to_do"  # a person has answered meanwhile
@@ -45,14 +45,14 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentJournal:
-    """The transactions of one segment. A database outage is waited for without end; the heartbeat bounds it."""
+    """The transactions of one segment. They retry during a database outage without limit; the heartbeat ends that."""
 
     database: Database
     segment: Segment
     catalog: Catalog
 
     async def begin(self) -> ExecutionSnapshot | None:
-        """Mark the execution as running and read it. None: this segment has nothing (more) to do."""
+        """Mark the execution as running and read it. None: this segment has nothing to do, or has already ended."""
         claim, execution_id, round_ = self.segment.claim, self.segment.execution_id, self.segment.round
         begun = await self.database.once(
             lambda session: Segments(session).begin(claim, execution_id, round_), give_up_after=None
@@ -60,7 +60,7 @@ class SegmentJournal:
         return await self.read() if begun else None
 
     async def read(self) -> ExecutionSnapshot:
-        """The tables as they stand now."""
+        """The current state in the tables."""
 
         async def work(session: WriteSession) -> ExecutionSnapshot:
             state = await Snapshots(session).read(self.segment.execution_id, Depth.SEGMENT)
@@ -71,7 +71,7 @@ class SegmentJournal:
         return await self.database.once(work, give_up_after=None)
 
     async def fail_step(self, step_id: str, revision: int, reason: str, code: str) -> None:
-        """A step that the provider has refused. Raises SentBackSince."""
+        """Record that a step has failed at its provider. Raises SentBackSince."""
 
         async def work(session: WriteSession) -> None:
             await self.segment.claim.hold(session)
@@ -82,17 +82,17 @@ class SegmentJournal:
     async def wait_for_provider(
         self, step_id: str, revision: int, reason: str, code: str, *, provider: str, at_least_s: float
     ) -> None:
-        """A step that the provider has stopped for a while; it is tried again for all who wait for that provider.
+        """Record that a step waits for its provider, which is retried for all that wait for it.
 
-        ``at_least_s``: the wait that the provider has asked for, in seconds. Raises SentBackSince.
+        ``at_least_s``: the wait that the provider has requested, in seconds. Raises SentBackSince.
         """
 
         async def work(session: WriteSession) -> None:
             await self.segment.claim.hold(session)
             await Executions(session).lock(self.segment.execution_id)
             next_try = await Outages(session).join(self.segment.execution_id, provider, at_least_s=at_least_s)
-            said = {"reason": reason, "code": code, "provider": provider}
-            data = {**said, "next_try_at": next_try.at.isoformat(), "tries": next_try.tries}
+            stopped = {"reason": reason, "code": code, "provider": provider}
+            data = {**stopped, "next_try_at": next_try.at.isoformat(), "tries": next_try.tries}
             await self._stop_step(session, step_id, revision, StepStatus.WAITING_FOR_PROVIDER, data)
 
         await self.database.transact(work, give_up_after=None)
@@ -107,7 +107,7 @@ class SegmentJournal:
         await Events(session).append(execution_id, f"step_{status.value}", step_id, data)
 
     async def fail(self, reason: str, code: str) -> None:
-        """The execution ends with a reason; it can be resumed."""
+        """End the execution as failed, with a reason. It can be resumed."""
 
         async def work(session: WriteSession) -> None:
             await self.segment.claim.hold(session)
@@ -122,7 +122,7 @@ class SegmentJournal:
         await self.database.transact(work, give_up_after=None)
 
     async def forget_open_calls(self, step_ids: Sequence[str] | None = None) -> None:
-        """Calls in flight, or those of these steps, were cut: their outcome is unknown."""
+        """Mark the outcome of the calls in flight, or of those of these steps, as unknown."""
 
         async def work(session: WriteSession) -> None:
             await Journal(session).forget_open_calls(self.segment.execution_id, step_ids)
@@ -130,7 +130,7 @@ class SegmentJournal:
         await self.database.transact(work, give_up_after=None)
 
     async def end(self, workflow: WorkflowDefinition) -> Ending:
-        """Pause or end the execution according to its steps, unless something has become ready meanwhile."""
+        """Pause or end the execution according to its steps, unless a step has become ready meanwhile."""
 
         async def work(session: WriteSession) -> Ending:
             segments = Segments(session)
@@ -145,14 +145,14 @@ class SegmentJournal:
                 await self.segment.enqueue_next(session)
                 await Transitions(session).finish(self.segment.execution_id, ExecutionStatus.QUEUED.value)
                 return Ending.OVER
-            await self._rest(session, steps)
+            await self._pause(session, steps)
             return Ending.OVER
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def _rest(self, session: WriteSession, steps: tuple[Step, ...]) -> None:
+    async def _pause(self, session: WriteSession, steps: tuple[Step, ...]) -> None:
         execution = await Executions(session).get(self.segment.execution_id)
-        step = min((step for step in steps if step.status in _RESTING), key=lambda step: _RESTING.index(step.status))
+        step = min((step for step in steps if step.status in _STOPPED), key=lambda step: _STOPPED.index(step.status))
         await Transitions(session).finish(
             execution.id,
             step.status,

@@ -63,7 +63,7 @@ class StepJournal:
         """Commit the intent and its reservation. False: a cap would be exceeded; the step waits."""
         opened: bool | None = None
         while opened is None:
-            opened = await self._reserve(intent) or await self._wait_for_money(intent)
+            opened = await self._reserve(intent) or await self._wait_for_budget(intent)
         return opened
 
     async def _reserve(self, intent: CallIntent) -> bool:
@@ -72,7 +72,7 @@ class StepJournal:
             lambda session: Journal(session).open_call(claim, intent, daily), give_up_after=None
         )
 
-    async def _wait_for_money(self, intent: CallIntent) -> bool | None:
+    async def _wait_for_budget(self, intent: CallIntent) -> bool | None:
         """The cap that stops the call. None: no longer any, as another call has cost less than its reservation."""
 
         async def work(session: WriteSession) -> bool | None:
@@ -152,22 +152,22 @@ class StepJournal:
     ) -> None:
         """Store the findings of one attempt; after the last one the step waits for a person's decision.
 
-        ``savable``: the output is a valid document, so a person may accept it with its findings.
+        ``savable``: the output is valid by its schema, so a person may accept it with its findings.
         """
 
         async def work(session: WriteSession) -> None:
             await self.segment.claim.hold(session)
             key = (context.execution_id, step.step_id, context.revision)
-            told_before = await Findings(session).insert_many(*key, attempt, findings)
+            recorded = await Findings(session).insert_many(*key, attempt, findings)
             if last:
                 await Steps(session).update_revision(
                     *key,
                     status=StepStatus.WAITING_FOR_DECISION.value,
                     attempt=attempt,
-                    reason=f"{step.output} still has findings after attempt {attempt}: {len(findings)}.",
+                    reason=f"{step.output} still has findings after attempt {attempt} ({len(findings)} in total).",
                     reason_code=REMEDIATIONS_USED_UP if savable else NO_VALID_DOCUMENT,
                 )
-            if told_before:
+            if recorded:
                 return
             data = {"attempt": attempt, "findings": len(findings), "codes": sorted({f.code for f in findings})}
             await Events(session).append(context.execution_id, "findings_found", step.step_id, data)
@@ -177,7 +177,7 @@ class StepJournal:
     async def save_questions(
         self, step: StepDefinition, context: StepContext, attempt: int, round_: int, questions: Sequence[Question]
     ) -> Asked:
-        """Number and store the questions; settle what answers given in advance or "decide for me" settle."""
+        """Number and store the questions; settle those that have an answer given in advance, or "decide for me"."""
 
         async def work(session: WriteSession) -> Asked:
             await self.segment.claim.hold(session)
@@ -238,7 +238,7 @@ class StepJournal:
         async def save_with_consequences(session: WriteSession) -> int | None:
             number = await save(session)
             if number is not None:
-                await _follow(session, step, context, document, plan)
+                await _apply_verdict(session, step, context, document, plan)
             return number
 
         if step.is_final:
@@ -270,7 +270,7 @@ def _status_after(step: StepDefinition, plan: ReviewPlan) -> StepStatus:
     return StepStatus.DONE
 
 
-async def _follow(
+async def _apply_verdict(
     session: WriteSession, step: StepDefinition, context: StepContext, document: Document, plan: ReviewPlan
 ) -> None:
     """Apply the final document's verdict."""

@@ -1,4 +1,4 @@
-"""What a step executor asks of whoever keeps what it does: the tables, or a replay's memory."""
+"""Where a step executor records what it does: in the tables, or in memory during a replay."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from combine.workflows.models import ModelRef
 
 
 class StepRecords(Protocol):
-    """See ``StepJournal``, which writes them to the tables."""
+    """The records of one step. ``StepJournal`` writes them to the tables."""
 
     async def open_call(self, intent: CallIntent) -> bool:
-        """False: there is no room for its worst case."""
+        """Record a call before it is sent. False: its worst case could exceed a cap."""
         ...
 
     async def close_call(self, reply: CallReply) -> None:
-        """What was paid for."""
+        """Record the result of a call."""
         ...
 
     async def note_fallback(
         self, step: StepDefinition, context: StepContext, attempt: int, fallback: ModelRef, error: LLMError
     ) -> None:
-        """Another model is asked than the step's own."""
+        """Record that the step's fallback model is called."""
         ...
 
     async def provider_works_again(self, execution_id: UUID, provider: str) -> None:
-        """The first call after an outage has succeeded."""
+        """Record that the first call after an outage has succeeded."""
         ...
 
     async def record_findings(
@@ -50,25 +50,25 @@ class StepRecords(Protocol):
         last: bool,
         savable: bool,
     ) -> None:
-        """What is wrong with one attempt."""
+        """Record the findings of one attempt."""
         ...
 
     async def save_questions(
         self, step: StepDefinition, context: StepContext, attempt: int, round_: int, questions: Sequence[Question]
     ) -> Asked:
-        """What came of the questions."""
+        """Record the questions of one attempt, and settle those that need no person."""
         ...
 
     async def save_document(
         self, step: StepDefinition, context: StepContext, document: Document
     ) -> DocumentSaved | SentBack:
-        """A document that has passed its checks."""
+        """Record a document that has passed its checks."""
         ...
 
 
 class CallTelemetry(Protocol):
-    """See ``Telemetry``."""
+    """Reports calls in progress."""
 
     def call(self, execution_id: UUID, step_id: str) -> AbstractAsyncContextManager[Callable[[Progress], None]]:
-        """What the provider tells while it streams."""
+        """Yields the function that receives the progress of one call."""
         ...

@@ -1,4 +1,4 @@
-"""What can be seen of a call while it streams: an event every two seconds, an estimate of its tokens."""
+"""The progress of a call while its reply streams: an event every two seconds, with an estimate of its tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Telemetry:
 
     @asynccontextmanager
     async def call(self, execution_id: UUID, step_id: str) -> AsyncIterator[Callable[[Progress], None]]:
-        """Hand the yielded function to the provider; what it is told last is written every ``every_s`` seconds."""
+        """Pass the yielded function to the provider; its latest progress is written every ``every_s`` seconds."""
         latest: list[Progress] = []
         reporter = asyncio.create_task(self._report(execution_id, step_id, latest))
         try:
@@ -34,17 +34,17 @@ class Telemetry:
             await asyncio.gather(reporter, return_exceptions=True)
 
     async def _report(self, execution_id: UUID, step_id: str, latest: list[Progress]) -> None:
-        said: Progress | None = None
+        written: Progress | None = None
         while True:
             await asyncio.sleep(self._every_s)
-            if not latest or latest[0] == said:
+            if not latest or latest[0] == written:
                 continue
-            said = latest[0]
+            written = latest[0]
             data: dict[str, Any] = {
-                "output_tokens_estimated": said.output_tokens,
-                "attempt": said.attempt,
-                "waiting_s": said.waiting_s,
-                "reason": said.reason,
+                "output_tokens_estimated": written.output_tokens,
+                "attempt": written.attempt,
+                "waiting_s": written.waiting_s,
+                "reason": written.reason,
             }
 
             async def write(session: WriteSession, data: dict[str, Any] = data) -> None:

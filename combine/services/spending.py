@@ -8,7 +8,7 @@ from uuid import UUID
 
 from combine.errors import Invalid
 from combine.execution.budgets import CODES as CODES  # noqa: PLC0414 - re-exported for the services
-from combine.execution.budgets import PRICE_UNKNOWN, named
+from combine.execution.budgets import PRICE_UNKNOWN, cap_name
 from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
 from combine.storage.core.database import WriteSession
@@ -49,7 +49,7 @@ class Spending:
             if cap is not None:
                 ref = unpriced[0]
                 raise Invalid(
-                    f"The price of {ref} is unknown, so {named(kind, project)} cannot be enforced.",
+                    f"The price of {ref} is unknown, so {cap_name(kind, project)} cannot be enforced.",
                     code=PRICE_UNKNOWN,
                     hint=f'Set it, e.g. COMBINE_LLM_PRICES=\'{{"{ref.model}": {{"input": 1, "output": 5}}}}\' '
                     "(USD per million tokens), or run without a cap with --allow-unpriced.",

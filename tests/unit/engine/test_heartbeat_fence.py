@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from combine.engine import heartbeat
-from combine.engine.heartbeat import Heartbeat, host_name
+from combine.engine.heartbeat import Heartbeat, machine_name
 
 
 class Connection:
@@ -79,19 +79,19 @@ def test_a_healthy_process_goes_on_and_signs_off(fenced):
 
 
 def test_machines_and_containers_of_one_name_are_told_apart(monkeypatch, tmp_path):
-    here = host_name()
-    assert here == host_name()
+    here = machine_name()
+    assert here == machine_name()
     other_boot = tmp_path / "boot_id"
     other_boot.write_text("another machine\n")
     other_pids = tmp_path / "pid"
     other_pids.symlink_to("pid:[1]")
     with monkeypatch.context() as patched:
         patched.setattr(heartbeat, "_BOOT", other_boot)
-        elsewhere = host_name()
+        elsewhere = machine_name()
     with monkeypatch.context() as patched:
         patched.setattr(heartbeat, "_PIDS", other_pids)
-        in_container = host_name()
+        in_container = machine_name()
     with monkeypatch.context() as patched:
         patched.setattr(heartbeat, "_BOOT", tmp_path / "no such file")
-        not_linux = host_name()
+        not_linux = machine_name()
     assert len({here, elsewhere, in_container, not_linux}) == 4
