@@ -8,9 +8,9 @@ claim, the set of segments that run in this process, the loop that claims them, 
 # ruff: noqa: SLF001 - reaching into DBOS is what this module is for
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from dbos import DBOS, Queue, _dbos, _queue
@@ -101,25 +101,34 @@ def running_here() -> frozenset[str]:
     return frozenset(instance._active_workflows_set.activeList() if instance else ())
 
 
-def start_claiming(queue: str, concurrency: int, poll_s: float) -> Callable[[], None]:
-    """Start to claim the segments of one queue, in a thread. Returns a function that makes the thread poll now.
+class Claiming:
+    """The thread that claims the segments of one queue; it starts at once.
 
     The threads that DBOS has started at its launch are ended: we use none of them, and most of them query the database
     every second.
     """
-    instance = _get_dbos_instance()
-    _end_own_threads(instance)
-    stop = WakeableStop(is_full=lambda: len(instance._workflow_tasks) >= concurrency)
-    source = Queue(
-        queue, worker_concurrency=concurrency, polling_interval_sec=poll_s, token=_queue._INTERNAL_QUEUE_CONSTRUCTION
-    )
-    thread = threading.Thread(
-        target=_queue.queue_worker_thread, args=(stop, instance, source), name="combine-queue", daemon=True
-    )
-    instance.background_thread_stop_events.append(stop)
-    instance._background_threads.append(thread)
-    thread.start()
-    return stop.wake
+
+    def __init__(self, queue: str, concurrency: int, poll_s: float) -> None:
+        instance = _get_dbos_instance()
+        _end_own_threads(instance)
+        self._stop = WakeableStop(is_full=lambda: len(instance._workflow_tasks) >= concurrency)
+        token = _queue._INTERNAL_QUEUE_CONSTRUCTION
+        source = Queue(queue, worker_concurrency=concurrency, polling_interval_sec=poll_s, token=token)
+        self._thread = threading.Thread(
+            target=_queue.queue_worker_thread, args=(self._stop, instance, source), name="combine-queue", daemon=True
+        )
+        instance.background_thread_stop_events.append(self._stop)
+        instance._background_threads.append(self._thread)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Let the thread poll now."""
+        self._stop.wake()
+
+    async def end(self, timeout_s: float) -> None:
+        """Claim nothing more. When this returns, the segments of a claim under way run in this process."""
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join, timeout_s)
 
 
 def _end_own_threads(instance: DBOS) -> None:
@@ -129,13 +138,6 @@ def _end_own_threads(instance: DBOS) -> None:
     instance._background_jobs_stop_event.set()
     instance._sys_db._run_background_processes = False
     instance._sys_db._cleanup_connections()
-
-
-def stop_claiming() -> None:
-    """End the claiming thread; running segments continue. DBOS has no public call for this."""
-    instance = _instance()
-    for event in instance.background_thread_stop_events if instance else ():
-        event.set()
 
 
 def workflow_tasks() -> frozenset[Any]:

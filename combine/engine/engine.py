@@ -98,6 +98,7 @@ class Engine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._recovery_task: asyncio.Task[None] | None = None
+        self._claiming: dbos_private.Claiming | None = None
         self._poked: Subscription | None = None
         """Woken when a provider works again."""
         self._queued: Subscription | None = None
@@ -116,8 +117,8 @@ class Engine:
         DBOS.listen_queues([])
         while not await self._database.transact(self._launch):  # noqa: ASYNC110 - the lock is held by another process
             await asyncio.sleep(_TURN_S)
-        wake = dbos_private.start_claiming(self.queue, self._concurrency, self._poll_s)
-        self._queued = self._listener.subscribe(self.queue, QUEUE_CHANNEL, on_wake=wake)
+        self._claiming = dbos_private.Claiming(self.queue, self._concurrency, self._poll_s)
+        self._queued = self._listener.subscribe(self.queue, QUEUE_CHANNEL, on_wake=self._claiming.wake)
         shared = self.queue == SHARED_QUEUE
         self._poked = self._listener.subscribe(NOBODY, CONTROL_CHANNEL) if shared else None
         recovery = Recovery(
@@ -140,7 +141,8 @@ class Engine:
         self.draining = True
         if not self._begun:
             return
-        dbos_private.stop_claiming()
+        if self._claiming is not None:
+            await self._claiming.end(_UNWIND_S)
         for segment in self._segments:
             segment.wake.set()
         try:

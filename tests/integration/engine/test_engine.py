@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
+from dbos._sys_db import SystemDatabase
 
 from combine.engine import queue
 from combine.engine.engine import Adoption, Engine, workflow_id
@@ -182,6 +185,31 @@ async def test_draining_waits_until_a_segment_that_is_over_is_written_as_over(da
         await (await database.transact(drain_while_the_row_is_held))
     assert (await state_of(database, execution_id)).status == "SUCCESS"
     assert "cancelled" not in caplog.text
+
+
+async def test_draining_waits_for_a_claim_under_way(database, monkeypatch, caplog):
+    """Else its segment would begin after the drain has looked for segments, and DBOS would be gone when it ends."""
+    claimed, draining = threading.Event(), []
+    claim = SystemDatabase.start_queued_workflows
+
+    def slowly(*given, **named):
+        found = claim(*given, **named)
+        if found[0]:
+            claimed.set()
+            time.sleep(0.3)
+        return found
+
+    async def runner(segment: Segment) -> None:
+        draining.append(segment.draining)
+
+    monkeypatch.setattr(SystemDatabase, "start_queued_workflows", slowly)
+    execution_id = uuid4()
+    async with engine_on(database, runner) as engine:
+        await enqueue(database, engine, execution_id)
+        assert await asyncio.to_thread(claimed.wait, 20)
+    assert draining == [True]
+    assert (await state_of(database, execution_id)).status == "SUCCESS"
+    assert "Exception" not in caplog.text
 
 
 async def test_a_segment_that_outlives_the_grace_time_is_free_for_others(database):

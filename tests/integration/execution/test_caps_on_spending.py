@@ -110,7 +110,7 @@ async def test_twenty_executions_together_never_pass_one_cap(database_url, catal
     spent = sum(row.spent_usd for row in rows)
     sums = sa.select(sa.func.sum(watched.table.c.spent_usd), sa.func.sum(watched.table.c.reserved_usd))
     assert tuple(await one(house, sums)) == (spent, 0)
-    assert ("project 'bakery'" if kind == "project" else "the day's cap") in stopped[0].reason
+    assert ("project 'bakery'" if kind == "project" else "the daily cap") in stopped[0].reason
     await house.database.close()
 
 
