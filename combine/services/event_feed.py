@@ -136,7 +136,7 @@ class EventReader:
             self._accept(tail)
 
     def _accept(self, tail: Tail) -> None:
-        self._own = [_view(row) for row in tail.events]
+        self._own = list(tail.events)
         self._end = _end_of(tail)
         # The first reader determines the event after which the shared task delivers.
         first = self._watch.seq is None
@@ -311,7 +311,7 @@ class EventFeed:
                 self.look_at(tail.execution_id)
 
     def _hand_round(self, watch: _Watch, tail: Tail) -> None:
-        events = [_view(row) for row in tail.events]
+        events = tail.events
         if events:
             watch.seq = events[-1].seq
         end = _end_of(tail)
@@ -336,7 +336,3 @@ class EventFeed:
 def _end_of(tail: Tail) -> tuple[int, ExecutionStatus] | None:
     status = ExecutionStatus(tail.status)
     return (tail.seq, status) if tail.to_the_end and status in ENDED else None
-
-
-def _view(row: Event) -> Event:
-    return Event(row.seq, row.at, row.kind, row.step_id, row.data, row.request_id)

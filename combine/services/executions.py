@@ -436,10 +436,6 @@ def _words(text: str | None, message: str) -> str:
     return words
 
 
-def _see(row: Execution) -> str:
-    return f"See its state: combine show {row.id}"
-
-
 def _cannot_resume(row: Execution) -> Conflict:
     hints = {
         ExecutionStatus.WAITING_FOR_ANSWERS: f"Answer its questions: combine answer {row.id}",
