@@ -269,6 +269,7 @@ class ExecutionSnapshot:
 
     execution: Execution
     brief: StoredBrief
+    """Empty unless requested."""
     steps: tuple[Step, ...]
     """In the order of the workflow."""
     documents: tuple[Document, ...]

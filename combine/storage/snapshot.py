@@ -12,6 +12,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from combine.brief.brief import UNKNOWN_LANGUAGE
 from combine.documents.statuses import CallState
 from combine.records import (
     AskedQuestion,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 class Depth(Enum):
     """How much of an execution to read."""
 
-    OVERVIEW = "overview"  # for people: no contents, prompts, replies or events
+    OVERVIEW = "overview"  # for people: no contents, also none of the brief, no prompts, replies or events
     SEGMENT = "segment"  # for a segment: the contents of documents, and the replies that have been paid for
     RECORDING = "recording"  # everything
 
@@ -76,6 +77,7 @@ SELECT id FROM documents WHERE execution_id = e.id UNION SELECT document_id FROM
 _TAKEN_OVER = """
 UNION SELECT cast(taken.value AS uuid) FROM events v, jsonb_each_text(v.data -> 'taken_over') taken
 WHERE v.execution_id = e.id AND v.kind = 'forked_from'"""
+_NO_BRIEF = f"json_build_object('text', '', 'language', '{UNKNOWN_LANGUAGE}', 'sentences', '[]'::json)"
 _NUMBERS = """
 (SELECT coalesce(json_agg(json_build_object(
     'at', e.created_at, 'type', n ->> 0, 'prefix', n ->> 1, 'highest', n -> 2)), '[]')
@@ -92,7 +94,7 @@ def _statement(depth: Depth) -> sa.TextClause:
     own = "execution_id = e.id"
     parts = {
         "execution": f"(SELECT row_to_json(r) FROM (SELECT {_columns(Execution, 'e')}) r)",
-        "brief": "b.content",
+        "brief": "b.content" if contents else _NO_BRIEF,
         "steps": _list(_columns(Step, "s"), f"steps s WHERE s.{own}", "s.position"),
         "documents": _list(document, f"documents d WHERE d.id IN ({made})", "d.created_at, d.id"),
         "questions": _list(question, f"questions q WHERE q.{own}", "q.number"),
@@ -116,9 +118,9 @@ WHERE e.id BETWEEN :low AND :high
 ORDER BY e.created_at DESC LIMIT 5""")
 
 
+# Only of calls that the snapshot shows as replied: one that is stored meanwhile lacks its stop reason there.
 _REPLIES = sa.text("""
-SELECT c.id, b.body AS reply FROM llm_calls c JOIN blobs b ON b.sha256 = c.reply_sha256
-WHERE c.execution_id = :execution_id AND c.state = 'replied'
+SELECT c.id, b.body AS reply FROM llm_calls c JOIN blobs b ON b.sha256 = c.reply_sha256 WHERE c.id = ANY(:replied)
 """)
 _BODIES = sa.text("""
 SELECT c.id, p.body AS prompt, i.body AS input, r.body AS reply
@@ -161,11 +163,13 @@ class Snapshots:
 
     async def _whole(self, found: _Found, depth: Depth) -> ExecutionSnapshot:
         snapshot: ExecutionSnapshot = reader(ExecutionSnapshot).validate_json(found.snapshot)
-        replied = any(call.state is CallState.REPLIED for call in snapshot.calls)
+        replied = [call.id for call in snapshot.calls if call.state is CallState.REPLIED]
         if depth is Depth.OVERVIEW or not (replied or depth is Depth.RECORDING):
             return snapshot
-        statement = _REPLIES if depth is Depth.SEGMENT else _BODIES
-        rows = await self._connection.execute(statement, {"execution_id": found.id})
+        if depth is Depth.SEGMENT:
+            rows = await self._connection.execute(_REPLIES, {"replied": replied})
+        else:
+            rows = await self._connection.execute(_BODIES, {"execution_id": found.id})
         bodies = {row.id: _bodies(dict(row._mapping)) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name for it
         return replace(snapshot, calls=tuple(replace(call, **bodies.get(call.id, {})) for call in snapshot.calls))
 

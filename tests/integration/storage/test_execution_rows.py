@@ -11,7 +11,7 @@ from combine.documents.questions import Answer, AnswerType, Question
 from combine.documents.statuses import DecidedBy, DecisionAction
 from combine.errors import Conflict, Invalid, NotFound
 from combine.storage.calls import Calls, GroupBy
-from combine.storage.core.tables import llm_calls
+from combine.storage.core.tables import blobs, llm_calls
 from combine.storage.core.visibility import EVERYTHING
 from combine.storage.decisions import Decisions
 from combine.storage.executions import Executions
@@ -149,6 +149,41 @@ async def test_only_the_last_answer_of_a_step_has_open_findings(stored):
         whole = await Snapshots(session).find(str(stored.execution_id), EVERYTHING, Depth.OVERVIEW)
     assert [row.code for row in whole.open_findings] == ["c"]
     assert [(row.step_id, row.attempt) for row in whole.calls if row.state == "intent"] == [("discovery", 3)]
+
+
+async def test_an_overview_reads_neither_the_brief_nor_contents(stored):
+    await stored.save(stored.document(step_id="requirements"))
+    async with stored.database.read() as session:
+        overview = await Snapshots(session).find(str(stored.execution_id), EVERYTHING, Depth.OVERVIEW)
+        whole = await Snapshots(session).read(stored.execution_id, Depth.SEGMENT)
+    assert (whole.brief.text != "", [one.content for one in whole.documents]) == (True, [{"n": 1}])
+    assert (overview.brief.text, [one.content for one in overview.documents]) == ("", [{}])
+
+
+async def test_a_reply_that_comes_between_the_two_statements_is_read_with_its_facts_or_not_at_all(stored):
+    early, late = uuid4(), uuid4()
+    await _insert_calls(
+        stored,
+        sa.insert(blobs).values([{"sha256": "early", "body": b"{}"}, {"sha256": "late", "body": b'{"cut'}]),
+        _call(stored, id=early, reply_sha256="early", stop_reason="end_turn"),
+        _call(stored, "review", id=late, state="outcome_unknown"),
+    )
+
+    class Meanwhile(Snapshots):
+        async def _rows(self, *args):
+            rows = await super()._rows(*args)
+            facts = {"state": "replied", "reply_sha256": "late", "stop_reason": "max_tokens"}
+            await _insert_calls(stored, sa.update(llm_calls).where(llm_calls.c.id == late).values(facts))
+            return rows
+
+    async with stored.database.read() as session:
+        before = await Meanwhile(session).read(stored.execution_id, Depth.SEGMENT)
+        after = await Snapshots(session).read(stored.execution_id, Depth.SEGMENT)
+    assert {(one.id, one.reply, one.stop_reason) for one in before.calls} == {
+        (early, "{}", "end_turn"),
+        (late, None, None),
+    }
+    assert {one.stop_reason for one in after.calls if one.reply == '{"cut'} == {"max_tokens"}
 
 
 async def test_questions_are_numbered_over_the_execution_and_settled_once(stored):
