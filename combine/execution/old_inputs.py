@@ -19,6 +19,18 @@ def with_inputs(recorded: ExecutionSnapshot) -> ExecutionSnapshot:
     return replace(recorded, calls=tuple(calls))
 
 
+def previous_shown(snapshot: ExecutionSnapshot) -> frozenset[tuple[str, int]]:
+    """Type and version of every earlier document that a prompt of the execution has shown."""
+    found = set()
+    for call in snapshot.calls:
+        if call.input is not None:
+            if (shown := call.input["previous"]) is not None:
+                found.add((str(shown["type"]), int(shown["version"])))
+        elif call.prompt is not None and (match := _PREVIOUS.search(call.prompt.prefix)):
+            found.add((match[1], int(match[2])))
+    return frozenset(found)
+
+
 def _read_back(recorded: ExecutionSnapshot, call: Call) -> Mapping[str, Any] | None:
     if call.prompt is None:
         return None

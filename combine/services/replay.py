@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from combine import __version__
 from combine.auth.permissions import Actor
 from combine.errors import CombineError, Conflict, Invalid
-from combine.execution.recording import (
-    Recording,
-    write_recording,
-)
+from combine.execution.old_inputs import previous_shown
+from combine.execution.recording import Recording, write_recording
 from combine.execution.replay import Replay, ReplayReport
 from combine.services.access import Access
 from combine.storage.core.database import Database
@@ -43,7 +41,7 @@ class ReplayService:
         """One execution as it is now. Raises NotFound, Invalid, Conflict, like every reading of an execution."""
         async with self._database.read(one_moment=True) as session:
             snapshot = await Snapshots(session).find(execution, self._access.visibility, Depth.RECORDING)
-            return Recording(__version__, await Recordings(session).complete(snapshot))
+            return Recording(__version__, await Recordings(session).complete(snapshot, previous_shown(snapshot)))
 
     async def file(self, execution: str, *, compress: bool) -> RecordingFile:
         """The recording as a file. Raises Conflict if it contains a secret, such as a key in a brief."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -42,9 +43,9 @@ class Recordings:
         self._session = session
         self._connection = session.connection
 
-    async def complete(self, snapshot: ExecutionSnapshot) -> ExecutionSnapshot:
+    async def complete(self, snapshot: ExecutionSnapshot, shown: Collection[tuple[str, int]]) -> ExecutionSnapshot:
         """The snapshot; for an execution of an older version, which did not store the state of its project, with that
-        state approximated from timestamps.
+        state approximated from timestamps, and with the versions that its prompts have ``shown``, by type and number.
         """
         execution = snapshot.execution
         found = (await self._connection.execute(_FOUND, {"execution_id": execution.id})).one()
@@ -57,4 +58,7 @@ class Recordings:
             rows = await self._connection.execute(_EARLIER, {**values, "until": execution.created_at})
             earlier = await Documents(self._session).get_many(rows.scalars().all())
             snapshot = replace(snapshot, previous=earlier)
-        return snapshot
+        known = {(one.type, one.version) for one in (*snapshot.previous, *snapshot.documents)}
+        more = [await Documents(self._session).version(execution.project_id, *key) for key in sorted({*shown} - known)]
+        previous = sorted((*snapshot.previous, *more), key=lambda one: (one.type, one.version))
+        return replace(snapshot, previous=tuple(previous))

@@ -136,6 +136,25 @@ async def begun_by_an_older_program(house):
     return execution
 
 
+async def queued_while_another_completed(house):
+    """By an older program, which left no trace of the versions it followed but in its prompts."""
+    await plain(house)
+    waiting = await house.start(**ANSWERED)
+    last = house.queue.pop()
+    house.says(bakery.script())
+    await plain(house)
+    house.says(bakery.script())
+    house.queue.append(last)
+    await house.run()
+    for forget in (
+        "UPDATE executions SET previous_ids = NULL, used_before = NULL",
+        "UPDATE llm_calls SET input_sha256 = NULL",
+        "UPDATE documents SET ordered_content = NULL",
+    ):
+        await house.database.transact(lambda session, forget=forget: session.connection.execute(sa.text(forget)))
+    return waiting
+
+
 async def forked(house):
     source = await plain(house)
     house.says(bakery.script(strategy_review=[bakery.reply(bakery.rejecting_review()), draft("strategy-review")]))
@@ -214,6 +233,7 @@ WAYS = (
     resumed_after_trouble,
     second_in_its_project,
     begun_by_an_older_program,
+    queued_while_another_completed,
     forked,
     side_by_side,
     fork_beside,
