@@ -10,7 +10,10 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from combine.documents.ordering import content_sha256
 from combine.errors import Invalid
@@ -118,9 +121,7 @@ _FROM_PEOPLE = frozenset({"sent_back", "decided"})
 
 def write_recording(recording: Recording, *, compress: bool) -> bytes:
     """The recording as a file. Equal recordings give equal bytes."""
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only files need it
-
-    plain = TypeAdapter(ExecutionSnapshot).dump_python(recording.snapshot, mode="json")
+    plain = _adapter().dump_python(recording.snapshot, mode="json")
     value = {
         "format": FORMAT,
         "version": VERSION,
@@ -141,6 +142,11 @@ def write_recording(recording: Recording, *, compress: bool) -> bytes:
     return gzip.compress(data, mtime=0) if compress else data
 
 
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[ExecutionSnapshot]:
+    return TypeAdapter(ExecutionSnapshot)  # takes longer than most recordings
+
+
 def _only(names: tuple[str, ...], record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: record[name] for name in names}
 
@@ -158,8 +164,6 @@ def _event(event: dict[str, Any]) -> dict[str, Any]:
 
 def read_recording_file(data: bytes, name: str) -> Recording:
     """The recording in a file, compressed or not. Raises Invalid with every format error."""
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - as above
-
     raw = _json(data, name)
     if not isinstance(raw, Mapping) or raw.get("format") != FORMAT:
         raise _unusable(name, f"its format is not {FORMAT!r}")
@@ -169,11 +173,11 @@ def read_recording_file(data: bytes, name: str) -> Recording:
         faults = [{"path": f"$.{key}", "message": "Field required"} for key in missing]
         raise _unusable(name, _listed(faults), faults)
     try:
-        snapshot = TypeAdapter(ExecutionSnapshot).validate_python(_snapshot(raw))
+        snapshot = _adapter().validate_python(_snapshot(raw))
     except ValidationError as error:
         faults = [{"path": _path(fault["loc"]), "message": fault["msg"]} for fault in error.errors()]
         raise _unusable(name, _listed(faults), faults) from None
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise _unusable(name, f"{type(error).__name__}: {error}") from None
     return Recording(str(raw.get("made_by", "")), snapshot)
 

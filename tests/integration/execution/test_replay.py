@@ -377,8 +377,21 @@ async def test_what_differs_is_named_with_its_reason(house, replays, change, typ
 
 def test_a_file_that_was_cut_off_is_no_recording():
     whole = gzip.compress(b'{"format": "combine-recording", "version": 1}' * 100)
-    with pytest.raises(Invalid, match="cut off"):
+    with pytest.raises(Invalid, match="truncated"):
         read_recording_file(whole[: len(whole) - 20], "FILE")
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("earlier", "NaN"), ("workflow", "Infinity")], ids=["a content", "a workflow"]
+)
+def test_a_number_that_is_none_makes_no_recording(name, number):
+    file = Path(__file__).parents[2] / "data" / "recordings" / "second-in-its-project.json.gz"
+    recording = json.loads(gzip.decompress(file.read_bytes()))
+    part = recording["earlier"][0]["content"] if name == "earlier" else recording["workflow"]
+    part["max_revisions"] = float(number)
+    with pytest.raises(Invalid) as refused:
+        read_recording_file(json.dumps(recording).encode(), "FILE")
+    assert refused.value.code == "recording_invalid"
 
 
 async def test_a_recording_that_contradicts_itself_is_refused(house, replays):
