@@ -177,7 +177,7 @@ def read_recording_file(data: bytes, name: str) -> Recording:
     except ValidationError as error:
         faults = [{"path": _path(fault["loc"]), "message": fault["msg"]} for fault in error.errors()]
         raise _unusable(name, _listed(faults), faults) from None
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise _unusable(name, f"{type(error).__name__}: {error}") from None
     return Recording(str(raw.get("made_by", "")), snapshot)
 

@@ -381,14 +381,23 @@ def test_a_file_that_was_cut_off_is_no_recording():
         read_recording_file(whole[: len(whole) - 20], "FILE")
 
 
-@pytest.mark.parametrize(
-    ("name", "number"), [("earlier", "NaN"), ("workflow", "Infinity")], ids=["a content", "a workflow"]
-)
-def test_a_number_that_is_none_makes_no_recording(name, number):
+def nan_in_a_content(recording):
+    recording["earlier"][0]["content"]["title"] = float("nan")
+
+
+def infinitely_many_revisions(recording):
+    recording["workflow"]["max_revisions"] = float("inf")
+
+
+def a_step_without_an_output(recording):
+    recording["workflow"]["steps"][0]["outputs"] = []
+
+
+@pytest.mark.parametrize("spoil", [nan_in_a_content, infinitely_many_revisions, a_step_without_an_output])
+def test_a_file_with_values_that_cannot_be_is_no_recording(spoil):
     file = Path(__file__).parents[2] / "data" / "recordings" / "second-in-its-project.json.gz"
     recording = json.loads(gzip.decompress(file.read_bytes()))
-    part = recording["earlier"][0]["content"] if name == "earlier" else recording["workflow"]
-    part["max_revisions"] = float(number)
+    spoil(recording)
     with pytest.raises(Invalid) as refused:
         read_recording_file(json.dumps(recording).encode(), "FILE")
     assert refused.value.code == "recording_invalid"
