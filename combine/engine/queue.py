@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from combine.engine.alive import SHARED_QUEUE, read_liveness
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import QUEUE_CHANNEL
+from combine.storage.core.statements import Statement
 
 # ruff: noqa: S608 - only constants are formatted into statements
 Enqueue = Callable[[WriteSession, UUID, int], Awaitable[None]]
@@ -28,7 +29,7 @@ APP_VERSION = "1"  # constant: DBOS never runs the work of other versions; our t
 SERIALIZER_NAME = "combine_json"
 """The name that DBOS stores with each value."""
 
-_ENQUEUE = sa.text(f"""
+_ENQUEUE = Statement(f"""
 WITH status AS (
   INSERT INTO dbos.workflow_status
     (workflow_uuid, status, name, queue_name, application_version, application_name, serialization, priority,
@@ -106,16 +107,16 @@ class SharedQueue:
 
 async def enqueue(session: WriteSession, execution_id: UUID, round_: int, queue: str) -> None:
     """Enqueue one segment in ``queue``, in the caller's transaction."""
-    values = {
-        "workflow_id": workflow_id(execution_id, round_),
-        "workflow": SEGMENT_NAME,
-        "queue": queue,
-        "app_version": APP_VERSION,
-        "app_name": APP_NAME,
-        "serialization": SERIALIZER_NAME,
-        "inputs": to_json({"args": [str(execution_id), round_], "kwargs": {}}),
-    }
-    await session.connection.execute(_ENQUEUE, values)
+    await _ENQUEUE.run(
+        session.connection,
+        workflow_id=workflow_id(execution_id, round_),
+        workflow=SEGMENT_NAME,
+        queue=queue,
+        app_version=APP_VERSION,
+        app_name=APP_NAME,
+        serialization=SERIALIZER_NAME,
+        inputs=to_json({"args": [str(execution_id), round_], "kwargs": {}}),
+    )
 
 
 async def adopt(

@@ -9,18 +9,19 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from combine.errors import NotFound
 from combine.observability.correlation import current_request_id
 from combine.records import Event
 from combine.storage.core.database import ReadSession, Trace, WriteSession
 from combine.storage.core.rows import build_all, columns
+from combine.storage.core.statements import Statement
 from combine.storage.core.tables import events, executions
 
 # The row lock on the execution makes the order of the numbers the order of the commits. The channel's name is
 # repeated in ``listener.py``.
-_APPEND = sa.text("""
+_APPEND = Statement("""
 WITH numbered AS (
   UPDATE executions SET seq = seq + 1 WHERE id = :execution_id RETURNING id, seq
 ), stored AS (
@@ -28,7 +29,7 @@ WITH numbered AS (
   SELECT id, seq, :kind, :step_id, :data, cast(:request_id AS text) FROM numbered RETURNING execution_id, seq
 )
 SELECT seq, pg_notify('combine_events', execution_id || ' ' || seq) FROM stored
-""").bindparams(sa.bindparam("data", type_=JSONB))
+""")
 
 
 # One row per segment: from its start to its pause or end, or to the last sign of it, or to now while it runs.
@@ -65,7 +66,7 @@ class Events:
         """
         values = {"execution_id": execution_id, "kind": kind, "step_id": step_id, "data": dict(data or {})}
         values["request_id"] = current_request_id()
-        row = (await self._connection.execute(_APPEND, values)).first()
+        row = await _APPEND.first(self._connection, **values)
         if row is None:
             raise NotFound(f"There is no execution {execution_id}.", code="execution_not_found")
         return int(row.seq)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,7 +12,25 @@ from combine.documents.findings import Finding
 from combine.records import FoundFinding
 from combine.storage.core.database import ReadSession
 from combine.storage.core.rows import build_all, columns
+from combine.storage.core.statements import Statement, as_json
 from combine.storage.core.tables import findings
+
+_COLUMNS = tuple(field.name for field in fields(Finding))
+_REPLACE = Statement(f"""
+-- before: what has been stored of this attempt
+WITH before AS (
+  DELETE FROM findings
+  WHERE execution_id = :execution_id AND step_id = :step_id AND revision = :revision AND attempt = :attempt
+  RETURNING id
+),
+-- stored: in the order in which they were found
+stored AS (
+  INSERT INTO findings (execution_id, step_id, revision, attempt, {", ".join(_COLUMNS)})
+  SELECT :execution_id, :step_id, :revision, :attempt, {", ".join(f"one ->> '{name}'" for name in _COLUMNS)}
+  FROM json_array_elements(:found) WITH ORDINALITY AS given (one, place) ORDER BY place
+)
+SELECT count(*) AS before FROM before
+""")  # noqa: S608 - only names of columns are formatted in
 
 
 class Findings:
@@ -27,14 +46,15 @@ class Findings:
 
         A segment that takes over reads the same reply again.
         """
-        place = {"execution_id": execution_id, "step_id": step_id, "revision": revision, "attempt": attempt}
-        before = await self._connection.execute(
-            sa.delete(findings).where(*(findings.c[key] == value for key, value in place.items()))
+        row = await _REPLACE.one(
+            self._connection,
+            execution_id=execution_id,
+            step_id=step_id,
+            revision=revision,
+            attempt=attempt,
+            found=as_json([{name: getattr(finding, name) for name in _COLUMNS} for finding in found]),
         )
-        if found:
-            rows = [place | {name: getattr(finding, name) for name in Finding.__slots__} for finding in found]
-            await self._connection.execute(sa.insert(findings), rows)
-        return before.rowcount > 0
+        return bool(row.before)
 
     async def list(self, execution_id: UUID, *, step_id: str | None = None) -> tuple[FoundFinding, ...]:
         """All findings of the execution, oldest first."""

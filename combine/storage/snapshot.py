@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-import sqlalchemy as sa
 
 from combine.brief.brief import UNKNOWN_LANGUAGE
 from combine.documents.statuses import CallState
@@ -28,6 +26,7 @@ from combine.records import (
 from combine.storage.core.database import ReadSession
 from combine.storage.core.id_prefix import uuid_range
 from combine.storage.core.rows import reader
+from combine.storage.core.statements import Statement
 from combine.storage.core.visibility import Visibility
 from combine.storage.events import SECONDS_AT_WORK
 from combine.storage.executions import execution_not_found, the_only
@@ -85,7 +84,7 @@ _NUMBERS = """
 
 
 @lru_cache(maxsize=3)
-def _statement(depth: Depth) -> sa.TextClause:
+def _statement(depth: Depth) -> Statement:
     contents = depth is not Depth.OVERVIEW
     content = "coalesce(d.ordered_content, cast(d.content AS json))" if contents else "'{}'::json"
     made = _MADE + (_TAKEN_OVER if depth is Depth.RECORDING else "")
@@ -109,7 +108,7 @@ def _statement(depth: Depth) -> sa.TextClause:
     if depth is Depth.RECORDING:
         parts["events"] = _list(_columns(Event, "v"), f"events v WHERE v.{own}", "v.seq")
     pairs = ", ".join(f"'{name}', {query}" for name, query in parts.items())
-    return sa.text(f"""
+    return Statement(f"""
 SELECT e.id, cast(json_build_object({pairs}) AS text) AS snapshot
 FROM executions e JOIN projects p ON p.id = e.project_id JOIN documents b ON b.id = e.brief_id
 WHERE e.id BETWEEN :low AND :high
@@ -119,21 +118,15 @@ ORDER BY e.created_at DESC LIMIT 5""")
 
 
 # Only of calls that the snapshot shows as replied: one that is stored meanwhile lacks its stop reason there.
-_REPLIES = sa.text("""
+_REPLIES = Statement("""
 SELECT c.id, b.body AS reply FROM llm_calls c JOIN blobs b ON b.sha256 = c.reply_sha256 WHERE c.id = ANY(:replied)
 """)
-_BODIES = sa.text("""
+_BODIES = Statement("""
 SELECT c.id, p.body AS prompt, i.body AS input, r.body AS reply
 FROM llm_calls c LEFT JOIN blobs p ON p.sha256 = c.prompt_sha256 LEFT JOIN blobs i ON i.sha256 = c.input_sha256
   LEFT JOIN blobs r ON r.sha256 = c.reply_sha256
 WHERE c.execution_id = :execution_id
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    id: UUID
-    snapshot: str
 
 
 class Snapshots:
@@ -157,20 +150,19 @@ class Snapshots:
             raise execution_not_found(text)
         return await self._whole(the_only(await self._rows(depth, ids, visibility.user_id), text), depth)
 
-    async def _rows(self, depth: Depth, ids: tuple[UUID, UUID], user_id: UUID | None) -> tuple[_Found, ...]:
-        values = {"low": ids[0], "high": ids[1], "user_id": user_id}
-        return tuple(_Found(*row) for row in await self._connection.execute(_statement(depth), values))
+    async def _rows(self, depth: Depth, ids: tuple[UUID, UUID], user_id: UUID | None) -> list[Any]:
+        return await _statement(depth).rows(self._connection, low=ids[0], high=ids[1], user_id=user_id)
 
-    async def _whole(self, found: _Found, depth: Depth) -> ExecutionSnapshot:
+    async def _whole(self, found: Any, depth: Depth) -> ExecutionSnapshot:
         snapshot: ExecutionSnapshot = reader(ExecutionSnapshot).validate_json(found.snapshot)
         replied = [call.id for call in snapshot.calls if call.state is CallState.REPLIED]
         if depth is Depth.OVERVIEW or not (replied or depth is Depth.RECORDING):
             return snapshot
         if depth is Depth.SEGMENT:
-            rows = await self._connection.execute(_REPLIES, {"replied": replied})
+            rows = await _REPLIES.rows(self._connection, replied=replied)
         else:
-            rows = await self._connection.execute(_BODIES, {"execution_id": found.id})
-        bodies = {row.id: _bodies(dict(row._mapping)) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name for it
+            rows = await _BODIES.rows(self._connection, execution_id=found.id)
+        bodies = {row.id: _bodies(row._asdict()) for row in rows}
         return replace(snapshot, calls=tuple(replace(call, **bodies.get(call.id, {})) for call in snapshot.calls))
 
 

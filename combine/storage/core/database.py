@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -19,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from combine.backoff import doubled, jittered
 from combine.errors import DatabaseUnavailable, Unavailable
-from combine.storage.core.faults import DatabaseFault, fault_of, mark_disconnects, reason_of
+from combine.storage.core.faults import DatabaseFault, fault_of, is_not_prepared, mark_disconnects, reason_of
+from combine.storage.core.statements import Statement, to_json
 from combine.storage.core.urls import KEEPALIVE, display_url, normalise_url
 from combine.storage.core.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC0414 - re-exported for the engine
 
@@ -37,6 +37,10 @@ class Own(Enum):
 
 _FIRST_DELAY, _LONGEST_DELAY, _RACE_DELAY = 0.1, 2.0, 0.02
 _SHORTEST_CONNECT_S, _LONGEST_CONNECT_S = 2, 5  # libpq's minimum
+
+_BEGIN = Statement("BEGIN ISOLATION LEVEL READ COMMITTED")
+_BEGIN_READ = Statement("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+_BEGIN_ONE_MOMENT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 _XACT_STATUS = sa.text("SELECT pg_xact_status(cast(cast(:id AS text) AS xid8))")
 
@@ -98,15 +102,19 @@ class Database:
         self._discreet = discreet
         self._engine: AsyncEngine = create_async_engine(
             self._url,
+            isolation_level="AUTOCOMMIT",  # a transaction says BEGIN, a single statement needs none
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=pool_timeout.total_seconds(),
-            json_serializer=_to_json,
+            json_serializer=to_json,
+            use_native_hstore=False,  # else the first connection asks for its type
             hide_parameters=True,  # a failing statement must not show a brief
             connect_args=_connect_args(self._url, patience),
         )
         mark_disconnects(self._engine.sync_engine)
-        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._prepares = True
+        sa.event.listen(self._engine.sync_engine, "handle_error", self._stop_preparing_behind_a_pooler)
+        sa.event.listen(self._engine.sync_engine, "do_connect", self._set_preparing)
 
     @property
     def url(self) -> str:
@@ -115,7 +123,7 @@ class Database:
 
     @property
     def engine(self) -> AsyncEngine:
-        """The engine itself, for libraries that need one."""
+        """The engine itself. Its connections commit each statement unless they say BEGIN."""
         return self._engine
 
     def connections(self) -> dict[str, int]:
@@ -135,6 +143,7 @@ class Database:
         try:
             async with aclosing(connection):  # its ROLLBACK may detect the loss, too
                 yield ReadSession(connection)
+                await connection.commit()  # a rollback would make psycopg forget what it has prepared
         except sa.exc.SQLAlchemyError as error:
             if fault_of(error) is DatabaseFault.LOST:
                 raise self._unavailable(error) from error
@@ -165,6 +174,7 @@ class Database:
                 return before[1]
             before = None
             async with self._engine.begin() as connection:
+                await _BEGIN.run(connection)
                 session = WriteSession(connection)
                 result = await work(session)
                 if session.trace is not None:
@@ -182,7 +192,7 @@ class Database:
         """Like ``transact`` for a single statement, which needs no BEGIN and COMMIT."""
 
         async def attempt() -> T:
-            async with self._single.connect() as connection:
+            async with self._engine.connect() as connection:
                 return await work(WriteSession(connection))
 
         return await self._retry(attempt, give_up_after)
@@ -205,21 +215,28 @@ class Database:
         """Close every connection of the pool."""
         await self._engine.dispose()
 
+    def _stop_preparing_behind_a_pooler(self, context: Any) -> None:
+        if self._prepares and is_not_prepared(context.original_exception):
+            self._prepares = False
+            _log.warning("A pooler in front of the database loses prepared statements; no more are prepared")
+
+    def _set_preparing(self, _dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
+        if not self._prepares:
+            parameters["prepare_threshold"] = None
+
     async def _open_read_only(self, *, one_moment: bool) -> AsyncConnection:
         connection = await self._engine.connect()
         try:
-            await connection.execution_options(postgresql_readonly=True)
-            if one_moment:
-                await connection.execution_options(isolation_level="REPEATABLE READ")
-            # Opens the transaction and detects a dead connection here, not in the caller's body.
-            await connection.exec_driver_sql(";")
+            await connection.begin()
+            # Detects a dead connection here, not in the caller's body.
+            await (_BEGIN_ONE_MOMENT if one_moment else _BEGIN_READ).run(connection)
         except BaseException:
             await connection.close()
             raise
         return connection
 
     async def _has_committed(self, trace: Trace) -> bool:
-        async with self._single.connect() as connection:
+        async with self._engine.connect() as connection:
             if await _is_under_way(connection, trace.transaction_id):
                 raise sa.exc.OperationalError(str(_XACT_STATUS), {}, TimeoutError("a commit is still in progress"))
             return (await connection.execute(trace.row)).first() is not None
@@ -304,7 +321,3 @@ def _connect_args(url: sa.URL, patience: timedelta) -> dict[str, Any]:
     wanted = {"application_name": "combine", "connect_timeout": connect_timeout, "options": "-c TimeZone=UTC"}
     wanted |= KEEPALIVE
     return {key: value for key, value in wanted.items() if key not in url.query}
-
-
-def _to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -15,6 +15,8 @@ _VERSION_RACE = "uq_documents_project_id_type_version"
 _DISK_FULL = "53100"
 _NO_SPACE = "No space left on device"  # from a server that cannot accept connections; it has no code
 _CONFLICTS = frozenset({"40001", "40P01"})
+_NOT_PREPARED = frozenset({"26000", "42P05"})
+_NOT_SUPPORTED, _REVALIDATE = "0A000", "RevalidateCachedQuery"  # "cached plan must not change result type"
 _LOST_CLASSES = frozenset({"08", "53", "57"})
 
 
@@ -65,18 +67,32 @@ def reason_of(error: BaseException) -> str:
 
 
 def mark_disconnects(target: type[sa.Engine] | sa.Engine) -> None:
-    """Treat every failure to *connect* as a lost connection, for one engine or (``sa.Engine``) for all.
+    """Treat more errors as a lost connection, for one engine or (``sa.Engine``) for all. Idempotent.
 
-    Libraries that decide by message text miss some: a missing Unix socket, a host name that does not resolve.
-    Idempotent.
+    Every failure to *connect* is one; libraries that decide by message text miss some: a missing Unix socket, a host
+    name that does not resolve. So is a prepared statement that is gone or void: a new connection has none.
     """
-    if not sa.event.contains(target, "handle_error", _cannot_connect):
-        sa.event.listen(target, "handle_error", _cannot_connect)
+    if not sa.event.contains(target, "handle_error", _mark_disconnect):
+        sa.event.listen(target, "handle_error", _mark_disconnect)
 
 
-def _cannot_connect(context: Any) -> None:
-    if context.connection is None and getattr(context.original_exception, "sqlstate", None) is None:
+def _mark_disconnect(context: Any) -> None:
+    error = context.original_exception
+    cannot_connect = context.connection is None and getattr(error, "sqlstate", None) is None
+    if cannot_connect or is_not_prepared(error) or _is_void_plan(error):
         context.is_disconnect = True
+
+
+def is_not_prepared(error: BaseException) -> bool:
+    """Whether a prepared statement is not on the server where psycopg has put it: a pooler has switched servers."""
+    return isinstance(error, psycopg.Error) and error.sqlstate in _NOT_PREPARED
+
+
+def _is_void_plan(error: BaseException) -> bool:
+    """A prepared statement whose columns a migration has changed."""
+    if not isinstance(error, psycopg.Error) or error.sqlstate != _NOT_SUPPORTED:
+        return False
+    return error.diag.source_function == _REVALIDATE
 
 
 def _is_lost(error: sa.exc.DBAPIError, state: str | None) -> bool:

@@ -7,9 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-import sqlalchemy as sa
-
 from combine.storage.core.database import ReadSession
+from combine.storage.core.statements import Statement
 
 
 class CapKind(StrEnum):
@@ -44,7 +43,7 @@ class Cap:
         return self.spent_usd + self.reserved_usd + worst_usd > self.budget_usd
 
 
-_CAPS = sa.text("""
+_CAPS = Statement("""
 SELECT e.allow_unpriced, p.name,
   e.budget_usd, e.spent_usd, e.reserved_usd,
   p.budget_usd AS project_budget_usd, p.spent_usd AS project_spent_usd, p.reserved_usd AS project_reserved_usd,
@@ -63,7 +62,7 @@ class Caps:
 
     async def of(self, execution_id: UUID, daily_budget_usd: Decimal | None) -> tuple[Cap, ...]:
         """The three caps that apply to an execution, in the order in which they are checked."""
-        row = (await self._connection.execute(_CAPS, {"execution_id": execution_id})).one()
+        row = await _CAPS.one(self._connection, execution_id=execution_id)
         given = row.allow_unpriced
         return (
             Cap(CapKind.EXECUTION, row.name, row.budget_usd, row.spent_usd, row.reserved_usd, given),

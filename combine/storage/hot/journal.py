@@ -13,17 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
-
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 
 from combine.observability.correlation import current_request_id
 from combine.records import Document
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CHANNEL
+from combine.storage.core.statements import Statement
 from combine.storage.hot.claim import Claim
 
 
@@ -79,15 +76,21 @@ _NOTIFY = f"SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' |
 
 _TODAY = "cast(statement_timestamp() AT TIME ZONE 'UTC' AS date)"
 
-# Money: all caps are looked at, and all sums locked, in the order execution, project, day, before any sum changes;
-# each condition holds on the newest row, as the lock waits for whoever holds it. A call begins at
-# statement_timestamp(), so the ledger says which day it was booked on. What costs nothing locks no project and no day.
+# Money: all caps are checked and all sums locked in the order execution, project, day, before any sum changes. Each
+# condition is checked on the newest row, as the lock waits for whoever holds it. A call begins at
+# statement_timestamp(), so the ledger says which day it was booked on. A call that costs nothing locks no project and
+# no day.
 _OPEN_CALL = f"""
-WITH claim AS ({{claim}}), fresh AS (
+-- claim: this process still owns the segment; locked, so that no other process takes over before the commit
+WITH claim AS ({{claim}}),
+-- fresh: the intent is not stored yet, and the step has not been sent back
+fresh AS (
   SELECT 1 FROM claim WHERE NOT EXISTS (SELECT 1 FROM llm_calls WHERE id = :id)
     AND EXISTS (SELECT 1 FROM steps
       WHERE execution_id = :execution_id AND step_id = :step_id AND revision = :revision)
-), execution AS (
+),
+-- execution: the execution's cap has room; an unpriced call only where it is allowed or no cap applies. Locks the row
+execution AS (
   SELECT project_id FROM executions e
   WHERE e.id = :execution_id AND EXISTS (SELECT 1 FROM fresh)
     AND (e.budget_usd IS NULL OR e.spent_usd + e.reserved_usd + :amount <= e.budget_usd
@@ -96,12 +99,16 @@ WITH claim AS ({{claim}}), fresh AS (
       e.budget_usd IS NULL AND cast(:daily_budget AS numeric) IS NULL
       AND NOT EXISTS (SELECT 1 FROM projects p WHERE p.id = e.project_id AND p.budget_usd IS NOT NULL)))
   FOR NO KEY UPDATE OF e
-), project AS (
+),
+-- project: the project's cap has room. Locks the row; not for a call that costs nothing
+project AS (
   SELECT id FROM projects
   WHERE id = (SELECT project_id FROM execution) AND :amount > 0
     AND (budget_usd IS NULL OR spent_usd + reserved_usd + :amount <= budget_usd)
   FOR NO KEY UPDATE
-), day AS (
+),
+-- day: the day's cap has room, and the amount is reserved under it; only after the two caps before
+day AS (
   INSERT INTO daily_spending AS d (day, reserved_usd)
   SELECT {_TODAY}, :amount FROM project
   WHERE cast(:daily_budget AS numeric) IS NULL OR :amount <= :daily_budget
@@ -109,32 +116,46 @@ WITH claim AS ({{claim}}), fresh AS (
     WHERE cast(:daily_budget AS numeric) IS NULL
       OR d.spent_usd + d.reserved_usd + excluded.reserved_usd <= :daily_budget
   RETURNING day
-), reserve_project AS (
+),
+-- reserve_project: only once the day has room, too
+reserve_project AS (
   UPDATE projects SET reserved_usd = reserved_usd + :amount
   WHERE id = (SELECT id FROM project) AND EXISTS (SELECT 1 FROM day)
-), room AS (
+),
+-- room: all three caps have room; without this row nothing below is written
+room AS (
   SELECT 1 FROM execution WHERE :amount = 0 OR EXISTS (SELECT 1 FROM day)
-), reserve AS (
+),
+-- reserve: the amount under the execution's cap, and the number of the event; from here on the row is ours
+reserve AS (
   UPDATE executions
   SET reserved_usd = reserved_usd + :amount, seq = seq + 1, updated_at = clock_timestamp()
   WHERE id = :execution_id AND EXISTS (SELECT 1 FROM room)
   RETURNING seq
-), prompt AS (
+),
+-- prompt: the prompt and what it was made of, each stored once for equal ones
+prompt AS (
   INSERT INTO blobs (sha256, body)
   SELECT :prompt_sha256, :prompt FROM reserve UNION ALL SELECT :input_sha256, :input FROM reserve
   ON CONFLICT DO NOTHING
-), call AS (
+),
+-- call: the intent
+call AS (
   INSERT INTO llm_calls
     (id, execution_id, step_id, revision, attempt, purpose, provider, model, state, prompt_sha256, input_sha256,
      reserved_usd, started_at, request_id)
   SELECT :id, :execution_id, :step_id, :revision, :attempt, :purpose, :provider, :model, 'intent',
          :prompt_sha256, :input_sha256, :reserved, statement_timestamp(), cast(:request_id AS text)
   FROM reserve
-), step AS (
+),
+-- step: keeps the time of its first call
+step AS (
   UPDATE steps SET status = 'running', reason = NULL, reason_code = NULL,
     started_at = coalesce(started_at, clock_timestamp())
   WHERE execution_id = :execution_id AND step_id = :step_id AND EXISTS (SELECT 1 FROM reserve)
-), event AS (
+),
+-- event: with the intent or not at all
+event AS (
   INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
   SELECT :execution_id, seq, 'call_started', :step_id, :data, cast(:request_id AS text) FROM reserve
   RETURNING execution_id, seq
@@ -142,11 +163,14 @@ WITH claim AS ({{claim}}), fresh AS (
 {_NOTIFY}
 """
 
-_CLOSE_CALL = sa.text(f"""
+_CLOSE_CALL = Statement(f"""
+-- reply: stored whatever has become of the call's row, as it was paid for
 WITH reply AS (
   INSERT INTO blobs (sha256, body) SELECT :reply_sha256, :reply WHERE cast(:reply_sha256 AS text) IS NOT NULL
   ON CONFLICT DO NOTHING
-), call AS (
+),
+-- call: only a call that is open, so that closing it twice counts its cost once
+call AS (
   UPDATE llm_calls SET
     state = :state, reply_sha256 = :reply_sha256, stop_reason = :stop_reason, stop_detail = :stop_detail,
     model_answered = :model_answered, provider_request_id = :provider_request_id,
@@ -156,44 +180,54 @@ WITH reply AS (
     finished_at = clock_timestamp()
   WHERE id = :id AND state IN ('intent', 'outcome_unknown')
   RETURNING reserved_usd, cast(started_at AT TIME ZONE 'UTC' AS date) AS day
-), execution AS (
+),
+-- execution: the cost takes the place of the reservation
+execution AS (
   UPDATE executions
   SET spent_usd = spent_usd + coalesce(:cost_usd, 0), seq = seq + 1, updated_at = clock_timestamp(),
       reserved_usd = reserved_usd - coalesce((SELECT reserved_usd FROM call), 0)
   WHERE id = :execution_id AND EXISTS (SELECT 1 FROM call)
   RETURNING seq, project_id
-), project AS (
+),
+-- project: the same; not for a call that costs nothing, so that free models lock no project
+project AS (
   UPDATE projects
   SET spent_usd = spent_usd + coalesce(:cost_usd, 0),
       reserved_usd = reserved_usd - coalesce((SELECT reserved_usd FROM call), 0)
   WHERE id = (SELECT project_id FROM execution)
     AND (coalesce(:cost_usd, 0) <> 0 OR coalesce((SELECT reserved_usd FROM call), 0) <> 0)
   RETURNING id
-), day AS (
+),
+-- day: the same, on the day on which the call began
+day AS (
   INSERT INTO daily_spending AS d (day, spent_usd, reserved_usd)
   SELECT day, coalesce(:cost_usd, 0), -coalesce(reserved_usd, 0) FROM call WHERE EXISTS (SELECT 1 FROM project)
   ON CONFLICT (day) DO UPDATE
     SET spent_usd = d.spent_usd + excluded.spent_usd, reserved_usd = d.reserved_usd + excluded.reserved_usd
-), event AS (
+),
+-- event: once, as the call is closed once
+event AS (
   INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
   SELECT :execution_id, seq, :kind, :step_id, :data, cast(:request_id AS text) FROM execution
   RETURNING execution_id, seq
 )
 {_NOTIFY}
-""").bindparams(
-    sa.bindparam("data", type_=JSONB),
-    sa.bindparam("cost_usd", type_=sa.Numeric),
-)
+""")
 
 _SAVE_DOCUMENT = f"""
-WITH claim AS ({{claim}}), step AS (
+-- claim: as above
+WITH claim AS ({{claim}}),
+-- step: this revision, if it has not been sent back and has not stored this document before
+step AS (
   UPDATE steps SET
     status = :step_status, document_id = :id, attempt = :attempt, reason = :reason, reason_code = NULL,
     finished_at = CASE WHEN :step_status = 'done' THEN clock_timestamp() END
   WHERE execution_id = :execution_id AND step_id = :step_id AND revision = :revision
     AND document_id IS DISTINCT FROM :id AND EXISTS (SELECT 1 FROM claim)
   RETURNING step_id
-), document AS (
+),
+-- document: the next version of its type in the project; two that take the same number race, and one is run again
+document AS (
   INSERT INTO documents
     (id, project_id, type, version, status, content, ordered_content, content_sha256, origin, execution_id, step_id,
      revision, attempt, call_ids, input_ids, prompt_sha256, assets, model)
@@ -203,13 +237,19 @@ WITH claim AS ({{claim}}), step AS (
          :attempt, :call_ids, :input_ids, :prompt_sha256, :assets, :model
   FROM step
   RETURNING version
-), replaced AS (
+),
+-- replaced: the version that this step made before; one of another execution (a fork's source) keeps its status
+replaced AS (
   UPDATE documents SET status = 'superseded' WHERE id = :replaces AND execution_id = :execution_id
     AND EXISTS (SELECT 1 FROM document)
-), execution AS (
+),
+-- execution: the number of the event
+execution AS (
   UPDATE executions SET seq = seq + 1, updated_at = clock_timestamp()
   WHERE id = :execution_id AND EXISTS (SELECT 1 FROM document) RETURNING seq
-), event AS (
+),
+-- event: with the number that the version got
+event AS (
   INSERT INTO events (execution_id, seq, kind, step_id, data, request_id)
   SELECT :execution_id, execution.seq, 'document_saved', :step_id,
          cast(:data AS jsonb) || jsonb_build_object('version', document.version), cast(:request_id AS text)
@@ -220,32 +260,15 @@ FROM event, document
 """
 
 
-@lru_cache(maxsize=8)
-def _open_call(claim: str) -> sa.TextClause:
-    return sa.text(_OPEN_CALL.format(claim=claim)).bindparams(
-        sa.bindparam("data", type_=JSONB),
-        sa.bindparam("reserved", type_=sa.Numeric),
-        sa.bindparam("amount", type_=sa.Numeric),
-        sa.bindparam("daily_budget", type_=sa.Numeric),
-    )
-
-
-@lru_cache(maxsize=8)
-def _save_document(claim: str) -> sa.TextClause:
-    return sa.text(_SAVE_DOCUMENT.format(claim=claim)).bindparams(
-        sa.bindparam("content", type_=JSON),
-        sa.bindparam("assets", type_=JSONB),
-        sa.bindparam("data", type_=JSONB),
-        sa.bindparam("call_ids", type_=ARRAY(sa.Uuid())),
-        sa.bindparam("input_ids", type_=ARRAY(sa.Uuid())),
-        sa.bindparam("replaces", type_=sa.Uuid()),
-        sa.bindparam("id", type_=sa.Uuid()),
-    )
-
-
+_KNOWN = Statement("SELECT 1 FROM llm_calls WHERE id = :id")
+_VERSION = Statement("SELECT version FROM documents WHERE id = :id")
+_FORGET = Statement("""
+UPDATE llm_calls SET state = 'outcome_unknown', finished_at = clock_timestamp()
+WHERE execution_id = :execution_id AND state = 'intent'
+  AND (cast(:step_ids AS text[]) IS NULL OR step_id = ANY(:step_ids))
+""")
 _STORED = frozenset(Document.__slots__) - {"version", "status", "created_at", "ordered"}
 """The parameters of a new version; the statement adds the rest."""
-_VERSION = sa.text("SELECT version FROM documents WHERE id = :id")
 
 
 class Journal:
@@ -286,12 +309,11 @@ class Journal:
                 "model": intent.model,
             },
         }
-        return (await self._connection.execute(_open_call(claim.query), values)).first() is not None
+        return await claim.statement(_OPEN_CALL).first(self._connection, **values) is not None
 
     async def knows_call(self, call_id: UUID) -> bool:
         """Whether that intent was stored."""
-        known = await self._connection.execute(sa.text("SELECT 1 FROM llm_calls WHERE id = :id"), {"id": call_id})
-        return known.first() is not None
+        return await _KNOWN.first(self._connection, id=call_id) is not None
 
     async def close_call(self, reply: CallReply) -> None:
         """Store the raw reply, its usage and its cost, and release the reservation. Idempotent."""
@@ -308,7 +330,7 @@ class Journal:
             "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
             "error": reply.error_message,
         }
-        await self._connection.execute(_CLOSE_CALL, values)
+        await _CLOSE_CALL.first(self._connection, **values)
 
     async def save_document(
         self, claim: Claim, document: Document, *, replaces: UUID | None, step_status: str, reason: str | None = None
@@ -326,24 +348,18 @@ class Journal:
         values["step_status"] = step_status
         values["reason"] = reason
         values["data"] = {"document": document.type, "document_id": str(document.id), "revision": document.revision}
-        row = (await self._connection.execute(_save_document(claim.query), values)).first()
+        row = await claim.statement(_SAVE_DOCUMENT).first(self._connection, **values)
         return None if row is None else int(row.version)
 
     async def saved_version(self, document_id: UUID) -> int | None:
         """The version number of a saved document; None if it was not saved."""
-        return (await self._connection.execute(_VERSION, {"id": document_id})).scalar_one_or_none()
+        row = await _VERSION.first(self._connection, id=document_id)
+        return None if row is None else int(row.version)
 
     async def forget_open_calls(self, execution_id: UUID, step_ids: Sequence[str] | None = None) -> int:
         """Mark calls whose process ended before the reply: outcome unknown, cost stays reserved. Returns how many.
 
         ``step_ids``: only those of these steps.
         """
-        result = await self._connection.execute(
-            sa.text(
-                "UPDATE llm_calls SET state = 'outcome_unknown', finished_at = clock_timestamp() "
-                "WHERE execution_id = :execution_id AND state = 'intent' "
-                "AND (cast(:step_ids AS text[]) IS NULL OR step_id = ANY(:step_ids))"
-            ),
-            {"execution_id": execution_id, "step_ids": None if step_ids is None else list(step_ids)},
-        )
-        return result.rowcount
+        given = None if step_ids is None else list(step_ids)
+        return await _FORGET.run(self._connection, execution_id=execution_id, step_ids=given)

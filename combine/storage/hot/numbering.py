@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-
 from combine.storage.core.database import ReadSession
+from combine.storage.core.statements import Statement
 
 # ruff: noqa: S608 - only the constants of this module are formatted into statements
 _HIGHEST = """
@@ -35,7 +34,7 @@ USED_BY_EXECUTION = _HIGHEST.format(documents="d.execution_id = e.id", questions
 """The same for what the execution ``e`` has given itself, also in versions that were sent back."""
 
 # One that began under a program which did not keep what it found has the project as it is now.
-_USED = sa.text(f"""
+_USED = Statement(f"""
 SELECT coalesce(e.used_before, ({USED_IN_PROJECT})) AS before, ({USED_BY_EXECUTION}) AS since
 FROM executions e WHERE e.id = :execution_id
 """)
@@ -59,5 +58,5 @@ class Numbering:
 
     async def highest(self, execution_id: UUID, prefix: str) -> int:
         """The highest number in use for this prefix, in documents of any type and in answers."""
-        row = (await self._connection.execute(_USED, {"execution_id": execution_id})).one()
+        row = await _USED.one(self._connection, execution_id=execution_id)
         return max((kinds.get(prefix, 0) for kinds in used_ids(row.before, row.since).values()), default=0)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import sqlalchemy as sa
-
 from combine.storage.core import locks
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CONTROL_CHANNEL
+from combine.storage.core.statements import Statement
 
 FIRST_WAIT_S = 30.0
 LONGEST_WAIT_S = 900.0
@@ -24,20 +23,25 @@ PROBE_LEASE_S = 900.0
 NOBODY = UUID(int=0)
 """Sent on the control channel when executions can be released, to the process that watches outages."""
 
+NOTIFY = Statement(f"SELECT pg_notify('{CONTROL_CHANNEL}', :id)")
+"""Notifies the segment that runs an execution, or the process that watches outages, at commit."""
+
+_LOCK = Statement(f"SELECT pg_advisory_xact_lock({locks.OUTAGE_SCHEDULE}, hashtext(:waits_for))")
+
 # The status is part of it: what failed or was cancelled says nothing of how the provider does now.
-_SCHEDULE = sa.text("""
+_SCHEDULE = Statement("""
 SELECT coalesce(cast(:now AS timestamptz), clock_timestamp()) AS now, max(next_try_at) AS next_try_at,
        coalesce(max(tries), 0) AS tries
 FROM executions
 WHERE waits_for = :waits_for AND status IN ('waiting_for_provider', 'queued', 'running')
 """)
 
-_SET = sa.text("""
+_SET = Statement("""
 UPDATE executions SET waits_for = :waits_for, next_try_at = :next_try_at, tries = :tries
 WHERE id = :id OR (waits_for = :waits_for AND status = 'waiting_for_provider')
 """)
 
-_OVER = sa.text("""
+_OVER = Statement("""
 WITH own AS (
   UPDATE executions SET waits_for = NULL, next_try_at = NULL, tries = 0 WHERE id = :id
 )
@@ -46,7 +50,7 @@ WHERE waits_for = :waits_for AND status = 'waiting_for_provider' AND id <> :id
 """)
 
 # Of each thing waited for: everybody if it works again, else the oldest if its time has come and no probe is out.
-_DUE = sa.text("""
+_DUE = Statement("""
 WITH moment AS (SELECT coalesce(cast(:now AS timestamptz), clock_timestamp()) AS now),
 waiting AS (
   SELECT id, created_at, tries, coalesce(waits_for, '') AS waits_for, next_try_at,
@@ -63,7 +67,7 @@ WHERE coalesce(w.next_try_at, '-infinity') <= moment.now
 ORDER BY w.created_at, w.id LIMIT :limit
 """)
 
-_TRY_NOW = sa.text("""
+_TRY_NOW = Statement("""
 UPDATE executions SET next_try_at = NULL, tries = CASE WHEN :probe THEN tries ELSE 0 END,
   waits_for = CASE WHEN :probe THEN waits_for END
 WHERE id = :id
@@ -107,36 +111,28 @@ class Outages:
         scheduled for all of them. ``at_least_s``: the provider's Retry-After.
         """
         await self._lock(waits_for)
-        found = (await self._connection.execute(_SCHEDULE, {"waits_for": waits_for, "now": self._now})).one()
+        found = await _SCHEDULE.one(self._connection, waits_for=waits_for, now=self._now)
         ahead = found.next_try_at is not None and found.next_try_at > found.now
         tries = max(found.tries, 1) if ahead else found.tries + 1
         at = found.next_try_at if ahead else found.now + timedelta(seconds=wait_s(tries))
         at = max(at, found.now + timedelta(seconds=at_least_s))
-        await self._connection.execute(
-            _SET, {"id": execution_id, "waits_for": waits_for, "next_try_at": at, "tries": tries}
-        )
+        await _SET.run(self._connection, id=execution_id, waits_for=waits_for, next_try_at=at, tries=tries)
         return NextTry(at, tries)
 
     async def over(self, execution_id: UUID, waits_for: str) -> None:
         """A call has succeeded: all waiting executions are due, and the watching process is notified at commit."""
         await self._lock(waits_for)
-        waiting = await self._connection.execute(_OVER, {"id": execution_id, "waits_for": waits_for, "now": self._now})
-        if waiting.rowcount:
-            await self._connection.execute(
-                sa.text("SELECT pg_notify(:channel, :id)"), {"channel": CONTROL_CHANNEL, "id": str(NOBODY)}
-            )
+        if await _OVER.run(self._connection, id=execution_id, waits_for=waits_for, now=self._now):
+            await NOTIFY.first(self._connection, id=str(NOBODY))
 
     async def _lock(self, waits_for: str) -> None:
-        await self._connection.execute(
-            sa.text("SELECT pg_advisory_xact_lock(:key, hashtext(:waits_for))"),
-            {"key": locks.OUTAGE_SCHEDULE, "waits_for": waits_for},
-        )
+        await _LOCK.first(self._connection, waits_for=waits_for)
 
     async def due(self, *, limit: int) -> tuple[Due, ...]:
         """Executions that may continue now, oldest first."""
-        given = {"now": self._now, "lease": PROBE_LEASE_S, "limit": limit}
-        return tuple(Due(row.id, row.waits_for, row.probe) for row in await self._connection.execute(_DUE, given))
+        rows = await _DUE.rows(self._connection, now=self._now, lease=PROBE_LEASE_S, limit=limit)
+        return tuple(Due(row.id, row.waits_for, row.probe) for row in rows)
 
     async def try_now(self, execution_id: UUID, *, probe: bool) -> None:
         """Mark it as about to be released, as the probe or together with the others."""
-        await self._connection.execute(_TRY_NOW, {"id": execution_id, "probe": probe})
+        await _TRY_NOW.run(self._connection, id=execution_id, probe=probe)

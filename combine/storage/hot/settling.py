@@ -13,12 +13,13 @@ from combine.errors import Invalid
 from combine.observability.correlation import current_request_id
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CHANNEL
+from combine.storage.core.statements import Statement
 
 # ruff: noqa: S608 - only the channel's name is formatted into the statement
 
 # The call's row first and then the sums in the order execution, project, day: as the statements of the journal take
 # them. What changes no sum locks no project and no day.
-_SETTLE = sa.text(f"""
+_SETTLE = Statement(f"""
 WITH call AS (
   SELECT id, step_id, cast(:usd AS numeric) - coalesce(reserved_usd, 0) AS more,
     cast(started_at AT TIME ZONE 'UTC' AS date) AS day,
@@ -48,12 +49,12 @@ WITH call AS (
   RETURNING execution_id, seq, data
 )
 SELECT data, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq) FROM event
-""").bindparams(sa.bindparam("usd", type_=sa.Numeric))
+""")
 
 
 # Far below what the columns hold, so that what all others reserve on that day finds room in them.
-_ROOM = sa.text("""
-SELECT max(spent_usd + reserved_usd) <= 90000000 FROM (
+_ROOM = Statement("""
+SELECT max(spent_usd + reserved_usd) <= 90000000 AS room FROM (
   SELECT spent_usd, reserved_usd FROM daily_spending
   UNION ALL SELECT spent_usd, reserved_usd FROM executions WHERE id = :execution_id
 ) sums
@@ -74,8 +75,8 @@ class Settling:
         """
         values = {"id": call_id, "execution_id": execution_id, "usd": usd, "request_id": current_request_id()}
         try:
-            row = (await self._connection.execute(_SETTLE, values)).first()
-            room = (await self._connection.execute(_ROOM, {"execution_id": execution_id})).scalar_one()
+            row = await _SETTLE.first(self._connection, **values)
+            room = (await _ROOM.one(self._connection, execution_id=execution_id)).room
         except sa.exc.DataError:
             room = False
         if not room:

@@ -8,15 +8,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
-
 from combine.brief.brief import BRIEF_TYPE
 from combine.documents.ordering import content_sha256
 from combine.documents.schema_walk import in_schema_order
 from combine.observability.correlation import current_request_id
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CHANNEL
+from combine.storage.core.statements import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +42,27 @@ class Start:
 
 # A project of that name that another transaction stores at this moment is seen by neither branch; then nothing is
 # written, and the next statement sees it.
-_START = sa.text(f"""
+_START = Statement(f"""
+-- made: the project, unless there is one of that name
 WITH made AS (
   INSERT INTO projects (id, name) VALUES (:project_id, :project) ON CONFLICT (name) DO NOTHING RETURNING id
-), project AS (
+),
+-- project: the one that was made, or the one that was there
+project AS (
   SELECT id FROM made UNION ALL SELECT id FROM projects WHERE name = :project LIMIT 1
-), same AS (
+),
+-- same: the brief that counts in the project, and whether its text is this one
+same AS (
   SELECT d.id, d.content ->> 'text' = :brief_text AS text FROM documents d, project
   WHERE d.project_id = project.id AND d.type = '{BRIEF_TYPE}' AND d.status = 'active'
   ORDER BY d.version DESC LIMIT 1
-), replaced AS (
+),
+-- replaced: a brief of another text no longer counts
+replaced AS (
   UPDATE documents SET status = 'superseded' WHERE id = (SELECT id FROM same WHERE NOT text)
-), brief AS (
+),
+-- brief: a new version, unless the text is the same; two starts may race for its number, and one is run again
+brief AS (
   INSERT INTO documents (id, project_id, type, version, status, content, ordered_content, content_sha256,
     origin)
   SELECT :brief_id, project.id, '{BRIEF_TYPE}',
@@ -63,31 +70,31 @@ WITH made AS (
     'active', cast(:brief AS jsonb), :brief, :brief_sha256, 'person'
   FROM project WHERE NOT EXISTS (SELECT 1 FROM same WHERE text)
   RETURNING id
-), execution AS (
+),
+-- execution: once, also if the commit's answer was lost and this runs again; nothing below without it
+execution AS (
   INSERT INTO executions (id, project_id, workflow_id, workflow_version, definition, brief_id, model, status, seq, ask,
     given_answers, budget_usd, allow_unpriced, request_id)
   SELECT :execution_id, project.id, :workflow_id, :workflow_version, :definition,
     coalesce((SELECT id FROM brief), (SELECT id FROM same)), :model, 'queued', 1, :ask, :given_answers, :budget_usd,
     :allow_unpriced, cast(:request_id AS text)
   FROM project ON CONFLICT DO NOTHING RETURNING id
-), step AS (
+),
+-- step: all of them, in the order of the workflow
+step AS (
   INSERT INTO steps (execution_id, step_id, position, status)
   SELECT execution.id, step_id, place - 1, 'pending'
   FROM execution, unnest(cast(:step_ids AS text[])) WITH ORDINALITY AS given (step_id, place)
-), event AS (
+),
+-- event: the first one, so its number is known
+event AS (
   INSERT INTO events (execution_id, seq, kind, data, request_id)
   SELECT id, 1, 'execution_queued', jsonb_build_object('workflow', cast(:workflow_id AS text)),
     cast(:request_id AS text) FROM execution
   RETURNING execution_id, seq
 )
 SELECT project.id, (SELECT pg_notify('{CHANNEL}', execution_id || ' ' || seq) FROM event) FROM project
-""").bindparams(  # noqa: S608 - only constants are formatted in
-    sa.bindparam("brief", type_=JSON),
-    sa.bindparam("definition", type_=JSONB),
-    sa.bindparam("given_answers", type_=JSONB),
-    sa.bindparam("budget_usd", type_=sa.Numeric),
-    sa.bindparam("step_ids", type_=ARRAY(sa.Text)),
-)
+""")  # noqa: S608 - only constants are formatted in
 
 
 async def store_start(session: WriteSession, start: Start) -> None:
@@ -102,4 +109,4 @@ async def store_start(session: WriteSession, start: Start) -> None:
     values |= {"brief_sha256": content_sha256(start.brief), "request_id": current_request_id()}
     stored = None
     while stored is None:
-        stored = (await session.connection.execute(_START, values)).first()
+        stored = await _START.first(session.connection, **values)

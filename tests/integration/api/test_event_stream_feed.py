@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 from api_house import HandMoved, connections, until
+from wire import watched
 
 from combine.errors import NotFound, Unavailable
 from combine.services.event_feed import COALESCE_S, EventFeed
@@ -206,13 +206,13 @@ async def test_many_followers_cost_one_query_per_moment_and_one_listener(databas
     await feed.start()
     queries = []
 
-    @sa.event.listens_for(database.engine.sync_engine, "before_cursor_execute")
-    def count(_connection, _cursor, statement, *_):
-        if "unnest" in statement:
-            queries.append(statement)
+    def count(sent):
+        if "unnest" in sent.text:
+            queries.append(sent.text)
 
     executions = [await moved.new() for _ in range(10)]
     async with AsyncExitStack() as stack:
+        stack.enter_context(watched(count))
         followers = [await stack.enter_async_context(feed.follow(executions[number % 10])) for number in range(300)]
         caught_up, clock = len(queries), asyncio.get_running_loop().time
         began = clock()

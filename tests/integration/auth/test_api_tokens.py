@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from wire import watched
 
 from combine.auth.permissions import OPERATOR, Actor, InstanceRole, Scope
 from combine.auth.secrets import new_token
@@ -191,21 +192,21 @@ async def test_the_last_use_is_written_once_a_minute(tokens, authentication, tow
     assert (await used()).last_used_at > first.last_used_at
 
 
-async def test_a_lookup_is_one_statement_without_a_transaction(tokens, authentication, database):
+async def test_a_lookup_is_one_statement_without_a_transaction(tokens, authentication):
     secret = (await tokens.create("x", Scope.READ)).secret
     seen = []
-    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
-    sa.event.listen(database.engine.sync_engine, "begin", lambda _: seen.append("BEGIN"))
-    await authentication.authenticate_token(secret)
-    assert len([one for one in seen if one != "BEGIN"]) == 1
-    seen.clear()
-    await refused(authentication.authenticate_token(secret[:-1] + "!"), NotSignedIn, "token_unknown")
-    assert seen == []
+    with watched(seen.append):
+        await authentication.authenticate_token(secret)
+        assert [one.commits for one in seen] == [True]
+        seen.clear()
+        await refused(authentication.authenticate_token(secret[:-1] + "!"), NotSignedIn, "token_unknown")
+        assert seen == []
 
 
 async def test_a_lookup_does_not_wait_for_a_locked_token(tokens, authentication, database):
     secret = (await tokens.create("x", Scope.READ)).secret
     async with database.engine.begin() as connection:
+        await connection.exec_driver_sql("BEGIN")
         await connection.execute(sa.text("SELECT 1 FROM api_tokens FOR UPDATE"))
         async with asyncio.timeout(5):
             await authentication.authenticate_token(secret)

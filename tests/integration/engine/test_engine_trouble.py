@@ -41,6 +41,7 @@ async def test_a_start_without_a_database_can_be_drained():
 async def test_a_start_that_is_cancelled_leaves_nothing_behind(database):
     cut = engine(database)
     async with database.engine.begin() as other:
+        await other.exec_driver_sql("BEGIN")
         await other.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": locks.ENGINE_LAUNCH})
         starting = asyncio.create_task(cut.start())
 

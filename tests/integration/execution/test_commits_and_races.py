@@ -49,6 +49,7 @@ async def test_a_cancelled_step_still_stores_the_reply_that_has_come(house):
     complete = house.llm.complete
 
     async def reply_while_the_row_is_locked(request, on_progress=None):
+        await blocker.exec_driver_sql("BEGIN")
         await blocker.execute(sa.text("SELECT 1 FROM executions FOR UPDATE"))
         return await complete(request, on_progress)
 

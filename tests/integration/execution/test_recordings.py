@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import bakery
 import psycopg
 import pytest
-import sqlalchemy as sa
+from wire import watched
 
 from combine.auth.permissions import OPERATOR
 from combine.brief.reading import split_brief
@@ -36,23 +36,23 @@ INSERT INTO findings (execution_id, step_id, revision, attempt, kind, severity, 
 class Meanwhile:
     """Lets the executions of a database go on between two statements of a reading."""
 
-    def __init__(self, database, database_url):
-        self.engine, self.url = database.engine.sync_engine, database_url
+    def __init__(self, database_url):
+        self.url = database_url
 
     @contextmanager
     def after(self, statement):
         """After the so-many-th; gives a list of those that were sent."""
         sent = []
 
-        def sees(_connection, _cursor, text, *_):
-            sent.append(text)
-            if len(sent) == statement:
+        def sees(one):
+            if one.is_statement:
+                sent.append(one.text)
+            if one.is_statement and len(sent) == statement:
                 with psycopg.connect(self.url) as other:
                     other.execute(GOES_ON)
 
-        sa.event.listen(self.engine, "after_cursor_execute", sees)
-        yield sent
-        sa.event.remove(self.engine, "after_cursor_execute", sees)
+        with watched(sees):
+            yield sent
 
     async def at_every_point(self, read):
         """What ``read`` gave before, during and after such a change, for each of its statements."""
@@ -67,8 +67,8 @@ class Meanwhile:
 
 
 @pytest.fixture
-def meanwhile(database, database_url):
-    return Meanwhile(database, database_url)
+def meanwhile(database_url):
+    return Meanwhile(database_url)
 
 
 async def of_one_moment(meanwhile, read, *, points):

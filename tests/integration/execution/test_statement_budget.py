@@ -4,14 +4,14 @@ import asyncio
 from collections import Counter
 
 import bakery
-import sqlalchemy as sa
 from house import HandSegment
+from wire import Sent, watched
 
 STEPS = 4
 STEP = {"statements": 3, "commits": 3}
 """The intent, the reply, the document: each one statement that commits by itself."""
-FINAL_STEP = {"statements": 5, "commits": 3}
-"""Its findings are two statements more, and its document a transaction."""
+FINAL_STEP = {"statements": 4, "commits": 3}
+"""Its findings are one more statement, and its document a transaction."""
 SEGMENT = {"statements": 4, "commits": 3}
 """Beside its steps: it begins, reads, and ends; the reading commits nothing but is a transaction."""
 _IN_A_STEP = {"LLMStepExecutor.execute", "Database.once"}  # a paid reply is stored in a task of its own
@@ -20,30 +20,16 @@ _IN_A_STEP = {"LLMStepExecutor.execute", "Database.once"}  # a paid reply is sto
 class Meter:
     """Counts what goes to the server, apart for the tasks of steps and the rest."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self) -> None:
         self.seen: dict[str, Counter[str]] = {"step": Counter(), "segment": Counter()}
-        sa.event.listen(engine, "before_cursor_execute", self._statement)
-        sa.event.listen(engine, "commit", self._commit)
 
-    def _statement(self, connection, cursor, statement, *_) -> None:
-        self._count("statements")
-        if _autocommits(connection):
-            self._count("commits")
-
-    def _commit(self, connection) -> None:
-        # SQLAlchemy says so of autocommit, too, when nothing is sent.
-        if not _autocommits(connection):
-            self._count("commits")
-
-    def _count(self, what: str) -> None:
+    def __call__(self, sent: Sent) -> None:
         task = asyncio.current_task()
         assert task is not None
         name = task.get_coro().__qualname__
-        self.seen["step" if name in _IN_A_STEP else "segment"][what] += 1
-
-
-def _autocommits(connection: sa.Connection) -> bool:
-    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+        seen = self.seen["step" if name in _IN_A_STEP else "segment"]
+        seen["statements"] += sent.is_statement
+        seen["commits"] += sent.commits
 
 
 async def test_a_step_and_a_segment_cost_no_more_than_they_did(house):
@@ -51,9 +37,10 @@ async def test_a_step_and_a_segment_cost_no_more_than_they_did(house):
     replies["requirements-doc"] = [bakery.reply(bakery.unasked_requirements())]
     house.says(replies)
     execution = await house.start()
-    meter = Meter(house.database.engine.sync_engine)
-    await house.runner.run(HandSegment(house, *house.queue.pop()))
-    steps, segment = (meter.seen[kind].copy() for kind in ("step", "segment"))
+    meter = Meter()
+    with watched(meter):
+        await house.runner.run(HandSegment(house, *house.queue.pop()))
+    steps, segment = meter.seen["step"], meter.seen["segment"]
     assert (await house.row(execution)).status == "completed"
     for what, most in STEP.items():
         assert steps[what] <= (STEPS - 1) * most + FINAL_STEP[what], (what, steps)

@@ -70,6 +70,7 @@ async def test_a_commit_that_gave_no_answer_is_looked_up_by_its_number(database_
 
 async def test_nothing_runs_again_beside_a_commit_that_is_still_under_way(database, database_url):
     async with cut_line(database_url) as line, database.engine.begin() as other:
+        await other.exec_driver_sql("BEGIN")
         hasty, number, tries = Database(line.url, patience=BRIEFLY), await _transaction_id(other), []
 
         async def work(session):
