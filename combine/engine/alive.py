@@ -20,7 +20,7 @@ SELECT id, queue, host, pid, extract(epoch FROM clock_timestamp() - beat_at) AS 
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """The processes that share this database, as seen now."""
+    """Which processes on this database are alive and which are dead, with their private queues."""
 
     alive: tuple[str, ...]
     alive_queues: tuple[str, ...]
@@ -42,7 +42,7 @@ def pid_is_gone(host: str, pid: int) -> bool:
 
 
 async def read_liveness(session: WriteSession) -> Liveness:
-    """Who is alive and who is dead."""
+    """Judge every row of ``executors``."""
     rows = (await session.connection.execute(sa.text(_EXECUTORS))).all()
     dead = [row for row in rows if row.age > DEAD_AFTER_S or pid_is_gone(row.host, row.pid)]
     gone = {row.id for row in dead}

@@ -127,14 +127,14 @@ class Engine:
             self.queue,
             enqueue=partial(self.enqueue, shared=True),
             on_recovered=lambda ids: log.info("recovered segments of stopped processes: %s", ", ".join(ids)),
-            # A process with a queue of its own does only what its person has asked for.
+            # A process with a private queue does only what its user asked for.
             also=self._release_waiting if shared else None,
             pause=self._poked.wait if self._poked else asyncio.sleep,
         )
         self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")
 
     async def drain(self) -> None:
-        """Stop claiming, let steps in flight finish within the grace time, hand back the rest. The engine then is over.
+        """Stop claiming, let steps in flight finish within the grace time, hand back the rest. This is final.
 
         This also cleans up after a start that failed or was cancelled.
         """
@@ -230,8 +230,8 @@ class Engine:
         except OwnershipLost:
             raise dbos_private.SegmentTakenOver(key) from None
         except Exception:
-            # Not even its failure could be written (a full disk). To DBOS an error would be final, with an execution
-            # that says "running" for ever; a cancelled task stays claimed, and the sweep queues it again.
+            # Its failure could not be written, either (a full disk). DBOS would record an error as final, and the
+            # execution would stay "running" forever. A cancelled task stays claimed, and recovery enqueues it again.
             log.exception("segment %s stopped without an outcome; retrying", key)
             raise asyncio.CancelledError from None
         finally:

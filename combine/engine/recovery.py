@@ -119,8 +119,8 @@ class Recovery:
         while True:
             try:
                 await self._once()
-            except Exception as error:  # noqa: BLE001 - whatever it is, this must go on
-                log.warning("cannot look for the work of stopped processes: %s", error)
+            except Exception as error:  # noqa: BLE001 - recovery must continue after any error
+                log.warning("recovery failed, retrying: %s", error)
             await self._pause(self._every_s)
 
     async def _once(self) -> None:

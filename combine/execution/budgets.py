@@ -31,10 +31,10 @@ def cap_name(kind: CapKind, project: str) -> str:
 
 def no_room(cap: Cap, worst_usd: Decimal) -> str:
     """Why a call with a known maximum cost was not sent."""
-    told = f"The next call can cost up to {worst_usd:f} USD and could exceed {cap_name(cap.kind, cap.project)}"
+    reason = f"The next call can cost up to {worst_usd:f} USD and could exceed {cap_name(cap.kind, cap.project)}"
     if cap.kind is CapKind.DAY:  # the spending of other users is not shown
-        return f"{told}: {cap.budget_usd:f} USD."
-    return f"{told}: {cap.budget_usd:f} USD, with {cap.spent_usd:f} spent and {cap.reserved_usd:f} reserved."
+        return f"{reason}: {cap.budget_usd:f} USD."
+    return f"{reason}: {cap.budget_usd:f} USD, with {cap.spent_usd:f} spent and {cap.reserved_usd:f} reserved."
 
 
 def no_price(cap: Cap, model: str) -> str:

@@ -220,7 +220,7 @@ class StepJournal:
     async def save_document(
         self, step: StepDefinition, context: StepContext, document: Document
     ) -> DocumentSaved | SentBack:
-        """Save document, version, event, step and, for the final step, the outcome of its verdict in one commit."""
+        """Save document, version, event, step and, for the final step, what its verdict leads to, in one commit."""
         plan = (
             plan_after_review(document.content, context.workflow, step.step_id, revisions_done=context.revisions_done)
             if step.is_final
