@@ -132,12 +132,13 @@ class Claiming:
 
 
 def _end_own_threads(instance: DBOS) -> None:
-    """The threads for schedules, delays, deadlines, the queues in DBOS's table, and messages between workflows."""
+    """The threads for schedules, delays, deadlines, and the queues in DBOS's table."""
     for event in instance.background_thread_stop_events:
         event.set()
     instance._background_jobs_stop_event.set()
+    # Its listener may be waiting on a connection. That ends with DBOS: a socket which is closed under a thread that
+    # waits on it can be reused for another connection, and the thread then never wakes.
     instance._sys_db._run_background_processes = False
-    instance._sys_db._cleanup_connections()
 
 
 def workflow_tasks() -> frozenset[Any]:

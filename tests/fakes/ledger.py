@@ -14,6 +14,7 @@ from combine.storage.hot.claim import Claim
 from combine.storage.hot.journal import CallIntent, CallReply, Journal
 
 PROMPT = json.dumps({"system": "Be brief.", "prefix": "A brief.", "task": "Draft."}).encode()
+INPUT = b'{"next_ids": {}, "previous": null}'
 NOTHING_USED = {f"{name}_tokens": 0 for name in ("input", "output", "cache_read", "cache_write")}
 SUMS = """
 WITH calls AS (
@@ -49,8 +50,8 @@ async def open_call(database: Database, execution_id: UUID | str, usd: str | Non
         model="",
         prompt_sha256=hashlib.sha256(PROMPT).hexdigest(),
         prompt=PROMPT,
-        input_sha256=hashlib.sha256(PROMPT).hexdigest(),
-        input=PROMPT,
+        input_sha256=hashlib.sha256(INPUT).hexdigest(),
+        input=INPUT,
         reserved_usd=None if usd is None else Decimal(usd),
     )
     opened = await database.transact(lambda session: Journal(session).open_call(Claim("SELECT 1", {}), new))

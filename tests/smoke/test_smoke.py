@@ -43,7 +43,7 @@ def test_the_page_for_signing_in_leads_to_each_provider(target):
         page = browser.get("/login")
         ways = WAY_IN.findall(page.text)
         if not ways:
-            assert "This server runs for one person on this machine." in page.text
+            assert "local mode" in page.text
         for way in ways:
             leads_to_the_provider(browser.get(way), way)
 

@@ -80,7 +80,7 @@ def test_a_recording_is_replayed_without_a_database_and_holds_no_secret(cli, don
     other = cli.here("replay", str(plain))
     assert other.code == 1
     assert '$.overall_assessment.summary: stored "Splendid.", rebuilt' in other.out
-    assert "why: The stored content has been changed" in other.out
+    assert "why: The stored content" in other.out
 
 
 def test_a_key_in_the_brief_does_not_leave(cli, tmp_path):

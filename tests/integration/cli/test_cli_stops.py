@@ -160,7 +160,7 @@ def test_the_qa_limit_asks_for_a_decision(cli):
     assert {one["code"] for one in stopped.json["findings"]} == {"quote_not_found"}
     for arguments, words in (
         ((), "--decision accept-anyway"),
-        (("--decision", "try-again"), "guidance"),
+        (("--decision", "try-again"), "uidance"),
         (("--guidance", "x"), "--decision try-again"),
         (("--decision", "sideways"), "sideways"),
     ):
