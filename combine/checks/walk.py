@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from combine.checks.context import CheckContext
 from combine.documents.items import MAX_DEPTH, Item, iter_items
-from combine.documents.schema_walk import LISTS, Part, as_object, in_store_order, root_part
+from combine.documents.schema_walk import LISTS, Part, SameSchema, as_object, root_part
 
 
 class Place(NamedTuple):
@@ -46,9 +46,9 @@ class Walked:
     def upstream(self, document_type: str) -> tuple[Item, ...]:
         """The items of a document that the step reads; none if there is no such document."""
         if document_type not in self._upstream:
-            # Findings quote upstream texts in the order of JSONB, which once was the only one; so recordings replay.
-            content = in_store_order(self._context.upstream.get(document_type) or {})
-            self._upstream[document_type] = tuple(iter_items(content))
+            # The order of JSONB was once the only one, and the order of findings depends on it; so recordings replay.
+            content = self._context.upstream.get(document_type) or {}
+            self._upstream[document_type] = tuple(iter_items(content, stored=True))
         return self._upstream[document_type]
 
     @cached_property
@@ -79,8 +79,13 @@ def _collect(place: Place, depth: int, found: list[Place]) -> None:
 
 def declared_prefixes(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """The prefixes of all items the schema knows, in its order."""
+    return _declared_prefixes(SameSchema(schema))
+
+
+@lru_cache(maxsize=64)
+def _declared_prefixes(key: SameSchema) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    waiting = [root_part(schema)]
+    waiting = [root_part(key.schema)]
     seen: set[int] = set()
     while waiting:
         part = waiting.pop(0)

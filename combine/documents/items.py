@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from combine.documents.schema_walk import LISTS, SCALARS, as_object
+from combine.documents.schema_walk import LISTS, SCALARS, as_object, store_order
 
 SOURCES = "sources"
 """The field in which an item cites what it comes from."""
@@ -18,8 +17,7 @@ _ID = re.compile(r"([A-Z]{1,8})-[0-9]+")
 _NO_TEXT = frozenset({"id", SOURCES})
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One element with an id."""
 
     id: str
@@ -32,10 +30,13 @@ class Item:
     value: Mapping[str, Any]
 
 
-def iter_items(document: Mapping[str, Any]) -> Iterator[Item]:
-    """Every element with a string ``id`` in any array of the document, in document order."""
+def iter_items(document: Mapping[str, Any], *, stored: bool = False) -> Iterator[Item]:
+    """Every element with a string ``id`` in any array of the document, in document order.
+
+    ``stored``: in the order in which JSONB returns the document's keys.
+    """
     found: list[Item] = []
-    _collect_items(document, "$", "", 0, found)
+    _collect_items(document, "$", "", 0, found, stored=stored)
     return iter(found)
 
 
@@ -76,7 +77,7 @@ def item_sources(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 # These three run over every document many times: they recurse into containers only, and collect instead of yielding.
 
 
-def _collect_items(value: Any, path: str, name: str, depth: int, found: list[Item]) -> None:
+def _collect_items(value: Any, path: str, name: str, depth: int, found: list[Item], *, stored: bool) -> None:
     if depth > MAX_DEPTH:
         return
     if isinstance(value, LISTS):
@@ -87,11 +88,12 @@ def _collect_items(value: Any, path: str, name: str, depth: int, found: list[Ite
             element = as_object(part)
             if element is not None and isinstance(item_id := element.get("id"), str):
                 found.append(Item(item_id, id_prefix(item_id), name, place, element))
-            _collect_items(part, place, name, depth + 1, found)
+            _collect_items(part, place, name, depth + 1, found, stored=stored)
     elif (members := as_object(value)) is not None:
-        for key, part in members.items():
+        for key in store_order(members) if stored else members:
+            part = members[key]
             if not isinstance(part, SCALARS):
-                _collect_items(part, f"{path}.{key}", key, depth + 1, found)
+                _collect_items(part, f"{path}.{key}", key, depth + 1, found, stored=stored)
 
 
 def _collect_objects(value: Any, path: str, depth: int, found: list[tuple[str, Mapping[str, Any]]]) -> None:

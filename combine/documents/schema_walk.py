@@ -235,5 +235,14 @@ def in_store_order(value: Any, *, depth: int = 100) -> Any:
         return [in_store_order(inner, depth=depth - 1) for inner in value]
     if (members := as_object(value)) is None:
         return value
-    names = sorted(members, key=lambda name: (len(name.encode("utf-8", "surrogatepass")), name))
-    return {name: in_store_order(members[name], depth=depth - 1) for name in names}
+    return {name: in_store_order(members[name], depth=depth - 1) for name in store_order(members)}
+
+
+def store_order(members: JsonObject) -> tuple[str, ...]:
+    """The keys of an object as JSONB returns them: short ones first."""
+    return _store_order(tuple(members))
+
+
+@lru_cache(maxsize=512)
+def _store_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda name: (len(name.encode("utf-8", "surrogatepass")), name)))

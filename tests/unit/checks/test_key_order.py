@@ -55,3 +55,10 @@ def test_what_has_no_schema_comes_as_the_store_gives_it():
     assert json.dumps(in_store_order(value)) == json.dumps(
         {"as": {}, "id": "A", "\u00e9": 0, "title": [{"a": None, "bb": 1}]}
     )
+
+
+@given(st.randoms(use_true_random=False))
+def test_items_in_the_store_s_order_are_those_of_the_document_in_that_order(random):
+    for name in TYPES:
+        document = shuffled(doubtful(name), random)
+        assert list(iter_items(document, stored=True)) == list(iter_items(in_store_order(document)))
