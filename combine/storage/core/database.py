@@ -104,7 +104,6 @@ class Database:
             self._url,
             isolation_level="AUTOCOMMIT",  # a transaction says BEGIN, a single statement needs none
             pool_size=pool_size,
-            pool_use_lifo=True,  # what has been prepared and planned is there on the connection used last
             max_overflow=0,
             pool_timeout=pool_timeout.total_seconds(),
             json_serializer=to_json,
@@ -174,14 +173,12 @@ class Database:
             if before is not None and await self._has_committed(before[0]):
                 return before[1]
             before = None
-            async with aclosing(await self._engine.connect()) as connection:
-                await connection.begin()
+            async with self._engine.begin() as connection:
                 await _BEGIN.run(connection)
                 session = WriteSession(connection)
                 result = await work(session)
                 if session.trace is not None:
                     before = session.trace, result
-                await connection.commit()
             return result
 
         return await self._retry(attempt, give_up_after)
@@ -195,7 +192,7 @@ class Database:
         """Like ``transact`` for a single statement, which needs no BEGIN and COMMIT."""
 
         async def attempt() -> T:
-            async with aclosing(await self._engine.connect()) as connection:  # SQLAlchemy's own needs a task to close
+            async with self._engine.connect() as connection:
                 return await work(WriteSession(connection))
 
         return await self._retry(attempt, give_up_after)
