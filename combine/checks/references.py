@@ -43,7 +43,7 @@ def _circles(walked: Walked, context: CheckContext) -> Iterator[Finding]:
         names = [n for n in needed if isinstance(n, str)] if isinstance(needed, list) else []
         graph.setdefault(item.id, set()).update(names)
         paths.setdefault(item.id, f"{item.path}.{DEPENDS_ON}")
-    while True:
+    while any(graph.values()):
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:

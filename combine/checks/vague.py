@@ -47,4 +47,7 @@ def vague_words(text: str, language: str) -> tuple[str, ...]:
 @lru_cache(maxsize=8)
 def _pattern(language: str) -> re.Pattern[str] | None:
     words = _LISTS.get(language)
-    return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if words else None
+    if not words:
+        return None
+    first = "".join(sorted({word[0] for word in words.split("|")}))  # rules out most places without trying each word
+    return re.compile(rf"(?<!\w)(?=[{first}])(?:{words})(?!\w)", re.IGNORECASE)
