@@ -171,7 +171,8 @@ async def fork(
             backend.check_model(model)  # report a missing key before anything is started
         fork_id = await services.executions.fork(execution, command)
         detail = await services.inspection.detail(str(fork_id))
-        reused = count(len(detail.current_documents), "document")
+        # A worker may already have added documents to it.
+        reused = count(sum(one.execution_id != fork_id for one in detail.documents), "document")
         say(f"Started execution {short(fork_id)}, forked at {from_step}; reusing {reused}.")
         return fork_id
 

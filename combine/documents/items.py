@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from combine.documents.schema_walk import LISTS, SCALARS, as_object, store_order
 
@@ -17,7 +18,8 @@ _ID = re.compile(r"([A-Z]{1,8})-[0-9]+")
 _NO_TEXT = frozenset({"id", SOURCES})
 
 
-class Item(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Item:
     """One element with an id."""
 
     id: str

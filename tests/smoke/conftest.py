@@ -43,7 +43,7 @@ class Target:
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """What is looked at."""
     if _URL:
-        assert _TOKEN, "COMBINE_SMOKE_TOKEN is needed: a token of the server with the scope run"
+        assert _TOKEN, "COMBINE_SMOKE_TOKEN is required: a token of the server with the scope run"
         yield Target(_URL.rstrip("/"), _TOKEN, _VERSION or combine.__version__)
         return
     with ExitStack() as stack:

@@ -136,15 +136,15 @@ def test_the_token_of_local_mode_needs_no_user(people):
 
 
 def test_a_token_to_read_starts_nothing(people):
-    refused(people("ada read", "run", people.cli.brief, *OFFLINE, "--project", "Shop"), "scope read; run is needed")
-    refused(people("ada read", "run", people.cli.brief, *OFFLINE, "--project", "New"), "scope read; run is needed")
-    refused(people("ada run", "tokens", "create", "more"), "admin is needed")
-    refused(people("ada run", "projects", "budget", "Shop", "5"), "admin is needed")
+    refused(people("ada read", "run", people.cli.brief, *OFFLINE, "--project", "Shop"), "scope read; run is required")
+    refused(people("ada read", "run", people.cli.brief, *OFFLINE, "--project", "New"), "scope read; run is required")
+    refused(people("ada run", "tokens", "create", "more"), "admin is required")
+    refused(people("ada run", "projects", "budget", "Shop", "5"), "admin is required")
 
 
 def test_a_viewer_looks_and_starts_nothing(people):
     assert "Shop" in people("vera", "projects", "list").out
-    refused(people("vera", "run", people.cli.brief, *OFFLINE, "--project", "Shop"), "viewer", "editor is needed")
+    refused(people("vera", "run", people.cli.brief, *OFFLINE, "--project", "Shop"), "viewer", "editor is required")
     assert people("vera", "list").out.startswith("No executions")
 
 
