@@ -7,6 +7,7 @@ continues. See docs/rooms/engine.md and decision 0002.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from combine.storage.server.beat import BeatConnection
 
 POLL_S = 2.0  # only for lost notifications: whoever enqueues a segment wakes the workers
 _TURN_S = 0.1
+_COLLECT_AFTER = 20_000, 20, 50  # allocations, and collections of each younger generation
 _UNWIND_S = 5.0
 _SERIALIZER = dbos_private.JsonSerializer()
 
@@ -132,6 +134,9 @@ class Engine:
             pause=self._poked.wait if self._poked else asyncio.sleep,
         )
         self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")
+        # Collections need not visit what is loaded by now and stays, nor run at each thousand of a step's objects.
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
 
     async def drain(self) -> None:
         """Stop claiming, let steps in flight finish within the grace time, hand back the rest. This is final.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from uuid import UUID, uuid4
 from combine.checks import CheckContext, document_hints, next_ids, unused_sentences
 from combine.documents.findings import Finding, Hint
 from combine.documents.items import id_number
-from combine.documents.ordering import content_sha256
+from combine.documents.ordering import content_sha256, stored_json
 from combine.documents.questions import MAX_QUESTION_ROUNDS, Answer
 from combine.documents.statuses import CallPurpose, CallState, DocumentStatus
 from combine.errors import CombineError, LLMError, PermanentLLMError, TransientLLMError
@@ -483,5 +482,4 @@ def _tokens(usage: Usage) -> dict[str, Any]:
 
 
 def _prompt_bytes(prompt: RenderedPrompt) -> bytes:
-    parts = {"system": prompt.system, "prefix": prompt.prefix, "task": prompt.task}
-    return json.dumps(parts, ensure_ascii=False, sort_keys=True).encode("utf-8", "surrogatepass")
+    return stored_json({"prefix": prompt.prefix, "system": prompt.system, "task": prompt.task})

@@ -105,6 +105,7 @@ class Database:
             isolation_level="AUTOCOMMIT",  # a transaction says BEGIN, a single statement needs none
             pool_size=pool_size,
             max_overflow=0,
+            pool_reset_on_return=None,  # a connection ends its own transaction before it returns
             pool_timeout=pool_timeout.total_seconds(),
             json_serializer=to_json,
             use_native_hstore=False,  # else the first connection asks for its type
@@ -173,7 +174,7 @@ class Database:
             if before is not None and await self._has_committed(before[0]):
                 return before[1]
             before = None
-            async with self._engine.begin() as connection:
+            async with self._connection() as connection, connection.begin():
                 await _BEGIN.run(connection)
                 session = WriteSession(connection)
                 result = await work(session)
@@ -192,7 +193,7 @@ class Database:
         """Like ``transact`` for a single statement, which needs no BEGIN and COMMIT."""
 
         async def attempt() -> T:
-            async with self._engine.connect() as connection:
+            async with self._connection() as connection:
                 return await work(WriteSession(connection))
 
         return await self._retry(attempt, give_up_after)
@@ -223,6 +224,17 @@ class Database:
     def _set_preparing(self, _dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
         if not self._prepares:
             parameters["prepare_threshold"] = None
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool, which gets it back even if the caller is cancelled meanwhile."""
+        connection = await self._engine.connect()
+        try:
+            yield connection
+        finally:
+            closing = connection.close()
+            # SQLAlchemy's context manager always needs a task; nothing is waited for outside a transaction.
+            await (asyncio.shield(asyncio.create_task(closing)) if connection.in_transaction() else closing)
 
     async def _open_read_only(self, *, one_moment: bool) -> AsyncConnection:
         connection = await self._engine.connect()

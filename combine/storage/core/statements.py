@@ -7,7 +7,6 @@ All that every execution runs is a ``Statement``, everything in ``storage/hot`` 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -20,13 +19,15 @@ from psycopg.types.json import Json
 from psycopg.types.numeric import Int8
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from combine.documents.ordering import stored_json
+
 _COMMENT = re.compile(r"\s*--[^\n]*")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
 def to_json(value: Any) -> str:
     """How JSON is sent to PostgreSQL."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return stored_json(value).decode("utf-8", "surrogatepass")
 
 
 def as_json(value: Any) -> Json:

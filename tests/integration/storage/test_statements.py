@@ -331,3 +331,25 @@ async def test_reading_keeps_what_is_prepared(database_url):
         assert await _names(database) == set()
     assert await _prepared(database) == 2  # BEGIN and the query
     await database.close()
+
+
+@both
+@pytest.mark.parametrize("way", ["transact", "once"])
+async def test_the_pool_gets_every_connection_back_however_work_is_cancelled(database_url, run, way):
+    database = Database(database_url, pool_size=3)
+
+    async def work(session):
+        await run(session.connection, "SELECT cast(:name AS text)", name="any")
+        return (await PID.one(session.connection)).pid
+
+    for turns in range(60):
+        tasks = [asyncio.create_task(getattr(database, way)(work)) for _ in range(6)]
+        for _ in range(turns):  # cancel them at every point of their way
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    pids = await asyncio.gather(*(getattr(database, way)(work) for _ in range(30)))
+    assert 1 <= len(set(pids)) <= 3
+    assert database.connections()["in_use"] == 0
+    await database.close()
