@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -33,15 +34,13 @@ from combine.storage.hot.caps import CapKind
 from combine.storage.hot.journal import Journal
 from combine.storage.hot.numbering import Numbering
 from combine.storage.hot.outages import Outages
-from combine.storage.hot.starting import Start, store_start
+from combine.storage.hot.starting import store_start
 from combine.storage.hot.transitions import Transitions
 from combine.storage.people.idempotency import IdempotencyKeys, KeyUse
 from combine.storage.projects import ProjectRow, Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.workflows.catalog import Catalog
-from combine.workflows.definitions import definition_to_json
-from combine.workflows.graph import topological_order
 from combine.workflows.models import parse_model
 
 _OVER = ENDED - {ExecutionStatus.FAILED}
@@ -105,87 +104,88 @@ class ExecutionService:
         unknown price where a cap of any kind applies, unless that is allowed; Conflict for a project name that others
         have taken.
         """
-        start = self._prepare(command)
-        return await self._database.transact(lambda session: self._start(session, command, start))
+        new = self._prepare(command)
+        return await self._database.transact(lambda session: self._start(session, command, new))
 
     async def start_once(self, command: StartExecution, key: str) -> Started:
         """Like ``start``, but idempotent: a repeated request with the same key returns the first execution.
 
         Keys belong to their user and are valid for a day. Raises Conflict for a key used with another request.
         """
-        start = self._prepare(command)
-        use = KeyUse(self._actor.user_id, key, _fingerprint(command, start), start.execution_id)
+        new = self._prepare(command)
+        use = KeyUse(self._actor.user_id, key, _fingerprint(command, new), new.id)
 
         async def work(session: WriteSession) -> Started:
             first = await IdempotencyKeys(session).claim(use)
             if first is not None:
-                if await self._project_of(session, command, start) is None:  # the user must still have access
-                    raise NotFound(f"There is no project {start.project!r}.", code="project_not_found")
+                if await self._project_of(session, command, new) is None:  # the user must still have access
+                    raise NotFound(f"There is no project {new.project!r}.", code="project_not_found")
                 return Started(first, replayed=True)
-            return Started(await self._start(session, command, start), replayed=False)
+            return Started(await self._start(session, command, new), replayed=False)
 
         return await self._database.transact(work)
 
-    def _prepare(self, command: StartExecution) -> Start:
+    def _prepare(self, command: StartExecution) -> Execution:
+        """The new execution. Its ids are generated before the transaction, so that storing it is idempotent."""
         workflow = self._catalog.workflow(command.workflow_id)
         check_budget(command.budget_usd)
         model, _ = parse_model(command.model)
-        return Start(
-            execution_id=uuid4(),
+        now = datetime.now(UTC)
+        return Execution(
+            id=uuid4(),
             project_id=uuid4(),
             project=project_name(command.project) if isinstance(command.project, str) else "",
+            workflow=workflow,
             brief_id=uuid4(),
-            brief=brief_to_json(command.brief),
-            workflow_id=workflow.workflow_id,
-            workflow_version=workflow.version,
-            definition=definition_to_json(workflow),
-            step_ids=[step.step_id for step in topological_order(workflow)],
-            model=str(model),
+            model=model,
+            status=ExecutionStatus.QUEUED,
             ask=command.ask,
             given_answers=command.answers,
             budget_usd=command.budget_usd,
             allow_unpriced=command.allow_unpriced,
+            created_at=now,
+            updated_at=now,
         )
 
-    async def _start(self, session: WriteSession, command: StartExecution, start: Start) -> UUID:
-        project = await self._project_of(session, command, start)
+    async def _start(self, session: WriteSession, command: StartExecution, new: Execution) -> UUID:
+        project = await self._project_of(session, command, new)
         if project is None and self._actor.user_id is not None:
-            project = await self._made_project(session, command, start)
+            project = await self._made_project(session, command, new)
         if project is not None:
-            start = replace(start, project=project.name)
-        unpriced = self._spending.unpriced(command.model, self._catalog.workflow(command.workflow_id))
+            new = replace(new, project=project.name)
+        unpriced = self._spending.unpriced(str(new.model), new.workflow)
         if unpriced and not command.allow_unpriced:
             cap = None if project is None else project.budget_usd
-            self._spending.refuse_under_a_cap(unpriced, command.budget_usd, start.project, cap)
-        await store_start(session, start)
+            self._spending.refuse_under_a_cap(unpriced, command.budget_usd, new.project, cap)
+        await store_start(session, new, command.brief)
         if command.allow_unpriced:
-            await say_unpriced(session, start.execution_id, unpriced)
-            await self._record(session, "execution.unpriced_allowed", await Executions(session).get(start.execution_id))
-        await self._queue.enqueue(session, start.execution_id, 1)
-        return start.execution_id
+            await say_unpriced(session, new.id, unpriced)
+            await self._record(session, "execution.unpriced_allowed", await Executions(session).get(new.id))
+        await self._queue.enqueue(session, new.id, 1)
+        return new.id
 
-    async def _project_of(self, session: WriteSession, command: StartExecution, start: Start) -> ProjectRow | None:
+    async def _project_of(self, session: WriteSession, command: StartExecution, new: Execution) -> ProjectRow | None:
         """The project, in which its actor may start executions; None: they see no project with that name."""
         if isinstance(command.project, UUID):
             project = await Projects(session).seen(command.project, self._access.visibility)
         else:
-            found = await Projects(session).find(start.project, self._access.visibility)
+            found = await Projects(session).find(new.project, self._access.visibility)
             if found is None:
                 return None
             project = found
         await self._access.need(session, project.id, ProjectRole.EDITOR)
         return project
 
-    async def _made_project(self, session: WriteSession, command: StartExecution, start: Start) -> ProjectRow:
+    async def _made_project(self, session: WriteSession, command: StartExecution, new: Execution) -> ProjectRow:
         """Create the project in the same transaction. Raises NotPermitted, and Conflict for a name that is taken."""
         try:
-            await make_project(session, self._actor, start.project_id, start.project)
+            await make_project(session, self._actor, new.project_id, new.project)
         except Conflict:
-            project = await self._project_of(session, command, start)  # created concurrently by the same user
+            project = await self._project_of(session, command, new)  # created concurrently by the same user
             if project is None:
                 raise
             return project
-        return await Projects(session).get(start.project_id)
+        return await Projects(session).get(new.project_id)
 
     async def answer(self, execution: str, given: Mapping[str, str], *, decide_rest: bool = False) -> UUID:
         """Settle open questions. Raises Conflict if none is open, Invalid for an answer that cannot be used.
@@ -452,9 +452,18 @@ def _of_step(step: Step) -> dict[str, Any]:
     return {"step": step.step_id, "document_id": None if step.document_id is None else str(step.document_id)}
 
 
-def _fingerprint(command: StartExecution, start: Start) -> str:
+def _fingerprint(command: StartExecution, new: Execution) -> str:
     """The request itself, without generated values."""
-    project = str(command.project) if isinstance(command.project, UUID) else start.project
-    asked = {name: getattr(start, name) for name in ("brief", "workflow_id", "model", "ask", "allow_unpriced")}
-    budget_usd = None if start.budget_usd is None else str(start.budget_usd.normalize())
-    return content_sha256({**asked, "project": project, "answers": dict(start.given_answers), "budget_usd": budget_usd})
+    budget_usd = None if new.budget_usd is None else str(new.budget_usd.normalize())
+    return content_sha256(
+        {
+            "project": str(command.project) if isinstance(command.project, UUID) else new.project,
+            "brief": brief_to_json(command.brief),
+            "workflow_id": new.workflow.workflow_id,
+            "model": str(new.model),
+            "ask": new.ask,
+            "answers": dict(new.given_answers),
+            "budget_usd": budget_usd,
+            "allow_unpriced": new.allow_unpriced,
+        }
+    )

@@ -27,6 +27,23 @@ _SELECT = sa.select(
 ).join(projects, projects.c.id == executions.c.project_id)
 
 
+def new_row(new: Execution) -> dict[str, Any]:
+    """The columns of a new execution, as caused by the current request; the others have defaults."""
+    return {
+        "project_id": new.project_id,
+        "workflow_id": new.workflow.workflow_id,
+        "workflow_version": new.workflow.version,
+        "definition": definition_to_json(new.workflow),
+        "brief_id": new.brief_id,
+        "model": str(new.model),
+        "ask": new.ask,
+        "given_answers": dict(new.given_answers),
+        "budget_usd": new.budget_usd,
+        "allow_unpriced": new.allow_unpriced,
+        "request_id": current_request_id(),
+    }
+
+
 class Executions:
     """Every query about executions."""
 
@@ -35,22 +52,7 @@ class Executions:
 
     async def insert(self, new: Execution) -> None:
         """Store a new execution, as caused by the current request. Idempotent."""
-        values = {
-            "id": new.id,
-            "project_id": new.project_id,
-            "workflow_id": new.workflow.workflow_id,
-            "workflow_version": new.workflow.version,
-            "definition": definition_to_json(new.workflow),
-            "brief_id": new.brief_id,
-            "model": str(new.model),
-            "status": ExecutionStatus.QUEUED,
-            "ask": new.ask,
-            "given_answers": new.given_answers,
-            "budget_usd": new.budget_usd,
-            "allow_unpriced": new.allow_unpriced,
-            "forked_from": new.forked_from,
-            "request_id": current_request_id(),
-        }
+        values = {"id": new.id, "status": ExecutionStatus.QUEUED, "forked_from": new.forked_from, **new_row(new)}
         await self._connection.execute(insert(executions).values(**values).on_conflict_do_nothing())
 
     async def get(self, execution_id: UUID) -> Execution:

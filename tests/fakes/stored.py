@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from combine.brief.brief import brief_to_json
 from combine.brief.reading import split_brief
 from combine.documents.ordering import content_sha256
 from combine.documents.statuses import DocumentStatus, ExecutionStatus
@@ -17,9 +16,9 @@ from combine.records import Document, Execution
 from combine.storage.core.database import WriteSession
 from combine.storage.hot.claim import Claim
 from combine.storage.hot.journal import Journal
-from combine.storage.hot.starting import Start, store_start
+from combine.storage.hot.starting import store_start
 from combine.workflows.catalog import load_catalog
-from combine.workflows.definitions import WorkflowDefinition, definition_to_json
+from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.models import ModelRef
 
 ANYBODY = Claim("SELECT 1", {})
@@ -31,33 +30,11 @@ def seed_workflow() -> WorkflowDefinition:
     return load_catalog(None).workflow("strategy-document")
 
 
-def a_start(project: str, **changes) -> Start:
-    """The start of an execution of the seed workflow."""
-    workflow = seed_workflow()
-    given = {
-        "execution_id": uuid4(),
-        "project_id": uuid4(),
-        "project": project,
-        "brief_id": uuid4(),
-        "brief": brief_to_json(split_brief("Sell bread.")),
-        "workflow_id": workflow.workflow_id,
-        "workflow_version": workflow.version,
-        "definition": definition_to_json(workflow),
-        "step_ids": [step.step_id for step in workflow.steps],
-        "model": "offline",
-        "ask": True,
-        "given_answers": {},
-        "budget_usd": None,
-        "allow_unpriced": False,
-    }
-    return Start(**(given | changes))
-
-
-async def store_execution(session: WriteSession, project: str, **changes) -> UUID:
-    """A new execution; the project is made if there is none of that name."""
-    start = a_start(project, **changes)
-    await store_start(session, start)
-    return start.execution_id
+async def store_execution(session: WriteSession, project: str) -> UUID:
+    """A new execution of the seed workflow; the project is made if there is none of that name."""
+    new = an_execution(uuid4(), uuid4(), project=project)
+    await store_start(session, new, split_brief("Sell bread."))
+    return new.id
 
 
 def an_execution(project_id: UUID, brief_id: UUID, **changes) -> Execution:

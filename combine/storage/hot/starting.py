@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
-
-from combine.brief.brief import BRIEF_TYPE
+from combine.brief.brief import BRIEF_TYPE, Brief, brief_to_json
 from combine.documents.ordering import content_sha256
 from combine.documents.schema_walk import in_schema_order
-from combine.observability.correlation import current_request_id
+from combine.records import Execution
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CHANNEL
 from combine.storage.core.statements import Statement
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A new execution. The ids are generated before the transaction, so that storing it is idempotent."""
-
-    execution_id: UUID
-    project_id: UUID
-    """Id of the project, if there is none with that name."""
-    project: str
-    brief_id: UUID
-    """Id of the brief's version, if its text differs from the project's active one."""
-    brief: Mapping[str, Any]
-    workflow_id: str
-    workflow_version: str
-    definition: Mapping[str, Any]
-    step_ids: Sequence[str]
-    """The steps, in the order of the workflow."""
-    model: str
-    ask: bool
-    given_answers: Mapping[str, str]
-    budget_usd: Decimal | None
-    allow_unpriced: bool
-
+from combine.storage.executions import new_row
+from combine.workflows.graph import topological_order
 
 # A project of that name that another transaction stores at this moment is seen by neither branch; then nothing is
 # written, and the next statement sees it.
@@ -97,16 +69,21 @@ SELECT project.id, (SELECT pg_notify('{CHANNEL}', execution_id || ' ' || seq) FR
 """)  # noqa: S608 - only constants are formatted in
 
 
-async def store_start(session: WriteSession, start: Start) -> None:
-    """Store it in the caller's transaction. Idempotent.
+async def store_start(session: WriteSession, new: Execution, brief: Brief) -> None:
+    """Store an execution and all it needs in the caller's transaction. Idempotent.
 
+    Its project is found by name, and its brief by text; ``project_id`` and ``brief_id`` are for those not found.
     Two concurrent starts may choose the same version number for their briefs; the loser's transaction must be retried.
     """
-    values = {name: getattr(start, name) for name in Start.__slots__}
-    values |= {"step_ids": list(start.step_ids), "definition": dict(start.definition)}
-    values |= {"brief": in_schema_order(start.brief, {})}  # by name: a brief has no schema
-    values |= {"given_answers": dict(start.given_answers), "brief_text": start.brief["text"]}
-    values |= {"brief_sha256": content_sha256(start.brief), "request_id": current_request_id()}
+    content = brief_to_json(brief)
+    values = new_row(new) | {
+        "execution_id": new.id,
+        "project": new.project,
+        "brief": in_schema_order(content, {}),  # by name: a brief has no schema
+        "brief_text": brief.text,
+        "brief_sha256": content_sha256(content),
+        "step_ids": [step.step_id for step in topological_order(new.workflow)],
+    }
     stored = None
     while stored is None:
         stored = await _START.first(session.connection, **values)
