@@ -30,17 +30,17 @@ class EstimateBody(RequestBody):
 @router.get("/costs", response_model=CostReport, responses=responses(404))
 async def costs(
     services: TheServices,
-    group_by: Annotated[GroupBy, Query(description="How to group the sums.")] = GroupBy.DAY,
+    group_by: Annotated[GroupBy, Query(description="How to group the totals.")] = GroupBy.DAY,
     project: ProjectFilter = None,
     since: Annotated[Day | None, Query(description="Only calls on or after this day (UTC).")] = None,
 ) -> Response:
-    """Sums over calls: tokens and cost; separately what is reserved, has an unknown outcome or no known price."""
+    """Totals of tokens and cost. Calls in flight, of unknown outcome or of unknown price are listed separately."""
     begin = None if since is None else datetime(since.year, since.month, since.day, tzinfo=UTC)
     return answer(CostReport, await services.costs.report(group_by, id_or_name(project), begin))
 
 
 @router.post("/estimates", response_model=EstimateView, responses=responses(403, 404))
 async def estimate(body: EstimateBody, services: TheServices, shell: TheShell) -> Response:
-    """The range of tokens and cost to expect for a brief. Nothing is started, and no model is called."""
+    """Estimate the range of tokens and cost for a brief. Starts nothing and calls no model."""
     model = body.model or shell.serving.default_model
     return answer(EstimateView, await services.estimates.estimate(await brief_of(body.brief), body.workflow_id, model))

@@ -21,10 +21,10 @@ from combine.services.views import DocumentView
 
 router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], responses=responses(401))
 
-TypeFilter = Annotated[str | None, Query(alias="type", min_length=1, max_length=100, description="Only this type.")]
+TypeFilter = Annotated[str | None, Query(alias="type", min_length=1, max_length=100, description="Filter by type.")]
 VersionQuery = Annotated[
     int | None,
-    Query(ge=1, le=2**31 - 1, description="If the path names a document type: this version, not the current one."),
+    Query(ge=1, le=2**31 - 1, description="If the path names a document type: its version. Default: current."),
     IntegerText,
 ]
 
@@ -50,9 +50,9 @@ async def list_(
     page: PageQuery,
     project: ProjectFilter = None,
     document_type: TypeFilter = None,
-    status: Annotated[DocumentStatus | None, Query(description="Only this status.")] = None,
+    status: Annotated[DocumentStatus | None, Query(description="Filter by status.")] = None,
 ) -> Response:
-    """Document versions, newest first; briefs only with ``type=brief``."""
+    """Document versions, newest first. Briefs are listed only with ``type=brief``."""
     before = position_of(page.cursor, datetime, UUID)
     views = await services.documents.list(id_or_name(project), document_type, status, page.limit + 1, before)
     return answer(Page[DocumentView], Page.of(views, page.limit, lambda one: cursor_of(one.created_at, one.id)))

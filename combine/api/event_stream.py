@@ -54,7 +54,7 @@ async def _after_seq(
     after: Annotated[int, Query(ge=0, le=_MAX_SEQ, description="Only events with a higher number."), IntegerText] = 0,
     last_event_id: Annotated[
         int | None,
-        Header(ge=0, le=_MAX_SEQ, description="The same, as browsers send it; overrides `after`."),
+        Header(ge=0, le=_MAX_SEQ, description="Same as `after`, sent by browsers; takes precedence over it."),
         IntegerText,
     ] = None,
 ) -> int:

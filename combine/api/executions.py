@@ -53,8 +53,7 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=200,
         pattern="^[!-~]+$",
-        description="Requests with the same key and body start one execution, however often they are sent. A key is "
-        "remembered for a day.",
+        description="Requests with the same key and body start only one execution. A key is remembered for a day.",
     ),
 ]
 
@@ -74,7 +73,7 @@ class StartBody(RequestBody):
     workflow_id: Name = "strategy-document"
     project_id: UUID | None = None
     project: ProjectName | None = None
-    """The project's name. If there is no such project, it is created with the execution, and the caller owns it."""
+    """The project's name. A project that does not exist is created with the execution, and the caller owns it."""
     brief: BriefText
     """Text or Markdown."""
     answers: AnswersByQuestion = Field(default_factory=dict)
@@ -83,9 +82,9 @@ class StartBody(RequestBody):
     """``PROVIDER:MODEL``; default: the server's default model."""
     budget_usd: UsdInput | None = None
     ask: Flag = True
-    """False: ask nothing; every question is answered by a declared assumption."""
+    """If false, every question is answered with its default, recorded as an assumption."""
     allow_unpriced: Flag = False
-    """Allow models of unknown price although a cap applies."""
+    """Allow models of unknown price even if a cap applies."""
 
     @model_validator(mode="after")
     def _in_one_project(self) -> Self:
@@ -101,7 +100,7 @@ class AnswerBody(RequestBody):
     answers: AnswersByQuestion = Field(default_factory=dict)
     """By question ID or text."""
     decide_rest: Flag = False
-    """Answer the remaining questions by declared assumptions."""
+    """Answer the remaining questions with their defaults, recorded as assumptions."""
 
 
 class AcceptBody(RequestBody):
@@ -119,7 +118,7 @@ class RejectBody(RequestBody):
 
 
 class DecideBody(RequestBody):
-    """What to do after a QA limit was reached."""
+    """What to do when a QA limit has been reached."""
 
     action: Literal["accept_anyway", "try_again", "cancel"]
     guidance: Words | None = None
@@ -139,7 +138,7 @@ _NO_RESUME_BODY: Final = ResumeBody()
 
 
 class ForkBody(RequestBody):
-    """Where the new execution starts."""
+    """The new execution."""
 
     from_step: Name
     """The first step to run again."""
@@ -164,7 +163,7 @@ class SettleBody(RequestBody):
 async def start(
     body: StartBody, services: TheServices, shell: TheShell, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Start an execution. With an Idempotency-Key that was used before, return the execution it started."""
+    """Start an execution. If the Idempotency-Key was used before, return the execution it started."""
     await shell.limits.check(Limit.STARTS, str(services.actor.user_id))
     project = body.project_id or body.project
     assert project is not None  # validated by the body
@@ -198,7 +197,7 @@ async def list_(
     services: TheServices,
     page: PageQuery,
     project: ProjectFilter = None,
-    status: Annotated[ExecutionStatus | None, Query(description="Only this status.")] = None,
+    status: Annotated[ExecutionStatus | None, Query(description="Filter by status.")] = None,
 ) -> Response:
     """Executions, newest first."""
     views = await services.inspection.list(
@@ -229,10 +228,10 @@ async def steps(execution_id: ExecutionId, services: TheServices) -> Response:
 async def events(
     execution_id: ExecutionId, after: AfterSeq, request: Request, services: TheServices, shell: TheShell
 ) -> Response:
-    """Events as they happen (SSE), until the execution has ended.
+    """Stream events (SSE) until the execution has ended.
 
-    ``Last-Event-ID`` resumes after that event, without gaps or repeats, on any server process. A client that loses its
-    access is disconnected within about a minute.
+    With ``Last-Event-ID``, the stream resumes after that event, without gaps or repeats, on any server. A client whose
+    access is removed is disconnected within about a minute.
     """
     found = await services.inspection.find(execution_id)
     if is_head(request):
@@ -255,7 +254,7 @@ async def events(
     },
 )
 async def recording(execution_id: ExecutionId, services: TheServices) -> Response:
-    """A recording: everything needed to replay the execution elsewhere, without API keys or addresses."""
+    """A recording: all data needed to replay the execution elsewhere. It contains no API keys or addresses."""
     file = await services.replays.file(execution_id, compress=False)
     name = f"{file.recording.snapshot.execution.id}.json"
     return Response(file.data, 200, {"Content-Disposition": f'attachment; filename="{name}"'}, "application/json")
@@ -276,26 +275,26 @@ async def accept(execution_id: ExecutionId, services: TheServices, body: AcceptB
 
 @router.post("/{execution_id}/reject", response_model=ExecutionDetail, responses=responses(403, 404, 409))
 async def reject(execution_id: ExecutionId, body: RejectBody, services: TheServices) -> Response:
-    """Reject the document that is waiting for acceptance. The reason becomes an input of the next attempt."""
+    """Reject the document that is waiting for acceptance. The next attempt receives the reason."""
     return await _detail(services, await services.executions.reject(execution_id, body.reason, body.step_id))
 
 
 @router.post("/{execution_id}/decide", response_model=ExecutionDetail, responses=responses(403, 404, 409))
 async def decide(execution_id: ExecutionId, body: DecideBody, services: TheServices) -> Response:
-    """Decide how to continue after a QA limit was reached."""
+    """Decide how to continue when a QA limit has been reached."""
     action = DecisionAction(body.action)
     return await _detail(services, await services.executions.decide(execution_id, action, body.guidance))
 
 
 @router.post("/{execution_id}/cancel", response_model=ExecutionDetail, responses=responses(403, 404, 409))
 async def cancel(execution_id: ExecutionId, services: TheServices) -> Response:
-    """Cancel the execution for good. Its documents stay; a call in flight is aborted."""
+    """Cancel the execution permanently. Its documents are kept; a call in flight is aborted."""
     return await _detail(services, await services.executions.cancel(execution_id))
 
 
 @router.post("/{execution_id}/resume", response_model=ExecutionDetail, responses=responses(403, 404, 409))
 async def resume(execution_id: ExecutionId, services: TheServices, body: ResumeBody = _NO_RESUME_BODY) -> Response:
-    """Resume after a failure, an outage or a budget limit. Finished calls are neither repeated nor paid for again."""
+    """Resume after a failure, an outage or a budget limit. Finished calls are not repeated or charged again."""
     done = await services.executions.resume(execution_id, body.budget_usd, allow_unpriced=body.allow_unpriced)
     return await _detail(services, done)
 
@@ -307,7 +306,7 @@ async def resume(execution_id: ExecutionId, services: TheServices, body: ResumeB
     responses={201: {"headers": LOCATION}, **responses(403, 404, 409)},
 )
 async def fork(execution_id: ExecutionId, body: ForkBody, services: TheServices, shell: TheShell) -> Response:
-    """Start a new execution that reuses the documents before one step, and runs that step and those after it again."""
+    """Start a new execution that reuses what does not depend on the given step, and runs the rest again."""
     await shell.limits.check(Limit.STARTS, str(services.actor.user_id))
     command = ForkExecution(body.from_step, body.model, body.budget_usd, body.allow_unpriced)
     return await _detail(services, await services.executions.fork(execution_id, command), status=201)
@@ -317,9 +316,9 @@ async def fork(execution_id: ExecutionId, body: ForkBody, services: TheServices,
     "/{execution_id}/calls/{call_id}/settle", response_model=ExecutionDetail, responses=responses(403, 404, 409)
 )
 async def settle(execution_id: ExecutionId, call_id: CallId, body: SettleBody, services: TheServices) -> Response:
-    """Record the actual cost of a call whose outcome is unknown. Caps then count it instead of the worst case.
+    """Record the actual cost of a call whose outcome is unknown. Caps then use it instead of the worst case.
 
-    For owners. The cost can be corrected later. An execution that is waiting at a cap stays there until it is resumed.
+    The cost can be corrected later. An execution that is waiting for budget does not continue until it is resumed.
     """
     return await _detail(services, await services.settling.settle(execution_id, call_id, body.usd))
 

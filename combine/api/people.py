@@ -35,7 +35,7 @@ class NewTokenBody(RequestBody):
     """The token to create."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    """What it is for."""
+    """What the token is used for."""
     scope: Scope = Scope.READ
     expires_in_days: Days = 90
 
@@ -54,7 +54,7 @@ async def me(services: TheServices) -> Response:
 
 @router.delete("/me/identities/{identity_id}", response_model=MeView, responses=responses(403, 404, 409))
 async def unlink(identity_id: IdentityId, services: TheServices) -> Response:
-    """Remove one of your ways to sign in; the last one cannot be removed.
+    """Remove one of your sign-in methods. The last one cannot be removed.
 
     To add one, open `/login/{provider}?link=1` in a browser.
     """
@@ -119,13 +119,13 @@ async def tokens(services: TheServices, page: PageQuery) -> Response:
 
 @router.delete("/tokens/{token_id}", response_model=TokenView, responses=responses(403, 404))
 async def revoke_token(token_id: UUID, services: TheServices) -> Response:
-    """Revoke a token, effective with the next request."""
+    """Revoke a token. It is rejected from the next request on."""
     return answer(TokenView, await services.tokens.revoke(token_id))
 
 
 @router.get("/users", response_model=Page[UserView], responses=responses(403))
 async def users(services: TheServices, page: PageQuery) -> Response:
-    """All users, newest first; for admins of the installation."""
+    """All users, newest first."""
     before = position_of(page.cursor, datetime, UUID)
     views = await services.users.list(before=before, limit=page.limit + 1)
     return answer(Page[UserView], Page.of(views, page.limit, lambda one: cursor_of(one.created_at, one.id)))
@@ -133,25 +133,25 @@ async def users(services: TheServices, page: PageQuery) -> Response:
 
 @router.put("/users/{user_id}/role", response_model=UserView, responses=responses(403, 404, 409))
 async def set_instance_role(user_id: UUID, body: InstanceRoleBody, services: TheServices) -> Response:
-    """Set a user's role in the installation; for admins of the installation."""
+    """Set a user's role in the installation."""
     return answer(UserView, await services.users.set_role(user_id, body.role))
 
 
 @router.post("/users/{user_id}/disable", response_model=UserView, responses=responses(403, 404, 409))
 async def disable_user(user_id: UUID, services: TheServices) -> Response:
-    """Disable a user with all their sessions and tokens, immediately; for admins of the installation."""
+    """Disable a user immediately, with all their sessions and tokens."""
     return answer(UserView, await services.users.disable(user_id))
 
 
 @router.post("/users/{user_id}/enable", response_model=UserView, responses=responses(403, 404))
 async def enable_user(user_id: UUID, services: TheServices) -> Response:
-    """Enable a disabled user; for admins of the installation."""
+    """Enable a disabled user."""
     return answer(UserView, await services.users.enable(user_id))
 
 
 @router.get("/audit", response_model=Page[AuditView], responses=responses(403))
 async def audit(services: TheServices, page: PageQuery) -> Response:
-    """The audit log, newest first; for admins of the installation."""
+    """The audit log of the installation, newest first."""
     before = position_of(page.cursor, int)
     views = await services.audit.list(before=None if before is None else before[0], limit=page.limit + 1)
     return answer(Page[AuditView], Page.of(views, page.limit, lambda one: cursor_of(one.id)))

@@ -28,14 +28,14 @@ class NewProjectBody(RequestBody):
     name: ProjectName
     """Unique in the installation."""
     budget_usd: UsdInput | None = None
-    """The most that all its executions together may cost."""
+    """Maximum total cost of all its executions."""
 
 
 class ProjectBody(RequestBody):
     """Changes to a project."""
 
     budget_usd: UsdInput | None
-    """The most that all its executions together may cost; null: no cap."""
+    """Maximum total cost of all its executions; null removes the cap."""
 
 
 class RoleBody(RequestBody):
@@ -67,9 +67,9 @@ async def create(body: NewProjectBody, services: TheServices) -> Response:
 async def list_(
     services: TheServices,
     page: PageQuery,
-    name: Annotated[str | None, Query(max_length=120, description="Only the project with exactly this name.")] = None,
+    name: Annotated[str | None, Query(max_length=120, description="Filter by exact name.")] = None,
 ) -> Response:
-    """Projects, by name."""
+    """Projects, sorted by name."""
     if name is not None:
         try:
             return answer(Page[ProjectView], Page((await services.projects.get(name),), None))
@@ -124,7 +124,7 @@ async def invitations(project_id: UUID, services: TheServices, page: PageQuery) 
     "/{project_id}/invitations", status_code=201, response_model=InvitationView, responses=responses(403, 404, 409)
 )
 async def invite(project_id: UUID, body: InviteBody, services: TheServices) -> Response:
-    """Invite the person with this email address. They see the invitation when signed in with it; no email is sent."""
+    """Invite the person with this email address. They see it when they sign in; no email is sent."""
     return answer(InvitationView, await services.invitations.create(project_id, body.email, body.role), status=201)
 
 
@@ -136,7 +136,7 @@ async def revoke_invitation(project_id: UUID, invitation_id: UUID, services: The
 
 @router.get("/{project_id}/audit", response_model=Page[AuditView], responses=responses(403, 404))
 async def audit(project_id: UUID, services: TheServices, page: PageQuery) -> Response:
-    """The project's audit log, newest first; for owners."""
+    """The project's audit log, newest first."""
     before = position_of(page.cursor, int)
     views = await services.audit.list(
         project_id=project_id, before=None if before is None else before[0], limit=page.limit + 1

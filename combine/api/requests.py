@@ -47,18 +47,18 @@ DocumentId = Annotated[
     str,
     Path(
         pattern=_DOCUMENT_ID,
-        description="The ID of a document version or its first four or more characters; or a document type, which "
+        description="The ID of a document version, or its first four or more characters; or a document type, which "
         "means the current version.",
         examples=["requirements-doc"],
     ),
 ]
 ProjectFilter = Annotated[
     str | None,
-    Query(min_length=1, max_length=120, description="Only this project, by ID or name."),
+    Query(min_length=1, max_length=120, description="Filter by project: its ID or name."),
 ]
 ProjectOfType = Annotated[
     str | None,
-    Query(min_length=1, max_length=120, description="The project, by ID or name, if the path names a document type."),
+    Query(min_length=1, max_length=120, description="If the path names a document type: its project, by ID or name."),
 ]
 
 

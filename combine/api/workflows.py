@@ -21,7 +21,7 @@ DocumentTypePath = Annotated[str, Path(min_length=1, max_length=100, examples=["
 
 @router.get("", response_model=Page[WorkflowView])
 async def list_(services: TheServices, page: PageQuery) -> Response:
-    """Workflows, by ID."""
+    """Workflows, sorted by ID."""
     after = position_of(page.cursor, str)
     views = [one for one in services.workflows.list() if after is None or one.workflow_id > after[0]]
     return answer(Page[WorkflowView], Page.of(views, page.limit, lambda one: cursor_of(one.workflow_id)))

@@ -1,4 +1,4 @@
-"""Roles, scopes, and the rights they give. Pure. ``docs/rights.md`` documents them."""
+"""Roles, scopes, and the permissions they give. Pure. ``docs/rights.md`` documents them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class InstanceRole(StrEnum):
 
 
 class ProjectRole(StrEnum):
-    """A user's role in one project. Each includes the rights of those before it."""
+    """A user's role in one project. Each role includes the permissions of the ones before it."""
 
     VIEWER = "viewer"  # reads
     EDITOR = "editor"  # starts executions, answers, accepts, decides, cancels
@@ -25,7 +25,7 @@ class ProjectRole(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a token may be used for. Each includes those before it; a browser session has all."""
+    """What a token may be used for. Each scope includes the ones before it; a browser session has all of them."""
 
     READ = "read"  # read everything the user can see
     RUN = "run"  # also start, answer, accept, decide, cancel, create projects

@@ -46,7 +46,7 @@ def _callback(
     """Turn a brief into reviewed, sourced, versioned documents.
 
     Exit codes: 0 completed, 1 other error, 2 usage error or invalid input, 3 waiting for a person, 4 budget reached,
-    5 QA limit reached, 6 provider unavailable or request refused.
+    5 QA limit reached, 6 provider unavailable or request rejected.
     """
     del version, debug  # handled by the callback above, and in main() before anything is parsed
     SERVER.set(server)

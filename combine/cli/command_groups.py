@@ -60,7 +60,7 @@ def docs_list(
 
 
 def docs_show(
-    document: Annotated[str, typer.Argument(metavar="TYPE|ID", help="Document type, or document id or prefix.")],
+    document: Annotated[str, typer.Argument(metavar="TYPE|ID", help="Document type, or document ID or prefix.")],
     *,
     project: _ProjectOfType = None,
     version: _Version = None,
@@ -68,7 +68,7 @@ def docs_show(
 ) -> None:
     """Show a document.
 
-    Formatted in a terminal, Markdown in a pipe, and the content with its metadata with --json.
+    Prints formatted text to a terminal, Markdown to a pipe, and JSON with all metadata with --json.
     """
     from combine.cli.docs import show
     from combine.cli.runtime import execute
@@ -125,9 +125,7 @@ def docs_export(
     version: _Version = None,
     form: Annotated[
         ExportFormat | None,
-        typer.Option(
-            "--format", help="File format; defaults to both with --out, and to md without.", show_default=False
-        ),
+        typer.Option("--format", help="File format; defaults to both with --out, otherwise to md.", show_default=False),
     ] = None,
     out: Out = None,
     as_json: Json = False,
@@ -148,7 +146,7 @@ def workflows_list(*, as_json: Json = False) -> None:
 
 
 def workflows_show(
-    workflow: Annotated[str, typer.Argument(metavar="ID", help="Workflow id.")] = "strategy-document",
+    workflow: Annotated[str, typer.Argument(metavar="ID", help="Workflow ID.")] = "strategy-document",
     *,
     as_json: Json = False,
 ) -> None:
@@ -193,7 +191,7 @@ def projects_budget(
     usd: Annotated[
         str,
         typer.Argument(
-            metavar="USD|none", help="Maximum total cost of all executions of the project, or none for no cap."
+            metavar="USD|none", help="Maximum total cost of all executions of the project, or none to remove the cap."
         ),
     ],
     *,
@@ -212,7 +210,7 @@ _User = Annotated[
     typer.Option(
         "--user",
         metavar="EMAIL|local",
-        help="Owner of the tokens; only on the server's machine, without --server. Defaults to the user of local mode.",
+        help="Owner of the token; only on the server's machine, without --server. Defaults to the user of local mode.",
         show_default=False,
     ),
 ]
@@ -253,12 +251,12 @@ def tokens_list(*, user: _User = None, as_json: Json = False) -> None:
 
 
 def tokens_revoke(
-    token: Annotated[str, typer.Argument(metavar="ID", help="Token id or prefix.")],
+    token: Annotated[str, typer.Argument(metavar="ID", help="Token ID or prefix.")],
     *,
     user: _User = None,
     as_json: Json = False,
 ) -> None:
-    """Revoke a token; it stops working at once."""
+    """Revoke a token; it stops working immediately."""
     from combine.cli.runtime import execute
     from combine.cli.tokens import revoke
 

@@ -63,7 +63,7 @@ def run(
     ] = None,
     budget: Budget = None,
     allow_unpriced: AllowUnpriced = False,
-    estimate: Annotated[bool, typer.Option("--estimate", help="Show the estimated cost without starting.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Show the estimated cost and exit.")] = False,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -157,7 +157,7 @@ def resume(
 ) -> None:
     """Resume an execution that has stopped.
 
-    Finished work is neither repeated nor charged again. With --from, a new execution with the same brief and answers
+    Finished work is not repeated or charged again. With --from, a new execution with the same brief and answers
     reuses everything that does not depend on that step, and runs the step and all later ones again.
     """
     from combine.cli.run import fork, resume
@@ -218,7 +218,7 @@ def show(execution: Execution, *, as_json: Json = False) -> None:
 def watch(execution: Execution, *, as_json: Json = False) -> None:
     """Follow an execution live until it finishes or waits.
 
-    With --json, prints one line per event. The exit code reflects the final status.
+    With --json, prints one JSON object per event. The exit code reflects the final status.
     """
     from combine.cli.executions import watch
     from combine.cli.runtime import execute
@@ -246,14 +246,14 @@ def record(
 
 def replay(
     source: Annotated[
-        str, typer.Argument(metavar="ID|FILE", parser=FileName, help="Execution id or prefix, or a recording file.")
+        str, typer.Argument(metavar="ID|FILE", parser=FileName, help="Execution ID or prefix, or a recording file.")
     ],
     *,
     as_json: Json = False,
 ) -> None:
     """Rebuild all documents from the stored replies and compare.
 
-    Makes no provider calls and writes nothing. Exits with 0 if every document is identical byte for byte, and with 1
+    Calls no provider and writes nothing. Exits with 0 if every document is identical byte for byte, and with 1
     if not, showing the differences and their causes. Replaying a file needs no database.
     """
     from combine.cli.recordings import replay
@@ -286,8 +286,8 @@ def costs(
 
 
 def settle(
-    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="Execution id or prefix.")],
-    call: Annotated[str, typer.Argument(metavar="CALL", help="Call id or prefix, as shown by combine show.")],
+    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="Execution ID or prefix.")],
+    call: Annotated[str, typer.Argument(metavar="CALL", help="Call ID or prefix, as shown by combine show.")],
     *,
     amount: Annotated[
         Decimal,
@@ -330,7 +330,7 @@ def serve(
     ] = None,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Do not start a worker.")] = False,
 ) -> None:
-    """Start the API server, the web pages and a worker.
+    """Start the HTTP API, the sign-in pages and a worker.
 
     Without a sign-in provider the server listens on this machine only and prints a sign-in link.
     """

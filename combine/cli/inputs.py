@@ -17,7 +17,7 @@ from combine.formats import is_storable
 
 STDIN = "-"
 _MAX_ANSWERS_BYTES = 1024 * 1024
-_ANSWERS_HINT = "Use YAML or JSON: {question id or text: answer}, for example `Q-1: 250`."
+_ANSWERS_HINT = "Use YAML or JSON: {question ID or text: answer}, for example `Q-1: 250`."
 
 
 def read_brief(path: str) -> Brief:

@@ -100,11 +100,11 @@ def day(text: str) -> datetime:
         raise typer.BadParameter(f"{text!r} is not a valid date; use YYYY-MM-DD.") from None
 
 
-Execution = Annotated[str, typer.Argument(metavar="ID", help="Execution id or prefix.")]
+Execution = Annotated[str, typer.Argument(metavar="ID", help="Execution ID or prefix.")]
 Answers = Annotated[
     Path | None,
     typer.Option(
-        "--answers", metavar="FILE", help="YAML or JSON file: {question id or text: answer}.", show_default=False
+        "--answers", metavar="FILE", help="YAML or JSON file: {question ID or text: answer}.", show_default=False
     ),
 ]
 NoQuestions = Annotated[
@@ -117,7 +117,7 @@ Budget = Annotated[
     ),
 ]
 AllowUnpriced = Annotated[
-    bool, typer.Option("--allow-unpriced", help="Allow models of unknown price, which do not count toward any cap.")
+    bool, typer.Option("--allow-unpriced", help="Allow models of unknown price, which do not count towards any cap.")
 ]
 Out = Annotated[
     Path | None,

@@ -24,7 +24,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
-    """An item that kept its id and changed."""
+    """An item that has the same ID in both versions, and other changes."""
 
     old: Item
     new: Item
@@ -38,7 +38,7 @@ class ItemChange:
 
 @dataclass(frozen=True, slots=True)
 class DocumentDiff:
-    """All differences; the order of items in a list and of keys does not matter."""
+    """All differences. The order of keys and of items in a list is ignored."""
 
     added: tuple[Item, ...]
     """In the new document's order."""

@@ -20,7 +20,7 @@ _NO_TEXT = frozenset({"id", SOURCES})
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One element with an id."""
+    """One item of a document."""
 
     id: str
     prefix: str

@@ -18,7 +18,7 @@ __all__ = ["CostGroupView", "CostReport", "CostService", "GroupBy"]
 
 @dataclass(frozen=True, slots=True)
 class CostGroupView:
-    """Totals of the calls of one group."""
+    """Totals for one group of calls."""
 
     key: str
     calls: int
@@ -38,7 +38,7 @@ class CostGroupView:
 
 @dataclass(frozen=True, slots=True)
 class CostReport:
-    """All groups and their total."""
+    """Costs by group, and their total."""
 
     by: GroupBy
     groups: tuple[CostGroupView, ...]

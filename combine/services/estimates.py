@@ -31,7 +31,7 @@ LONG_DOCUMENT_TOKENS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Tokens, from a typical to a high figure."""
+    """Range of tokens, from typical to high."""
 
     low: int
     high: int
@@ -39,7 +39,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class UsdRange:
-    """Cost in USD, from a typical to a high figure."""
+    """Range of cost in USD, from typical to high."""
 
     low: Usd
     high: Usd
@@ -47,7 +47,7 @@ class UsdRange:
 
 @dataclass(frozen=True, slots=True)
 class EstimateView:
-    """What an execution may use. Not a guarantee: only a cap is one."""
+    """The expected use of an execution. This is not a limit; to limit the cost, set a cap."""
 
     workflow: str
     model: str

@@ -13,7 +13,7 @@ from combine.auth.permissions import InstanceRole, ProjectRole, Scope
 
 @dataclass(frozen=True, slots=True)
 class SignInProviderView:
-    """One way to sign in."""
+    """One sign-in provider."""
 
     name: str
     """Used in URL paths."""
@@ -22,7 +22,7 @@ class SignInProviderView:
 
 @dataclass(frozen=True, slots=True)
 class UserView:
-    """One person."""
+    """One user."""
 
     id: UUID
     name: str

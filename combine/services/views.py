@@ -30,7 +30,7 @@ def view(kind: type[V], record: object, **more: Any) -> V:
 
 @dataclass(frozen=True, slots=True)
 class TokensView:
-    """Token counts that do not overlap."""
+    """Token counts; no token is counted twice."""
 
     input: int = 0
     output: int = 0
@@ -76,7 +76,7 @@ class QuestionView:
 
 @dataclass(frozen=True, slots=True)
 class FindingView:
-    """One finding of the last attempt of its step."""
+    """One finding in the last attempt of its step."""
 
     step_id: str
     kind: str
@@ -90,7 +90,7 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """One LLM call of the ledger."""
+    """One call to a language model."""
 
     id: UUID
     step_id: str
@@ -130,7 +130,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionView:
-    """One execution in a list."""
+    """One execution, as listed."""
 
     id: UUID
     project: str
@@ -159,7 +159,7 @@ class ExecutionView:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionDetail:
-    """Everything that ``combine show`` shows."""
+    """One execution with its steps, documents, questions, findings, calls and cost."""
 
     execution: ExecutionView
     steps: tuple[StepView, ...]
