@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor
 from combine.services.access import Access
 from combine.services.views import TokensView, Usd
-from combine.storage.calls import CallGroup, Calls, CallSums, GroupBy
+from combine.storage.calls import CallGroup, Calls, GroupBy
 from combine.storage.core.database import Database
 
 __all__ = ["CostGroupView", "CostReport", "CostService", "GroupBy"]
@@ -59,39 +60,23 @@ class CostService:
         async with self._database.read() as session:
             project_id = None if project is None else (await self._access.project(session, project)).id
             rows = await Calls(session).groups(by, self._access.visibility, project_id=project_id, since=since)
-        groups = tuple(_group(row) for row in rows)
-        return CostReport(by, groups, _total(groups))
+        return CostReport(by, tuple(_sum(row.key, [row]) for row in rows), _sum("total", rows))
 
 
-def _group(row: CallGroup) -> CostGroupView:
-    sums: CallSums = row.sums
+def _sum(key: str, rows: Sequence[CallGroup]) -> CostGroupView:
     return CostGroupView(
-        key=row.key,
-        calls=sums.calls,
-        failed=sums.failed,
-        outcome_unknown=sums.outcome_unknown,
-        unpriced=sums.unpriced,
-        tokens=TokensView(sums.input_tokens, sums.output_tokens, sums.cache_read_tokens, sums.cache_write_tokens),
-        cost_usd=sums.cost_usd,
-        reserved_usd=sums.reserved_usd,
-        outcome_unknown_usd=sums.outcome_unknown_usd,
-    )
-
-
-def _total(groups: tuple[CostGroupView, ...]) -> CostGroupView:
-    return CostGroupView(
-        key="total",
-        calls=sum(group.calls for group in groups),
-        failed=sum(group.failed for group in groups),
-        outcome_unknown=sum(group.outcome_unknown for group in groups),
-        unpriced=sum(group.unpriced for group in groups),
+        key=key,
+        calls=sum(row.calls for row in rows),
+        failed=sum(row.failed for row in rows),
+        outcome_unknown=sum(row.outcome_unknown for row in rows),
+        unpriced=sum(row.unpriced for row in rows),
         tokens=TokensView(
-            input=sum(group.tokens.input for group in groups),
-            output=sum(group.tokens.output for group in groups),
-            cache_read=sum(group.tokens.cache_read for group in groups),
-            cache_write=sum(group.tokens.cache_write for group in groups),
+            input=sum(row.input_tokens for row in rows),
+            output=sum(row.output_tokens for row in rows),
+            cache_read=sum(row.cache_read_tokens for row in rows),
+            cache_write=sum(row.cache_write_tokens for row in rows),
         ),
-        cost_usd=sum((group.cost_usd for group in groups), Decimal(0)),
-        reserved_usd=sum((group.reserved_usd for group in groups), Decimal(0)),
-        outcome_unknown_usd=sum((group.outcome_unknown_usd for group in groups), Decimal(0)),
+        cost_usd=sum((row.cost_usd for row in rows), Decimal(0)),
+        reserved_usd=sum((row.reserved_usd for row in rows), Decimal(0)),
+        outcome_unknown_usd=sum((row.outcome_unknown_usd for row in rows), Decimal(0)),
     )

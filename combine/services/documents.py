@@ -311,9 +311,10 @@ class _Page:
         """Findings of the code checks that a person accepted anyway."""
         row = self._row
         assert row.execution_id is not None  # a document without an execution was not checked
+        assert row.step_id is not None
         return tuple(
             found
-            for found in await Findings(self._session).list(row.execution_id, step_id=row.step_id)
+            for found in await Findings(self._session).of_step(row.execution_id, row.step_id)
             if (found.revision, found.attempt) == (row.revision, row.attempt) and found.kind is FindingKind.MECHANICAL
         )
 

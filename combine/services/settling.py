@@ -40,7 +40,7 @@ class SettlingService:
             found = await Calls(session).find(row.id, call)
             said = await Settling(session).settle(row.id, found.id, usd)
             if said is None:
-                raise _outcome_known(await Calls(session).get(found.id))
+                raise _outcome_known(await Calls(session).find(row.id, call))
             # the role may be gone by now
             await self._access.need(session, row.project_id, ProjectRole.OWNER, Scope.ADMIN)
             await record_audit(

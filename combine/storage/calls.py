@@ -17,15 +17,16 @@ from combine.errors import Conflict, NotFound
 from combine.records import Call
 from combine.storage.core.database import ReadSession
 from combine.storage.core.id_prefix import uuid_range
-from combine.storage.core.rows import build, build_all, columns
+from combine.storage.core.rows import build_all, columns
 from combine.storage.core.tables import executions, llm_calls, projects
 from combine.storage.core.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)
-class CallSums:
-    """Totals of several calls."""
+class CallGroup:
+    """The totals of one group of calls."""
 
+    key: str
     calls: int
     failed: int
     outcome_unknown: int
@@ -42,14 +43,6 @@ class CallSums:
     """Reserved for calls in flight."""
     outcome_unknown_usd: Decimal
     """Reserved for calls whose outcome is unknown: the most that can have been spent on them."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallGroup:
-    """The totals of one group."""
-
-    key: str
-    sums: CallSums
 
 
 class GroupBy(StrEnum):
@@ -104,14 +97,6 @@ class Calls:
     def __init__(self, session: ReadSession) -> None:
         self._connection = session.connection
 
-    async def get(self, call_id: UUID) -> Call:
-        """Raises NotFound."""
-        query = sa.select(*columns(llm_calls, Call)).where(llm_calls.c.id == call_id)
-        row = (await self._connection.execute(query)).first()
-        if row is None:
-            raise NotFound(f"There is no call {call_id}.", code="call_not_found")
-        return build(Call, row)
-
     async def find(self, execution_id: UUID, text: str) -> Call:
         """The call of an execution whose id starts with ``text``; dashes and case are ignored.
 
@@ -130,17 +115,6 @@ class Calls:
             hint = "Use more digits of the id."
             raise Conflict(f"Several call ids start with {text}.", code="call_id_ambiguous", hint=hint)
         return found[0]
-
-    async def list(self, execution_id: UUID) -> tuple[Call, ...]:
-        """All calls of an execution, oldest first."""
-        query = sa.select(*columns(llm_calls, Call)).where(llm_calls.c.execution_id == execution_id)
-        rows = await self._connection.execute(query.order_by(llm_calls.c.started_at, llm_calls.c.id))
-        return build_all(Call, rows)
-
-    async def sums(self, execution_id: UUID) -> CallSums:
-        """The totals of one execution; all 0 if it has made no calls."""
-        query = sa.select(*_SUMS).where(llm_calls.c.execution_id == execution_id)
-        return build(CallSums, (await self._connection.execute(query)).one())
 
     async def costs(self, execution_ids: Sequence[UUID]) -> dict[UUID, Decimal | None]:
         """The cost of each execution, including the reservations of calls whose outcome is unknown.
@@ -181,9 +155,4 @@ class Calls:
         if until is not None:
             query = query.where(llm_calls.c.started_at < until)
         rows = await self._connection.execute(query.group_by(sa.text("1")).order_by(sa.text("1")))
-        return tuple(_group(row) for row in rows)
-
-
-def _group(row: sa.Row[Any]) -> CallGroup:
-    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
-    return CallGroup(values.pop("key"), CallSums(**values))
+        return build_all(CallGroup, rows)

@@ -56,9 +56,8 @@ class Findings:
         )
         return bool(row.before)
 
-    async def list(self, execution_id: UUID, *, step_id: str | None = None) -> tuple[FoundFinding, ...]:
-        """All findings of the execution, oldest first."""
-        query = sa.select(*columns(findings, FoundFinding)).where(findings.c.execution_id == execution_id)
-        if step_id is not None:
-            query = query.where(findings.c.step_id == step_id)
-        return build_all(FoundFinding, await self._connection.execute(query.order_by(findings.c.id)))
+    async def of_step(self, execution_id: UUID, step_id: str) -> tuple[FoundFinding, ...]:
+        """All findings of a step, oldest first."""
+        query = sa.select(*columns(findings, FoundFinding)).order_by(findings.c.id)
+        query = query.where(findings.c.execution_id == execution_id, findings.c.step_id == step_id)
+        return build_all(FoundFinding, await self._connection.execute(query))

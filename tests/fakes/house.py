@@ -19,15 +19,14 @@ from combine.llm.pricing import Pricing
 from combine.llm.scripted import ScriptedProvider
 from combine.records import Execution
 from combine.services.executions import ExecutionService, StartExecution
-from combine.storage.calls import Calls
 from combine.storage.core.database import Database
 from combine.storage.core.visibility import EVERYTHING
 from combine.storage.documents import Documents
 from combine.storage.events import Events
 from combine.storage.executions import Executions
-from combine.storage.findings import Findings
 from combine.storage.hot.claim import Claim
 from combine.storage.questions import Questions
+from combine.storage.snapshot import Depth, Snapshots
 from combine.storage.steps import Steps
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import definition_from_json, definition_to_json
@@ -172,17 +171,19 @@ class House:
         async with self.database.read() as session:
             return {step.step_id: step for step in await Steps(session).list(UUID(str(execution_id)))}
 
-    async def calls(self, execution_id):
+    async def overview(self, execution_id):
         async with self.database.read() as session:
-            return await Calls(session).list(UUID(str(execution_id)))
+            return await Snapshots(session).read(UUID(str(execution_id)), Depth.OVERVIEW)
+
+    async def calls(self, execution_id):
+        return (await self.overview(execution_id)).calls
 
     async def questions(self, execution_id):
         async with self.database.read() as session:
             return await Questions(session).list(UUID(str(execution_id)))
 
     async def findings(self, execution_id):
-        async with self.database.read() as session:
-            return await Findings(session).list(UUID(str(execution_id)))
+        return (await self.overview(execution_id)).findings
 
     async def findings_of(self, execution_id, step_id):
         return [row for row in await self.findings(execution_id) if row.step_id == step_id]

@@ -142,11 +142,12 @@ async def test_only_the_last_answer_of_a_step_has_open_findings(stored):
         _call(stored, "requirements", attempt=1),
         _call(stored, "requirements", attempt=2),
     )
-    everything = await stored.read(Findings, "list", stored.execution_id)
-    assert [row.code for row in everything] == ["a", "b", "c", "d"]
-    assert (everything[0].step_id, everything[0].attempt, everything[0].item) == ("discovery", 1, "FR-001")
     async with stored.database.read() as session:
         whole = await Snapshots(session).find(str(stored.execution_id), EVERYTHING, Depth.OVERVIEW)
+    everything = whole.findings
+    assert [row.code for row in everything] == ["a", "b", "c", "d"]
+    assert (everything[0].step_id, everything[0].attempt, everything[0].item) == ("discovery", 1, "FR-001")
+    assert await stored.read(Findings, "of_step", stored.execution_id, "discovery") == everything[:3]
     assert [row.code for row in whole.open_findings] == ["c"]
     assert [(row.step_id, row.attempt) for row in whole.calls if row.state == "intent"] == [("discovery", 3)]
 
@@ -212,8 +213,9 @@ async def test_questions_are_numbered_over_the_execution_and_settled_once(stored
 async def test_decisions_are_kept_in_order(stored):
     for action in (DecisionAction.REJECT, DecisionAction.ACCEPT):
         await stored.write(Decisions, "insert", stored.execution_id, action, step_id="discovery", reason="because")
-    rows = await stored.read(Decisions, "list", stored.execution_id)
-    assert [(row.action, row.step_id, row.reason) for row in rows] == [
+    async with stored.database.read() as session:
+        rows = await session.connection.execute(sa.text("SELECT action, step_id, reason FROM decisions ORDER BY id"))
+    assert [tuple(row) for row in rows] == [
         ("reject", "discovery", "because"),
         ("accept", "discovery", "because"),
     ]
@@ -231,12 +233,13 @@ async def test_costs_keep_apart_what_is_not_known(stored):
         _call(stored, "review", state="failed", cost_usd=usd(0)),
         _call(stored, "review", provider="offline", model="offline", cost_usd=usd(0)),
     )
-    sums = await stored.read(Calls, "sums", stored.execution_id)
+    (sums,) = await stored.read(Calls, "groups", GroupBy.DAY, EVERYTHING, project_id=stored.project_id)
     assert (sums.calls, sums.failed, sums.outcome_unknown, sums.unpriced) == (7, 1, 1, 1)
     assert (sums.cost_usd, sums.reserved_usd, sums.outcome_unknown_usd) == (usd("0.75"), usd(1), usd("0.125"))
     assert (sums.input_tokens, sums.output_tokens, sums.cache_read_tokens, sums.cache_write_tokens) == (600, 30, 5, 7)
-    assert len(await stored.read(Calls, "list", stored.execution_id)) == 7
-    assert (await stored.read(Calls, "sums", uuid4())).calls == 0
+    async with stored.database.read() as session:
+        calls = (await Snapshots(session).read(stored.execution_id, Depth.OVERVIEW)).calls
+    assert len(calls) == 7
 
     keys = {by: [group.key for group in await stored.read(Calls, "groups", by, EVERYTHING)] for by in GroupBy}
     assert keys[GroupBy.MODEL] == ["anthropic:m", "anthropic:unpriced", "offline"]
@@ -244,10 +247,8 @@ async def test_costs_keep_apart_what_is_not_known(stored):
     assert keys[GroupBy.WORKFLOW] == ["strategy-document"]
     assert keys[GroupBy.PROJECT] == ["Shop"]
     assert keys[GroupBy.EXECUTION] == [str(stored.execution_id)]
-    (day,) = await stored.read(Calls, "groups", GroupBy.DAY, EVERYTHING, project_id=stored.project_id)
-    assert day.sums == sums
-    begun = (await stored.read(Calls, "list", stored.execution_id))[0].started_at
-    assert day.key == begun.astimezone().strftime("%Y-%m-%d") or day.key == str(begun.date())
+    begun = calls[0].started_at
+    assert sums.key == begun.astimezone().strftime("%Y-%m-%d") or sums.key == str(begun.date())
     later = begun + timedelta(days=1)
     assert await stored.read(Calls, "groups", GroupBy.DAY, EVERYTHING, since=later) == ()
     assert await stored.read(Calls, "groups", GroupBy.DAY, EVERYTHING, until=begun) == ()
