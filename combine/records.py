@@ -222,11 +222,16 @@ class Call:
     request_id: str | None = None
     """The HTTP request that caused it."""
     prompt: RecordedPrompt | None = field(default=None, repr=False)
-    """Only in a recording."""
+    """Only while the call is made, and in a recording."""
     input: Mapping[str, Any] | None = field(default=None, repr=False)
-    """What the prompt was rendered from (``input_to_json``); only in a recording, None for calls of older programs."""
+    """What the prompt was rendered from (``input_to_json``); as ``prompt``, but None for calls of older programs."""
     reply: str | None = field(default=None, repr=False)
     """Only if requested."""
+
+    @property
+    def model_ref(self) -> ModelRef:
+        """The model as requested, with its provider."""
+        return ModelRef(self.provider, self.model)
 
     @property
     def answered_by(self) -> str:

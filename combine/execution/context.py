@@ -12,23 +12,9 @@ from combine.documents.findings import Finding
 from combine.documents.questions import Answer
 from combine.documents.statuses import StepStatus
 from combine.prompts.builder import UpstreamDocument
-from combine.records import Document
+from combine.records import Call, Document
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.models import ModelRef
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReply:
-    """A reply that an earlier run of this step has paid for."""
-
-    call_id: UUID
-    attempt: int
-    text: str
-    stop_reason: str
-    stop_detail: str | None
-    model: str
-    """The name in the provider's response."""
-    asked: ModelRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +60,8 @@ class StepContext:
     """A person accepts the next output with its findings."""
     revisions_done: int = 0
     """Automatic revisions of the whole execution so far."""
-    stored: Mapping[int, StoredReply] = field(default_factory=dict)
+    stored: Mapping[int, Call] = field(default_factory=dict)
+    """By attempt: the calls whose replies an earlier run of this step has paid for."""
     fallback: ModelRef | None = None
     tries_again: str | None = None
     """The provider that this execution probes for all that wait for it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from uuid import UUID, uuid4
 from combine.checks import CheckContext, document_hints, next_ids, unused_sentences
 from combine.documents.findings import Finding, Hint
 from combine.documents.items import id_number
-from combine.documents.ordering import content_sha256, stored_json
+from combine.documents.ordering import content_sha256
 from combine.documents.questions import MAX_QUESTION_ROUNDS, Answer
 from combine.documents.statuses import CallPurpose, CallState, DocumentStatus
 from combine.errors import CombineError, LLMError, PermanentLLMError, TransientLLMError
@@ -26,7 +25,6 @@ from combine.execution.context import (
     SentBack,
     StepContext,
     StepResult,
-    StoredReply,
 )
 from combine.execution.output_parser import OutputParser, StepOutput
 from combine.execution.step_records import CallTelemetry, StepRecords
@@ -34,9 +32,8 @@ from combine.llm.pricing import Pricing
 from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Progress, Usage
 from combine.llm.slots import CallSlots
 from combine.prompts.builder import PromptBuilder, PromptInput, RenderedPrompt
-from combine.prompts.inputs import input_bytes
-from combine.records import Document
-from combine.storage.hot.journal import CallIntent, CallReply
+from combine.prompts.inputs import input_to_json
+from combine.records import Call, Document, RecordedPrompt
 from combine.storage.steps import SentBackSince
 from combine.workflows.catalog import Catalog, SchemaAsset
 from combine.workflows.definitions import StepDefinition
@@ -122,9 +119,9 @@ class LLMStepExecutor:
         while True:
             state.attempt += 1
             ask = step.allow_clarification and state.rounds < MAX_QUESTION_ROUNDS and state.draft is None
-            reply = context.stored.get(state.attempt)
-            if reply is not None:
-                state.model = reply.asked
+            call = context.stored.get(state.attempt)
+            if call is not None:
+                state.model = call.model_ref
             now = replace(
                 context,
                 model=state.model,
@@ -133,13 +130,13 @@ class LLMStepExecutor:
                 used_ids=_with_settled(context.used_ids, state.own_answers),
             )
             prompt = self._prompt(step, now, state, ask=ask)
-            if reply is None:
-                reply = await self._ask(step, now, state, prompt, envelope, ask=ask)
-                if reply is None:
+            if call is None:
+                call = await self._ask(step, now, state, prompt, envelope, ask=ask)
+                if call is None:
                     return BudgetReached()
-            state.call_ids += (reply.call_id,)
+            state.call_ids += (call.id,)
             output = self._parser.read(
-                reply,
+                call,
                 step,
                 now,
                 schema=schema,
@@ -159,7 +156,7 @@ class LLMStepExecutor:
                 )
                 if last:
                     return LimitReached(output.findings)
-                _remediate(state, output, reply)
+                _remediate(state, output, call)
 
     def _prompt(self, step: StepDefinition, context: StepContext, state: _StepState, *, ask: bool) -> RenderedPrompt:
         prompt = self._prompts.build(self._prompt_input(step, context, state, ask=ask))
@@ -214,7 +211,7 @@ class LLMStepExecutor:
         envelope: dict[str, Any],
         *,
         ask: bool,
-    ) -> StoredReply | None:
+    ) -> Call | None:
         """Call the step's model; if it fails, call the fallback, which is then used for the rest of this run."""
         fallback = context.fallback
         try:
@@ -239,7 +236,7 @@ class LLMStepExecutor:
         state: _StepState,
         prompt: RenderedPrompt,
         schema: dict[str, Any],
-    ) -> StoredReply | None:
+    ) -> Call | None:
         """Record the intent, send the request, record the raw reply. None: the worst case could exceed a cap.
 
         Raises LLMError, NoMoreCalls.
@@ -259,8 +256,7 @@ class LLMStepExecutor:
         size = len(text.encode("utf-8", "surrogatepass"))
         size += self._catalog.reply_schema_size(step.output, ask=step.allow_clarification)
         worst = self._pricing.worst_case(context.model, size, state.output_tokens).usd
-        given = input_bytes(prompt.given)
-        intent = CallIntent(
+        call = Call(
             id=uuid4(),
             execution_id=context.execution_id,
             step_id=step.step_id,
@@ -269,31 +265,28 @@ class LLMStepExecutor:
             purpose=_purpose(step, context, state),
             provider=context.model.provider,
             model=context.model.model,
+            state=CallState.INTENT,
             prompt_sha256=prompt.sha256,
-            prompt=_prompt_bytes(prompt),
-            input_sha256=hashlib.sha256(given).hexdigest(),
-            input=given,
+            prompt=RecordedPrompt(prompt.system, prompt.prefix, prompt.task),
+            input=input_to_json(prompt.given),
             reserved_usd=None if worst is None else worst.quantize(MICRO_USD, ROUND_CEILING),
+            started_at=datetime.now(UTC),
         )
         async with self._slots.slot(context.model.provider):
-            if not await self._journal.open_call(intent):
+            if not await self._journal.open_call(call):
                 return None
-            reply = await self._send(provider, request, intent, context)
+            replied = await self._send(provider, request, call, context)
         if context.model.provider == context.tries_again and context.tries_again not in self._works_again:
             await self._journal.provider_works_again(context.execution_id, context.tries_again)
             self._works_again.add(context.tries_again)
-        return StoredReply(
-            intent.id, intent.attempt, reply.text, reply.stop_reason.value, reply.detail, reply.model, context.model
-        )
+        return replied
 
-    async def _send(
-        self, provider: LLMProvider, request: LLMRequest, intent: CallIntent, context: StepContext
-    ) -> LLMReply:
+    async def _send(self, provider: LLMProvider, request: LLMRequest, call: Call, context: StepContext) -> Call:
         """Send the request and record the result in the ledger, also if the call fails or is cancelled."""
         used: list[Usage] = []
         reply: LLMReply | None = None
         try:
-            async with self._telemetry.call(context.execution_id, intent.step_id) as report:
+            async with self._telemetry.call(context.execution_id, call.step_id) as report:
 
                 def on_progress(progress: Progress) -> None:
                     if progress.usage is not None:
@@ -304,28 +297,24 @@ class LLMStepExecutor:
                 reply = await provider.complete(request, on_progress)
         except LLMError as error:
             error.details = {**error.details, "provider": context.model.provider}
-            await self._journal.close_call(self._failed(intent, context.model, error))
+            await self._journal.close_call(self._failed(call, error))
             raise
         except asyncio.CancelledError:
             if reply is not None:  # complete, but cancelled before it was returned
-                await self._journal.close_call(self._replied(intent, context.model, reply))
+                await self._journal.close_call(self._replied(call, reply))
             elif used and used[-1] != Usage():
-                await self._journal.close_call(self._failed(intent, context.model, _cut_short(used[-1])))
+                await self._journal.close_call(self._failed(call, _cut_short(used[-1])))
             raise  # without known usage, the outcome is unknown and the worst case stays reserved
-        await self._journal.close_call(self._replied(intent, context.model, reply))
-        return reply
+        replied = self._replied(call, reply)
+        await self._journal.close_call(replied)
+        return replied
 
-    def _replied(self, intent: CallIntent, model: ModelRef, reply: LLMReply) -> CallReply:
-        body = reply.text.encode("utf-8", "surrogatepass")
-        price = self._pricing.price(model, reply.usage)
-        return CallReply(
-            id=intent.id,
-            execution_id=intent.execution_id,
-            step_id=intent.step_id,
-            attempt=intent.attempt,
-            state=CallState.REPLIED.value,
-            reply_sha256=hashlib.sha256(body).hexdigest(),
-            reply=body,
+    def _replied(self, call: Call, reply: LLMReply) -> Call:
+        price = self._pricing.price(call.model_ref, reply.usage)
+        return replace(
+            call,
+            state=CallState.REPLIED,
+            reply=reply.text,
             stop_reason=reply.stop_reason.value,
             stop_detail=reply.detail,
             model_answered=reply.model,
@@ -336,22 +325,14 @@ class LLMStepExecutor:
             **_tokens(reply.usage),
         )
 
-    def _failed(self, intent: CallIntent, model: ModelRef, error: CombineError) -> CallReply:
+    def _failed(self, call: Call, error: CombineError) -> Call:
         """A failed call may have been billed for the part that was streamed."""
         usage = error.details.get("usage")
         usage = usage if isinstance(usage, Usage) else Usage()
-        price = self._pricing.price(model, usage)
-        return CallReply(
-            id=intent.id,
-            execution_id=intent.execution_id,
-            step_id=intent.step_id,
-            attempt=intent.attempt,
-            state=CallState.FAILED.value,
-            reply_sha256=None,
-            reply=None,
-            stop_reason=None,
-            stop_detail=None,
-            model_answered=None,
+        price = self._pricing.price(call.model_ref, usage)
+        return replace(
+            call,
+            state=CallState.FAILED,
             provider_request_id=error.details.get("request_id"),
             transport_attempts=int(error.details.get("attempts", 1)),
             cost_usd=price.usd if usage != Usage() else Decimal(0),
@@ -435,12 +416,12 @@ def _worse(first: LLMError, second: LLMError, fallback: ModelRef) -> LLMError:
     return type(chosen)(message, code=chosen.code, hint=chosen.hint, details=chosen.details)
 
 
-def _remediate(state: _StepState, output: StepOutput, reply: StoredReply) -> None:
+def _remediate(state: _StepState, output: StepOutput, call: Call) -> None:
     state.remediations += 1
     if output.truncated:
         state.output_tokens = min(2 * state.output_tokens, MAX_STEP_OUTPUT_TOKENS)
         return  # a truncated draft cannot be corrected: the same request again, with a higher limit
-    state.draft = output.document if output.document is not None else reply.text
+    state.draft = output.document if output.document is not None else call.reply
     state.findings = output.findings
 
 
@@ -455,12 +436,12 @@ def _with_settled(used: Mapping[str, int], answers: tuple[Answer, ...]) -> Mappi
     return {**used, "ASM": max(used.get("ASM", 0), highest)}
 
 
-def _purpose(step: StepDefinition, context: StepContext, state: _StepState) -> str:
+def _purpose(step: StepDefinition, context: StepContext, state: _StepState) -> CallPurpose:
     if state.remediations:
-        return CallPurpose.REMEDIATION.value
+        return CallPurpose.REMEDIATION
     if step.is_final:
-        return CallPurpose.REVIEW.value
-    return CallPurpose.REVISION.value if context.revision else CallPurpose.DRAFT.value
+        return CallPurpose.REVIEW
+    return CallPurpose.REVISION if context.revision else CallPurpose.DRAFT
 
 
 def _cut_short(used: Usage) -> LLMError:
@@ -479,7 +460,3 @@ def _tokens(usage: Usage) -> dict[str, Any]:
         "cache_read_tokens": usage.cache_read_tokens,
         "cache_write_tokens": usage.cache_write_tokens,
     }
-
-
-def _prompt_bytes(prompt: RenderedPrompt) -> bytes:
-    return stored_json({"prefix": prompt.prefix, "system": prompt.system, "task": prompt.task})

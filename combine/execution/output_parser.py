@@ -13,9 +13,10 @@ from combine.documents.questions import Question
 from combine.documents.schema_walk import in_schema_order
 from combine.errors import PermanentLLMError
 from combine.execution.clarification import with_assumptions
-from combine.execution.context import StepContext, StoredReply
+from combine.execution.context import StepContext
 from combine.llm.protocol import StopReason
 from combine.prompts.replies import parse_reply
+from combine.records import Call
 from combine.workflows.catalog import SchemaAsset
 from combine.workflows.definitions import StepDefinition
 
@@ -40,7 +41,7 @@ class OutputParser:
 
     def read(
         self,
-        reply: StoredReply,
+        call: Call,
         step: StepDefinition,
         context: StepContext,
         *,
@@ -52,7 +53,7 @@ class OutputParser:
         """The questions or the document in this reply, with findings. Raises PermanentLLMError if the model refused.
 
         Args:
-            reply: the raw reply.
+            call: the call and its raw reply.
             step: the step whose prompt was sent.
             context: the step's input.
             schema: the schema of the step's output.
@@ -61,11 +62,11 @@ class OutputParser:
             named: the findings that it was asked to correct; the items they name may be removed.
 
         """
-        _raise_if_refused(reply, step)
-        if reply.stop_reason == StopReason.MAX_TOKENS:
+        _raise_if_refused(call, step)
+        if call.stop_reason == StopReason.MAX_TOKENS:
             return StepOutput((), None, (_truncated(step),), truncated=True)
         parsed = parse_reply(
-            reply.text,
+            call.reply or "",
             document_type=step.output,
             schema=schema.schema,
             ask=ask,
@@ -99,17 +100,17 @@ def known_ids(context: StepContext) -> frozenset[str]:
     return context.own_ids | frozenset(item.id for content in contents for item in iter_items(content))
 
 
-def _raise_if_refused(reply: StoredReply, step: StepDefinition) -> None:
-    if reply.stop_reason == StopReason.REFUSAL:
-        detail = f" ({reply.stop_detail})" if reply.stop_detail else ""
+def _raise_if_refused(call: Call, step: StepDefinition) -> None:
+    if call.stop_reason == StopReason.REFUSAL:
+        detail = f" ({call.stop_detail})" if call.stop_detail else ""
         raise PermanentLLMError(
-            f"{reply.model} refused to write {step.output} in step {step.step_id}{detail}.",
+            f"{call.answered_by} refused to write {step.output} in step {step.step_id}{detail}.",
             code="llm_refused",
             hint="Rephrase the part of the brief that may have caused the refusal, or choose another model (--model).",
         )
-    if reply.stop_reason == StopReason.CONTEXT_EXCEEDED:
+    if call.stop_reason == StopReason.CONTEXT_EXCEEDED:
         raise PermanentLLMError(
-            f"The input of step {step.step_id} exceeds the context of {reply.model}.",
+            f"The input of step {step.step_id} exceeds the context of {call.answered_by}.",
             code="llm_context_exceeded",
             hint="Shorten the brief or choose a model with a larger context (--model).",
         )

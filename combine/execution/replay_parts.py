@@ -15,8 +15,7 @@ from combine.execution.context import DocumentSaved, StepContext
 from combine.execution.step_journal import Asked
 from combine.llm.protocol import LLMProvider, Progress
 from combine.prompts.builder import PromptBuilder, PromptInput, RenderedPrompt
-from combine.records import Document, ExecutionSnapshot
-from combine.storage.hot.journal import CallIntent, CallReply
+from combine.records import Call, Document, ExecutionSnapshot
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.models import ModelRef
@@ -67,13 +66,13 @@ class ReplayJournal:
         self.findings: tuple[Finding, ...] = ()
         self.document: Document | None = None
 
-    async def open_call(self, intent: CallIntent) -> NoReturn:
+    async def open_call(self, call: Call) -> NoReturn:
         """Never reached: ``NoProvider`` comes before it."""
-        raise RecordEnds(str(intent.id))
+        raise RecordEnds(str(call.id))
 
-    async def close_call(self, reply: CallReply) -> NoReturn:
+    async def close_call(self, call: Call) -> NoReturn:
         """Never reached."""
-        raise RecordEnds(str(reply.id))
+        raise RecordEnds(str(call.id))
 
     async def note_fallback(
         self, step: StepDefinition, context: StepContext, attempt: int, fallback: ModelRef, error: LLMError

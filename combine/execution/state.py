@@ -9,7 +9,7 @@ from typing import Any
 from combine.documents.findings import Finding, FindingKind
 from combine.documents.items import id_number, iter_items
 from combine.documents.statuses import StepStatus
-from combine.execution.context import DocumentSaved, StepContext, StoredReply
+from combine.execution.context import DocumentSaved, StepContext
 from combine.llm.protocol import StopReason
 from combine.prompts.builder import UpstreamDocument
 from combine.records import Call, Document, ExecutionSnapshot, FoundFinding, Step
@@ -142,21 +142,9 @@ def _replies(state: ExecutionSnapshot, step: Step, revision: int) -> list[Call]:
     return sorted(replied, key=lambda call: call.finished_at or call.started_at, reverse=True)
 
 
-def _stored(state: ExecutionSnapshot, step: Step) -> dict[int, StoredReply]:
+def _stored(state: ExecutionSnapshot, step: Step) -> dict[int, Call]:
     """By attempt; of two replies for one attempt (after a takeover) the first one counts."""
-    return {
-        call.attempt: StoredReply(
-            call_id=call.id,
-            attempt=call.attempt,
-            text=call.reply or "",
-            stop_reason=call.stop_reason or "",
-            stop_detail=call.stop_detail,
-            model=call.answered_by,
-            asked=ModelRef(call.provider, call.model),
-        )
-        for call in _replies(state, step, step.revision)
-        if call.attempt > step.attempt
-    }
+    return {call.attempt: call for call in _replies(state, step, step.revision) if call.attempt > step.attempt}
 
 
 def _draft(state: ExecutionSnapshot, step: Step, own: Document | None) -> Mapping[str, Any] | str | None:

@@ -17,12 +17,12 @@ from combine.execution.clarification import settle_questions
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
-from combine.records import Document
+from combine.records import Call, Document
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.events import Events
 from combine.storage.findings import Findings
 from combine.storage.hot.caps import Caps
-from combine.storage.hot.journal import CallIntent, CallReply, Journal
+from combine.storage.hot.journal import Journal
 from combine.storage.hot.numbering import Numbering
 from combine.storage.hot.outages import Outages
 from combine.storage.hot.transitions import Transitions
@@ -59,34 +59,34 @@ class StepJournal:
     daily_budget_usd: Decimal | None = None
     """The cap of the whole installation per day (UTC)."""
 
-    async def open_call(self, intent: CallIntent) -> bool:
+    async def open_call(self, call: Call) -> bool:
         """Commit the intent and its reservation. False: a cap would be exceeded; the step waits."""
         opened: bool | None = None
         while opened is None:
-            opened = await self._reserve(intent) or await self._wait_for_budget(intent)
+            opened = await self._reserve(call) or await self._wait_for_budget(call)
         return opened
 
-    async def _reserve(self, intent: CallIntent) -> bool:
+    async def _reserve(self, call: Call) -> bool:
         claim, daily = self.segment.claim, self.daily_budget_usd
         return await self.database.once(
-            lambda session: Journal(session).open_call(claim, intent, daily), give_up_after=None
+            lambda session: Journal(session).open_call(claim, call, daily), give_up_after=None
         )
 
-    async def _wait_for_budget(self, intent: CallIntent) -> bool | None:
+    async def _wait_for_budget(self, call: Call) -> bool | None:
         """The cap that stops the call. None: no longer any, as another call has cost less than its reservation."""
 
         async def work(session: WriteSession) -> bool | None:
             await self.segment.claim.hold(session)
-            if await Journal(session).knows_call(intent.id):
+            if await Journal(session).knows_call(call.id):
                 return True  # by a commit whose response was lost
-            caps = await Caps(session).of(intent.execution_id, self.daily_budget_usd)
-            cap = next((cap for cap in caps if cap.refuses(intent.reserved_usd)), None)
-            step = intent.execution_id, intent.step_id, intent.revision
+            caps = await Caps(session).of(call.execution_id, self.daily_budget_usd)
+            cap = next((cap for cap in caps if cap.refuses(call.reserved_usd)), None)
+            step = call.execution_id, call.step_id, call.revision
             if cap is None:
                 await Steps(session).need_revision(*step)
                 return None
-            worst = intent.reserved_usd
-            reason = no_room(cap, worst) if worst is not None else no_price(cap, f"{intent.provider}:{intent.model}")
+            worst = call.reserved_usd
+            reason = no_room(cap, worst) if worst is not None else no_price(cap, str(call.model_ref))
             await Steps(session).update_revision(
                 *step,
                 status=StepStatus.WAITING_FOR_BUDGET.value,
@@ -95,16 +95,16 @@ class StepJournal:
             )
             needs = None if worst is None else str(worst)
             data = {"cap": cap.kind.value, "needs_usd": needs, "reason": reason}
-            await Events(session).append(intent.execution_id, "budget_reached", intent.step_id, data)
+            await Events(session).append(call.execution_id, "budget_reached", call.step_id, data)
             return False
 
         return await self.database.transact(work, give_up_after=None)
 
-    async def close_call(self, reply: CallReply) -> None:
+    async def close_call(self, call: Call) -> None:
         """Store a paid reply, even if this process has lost the segment meanwhile or the step is cancelled."""
 
         async def work(session: WriteSession) -> None:
-            await Journal(session).close_call(reply)
+            await Journal(session).close_call(call)
 
         storing = asyncio.create_task(self.database.once(work, give_up_after=None))
         try:

@@ -13,8 +13,7 @@ from combine.errors import LLMError
 from combine.execution.context import DocumentSaved, SentBack, StepContext
 from combine.execution.step_journal import Asked
 from combine.llm.protocol import Progress
-from combine.records import Document
-from combine.storage.hot.journal import CallIntent, CallReply
+from combine.records import Call, Document
 from combine.workflows.definitions import StepDefinition
 from combine.workflows.models import ModelRef
 
@@ -22,11 +21,11 @@ from combine.workflows.models import ModelRef
 class StepRecords(Protocol):
     """The records of one step. ``StepJournal`` writes them to the tables."""
 
-    async def open_call(self, intent: CallIntent) -> bool:
+    async def open_call(self, call: Call) -> bool:
         """Record a call before it is sent. False: its worst case could exceed a cap."""
         ...
 
-    async def close_call(self, reply: CallReply) -> None:
+    async def close_call(self, call: Call) -> None:
         """Record the result of a call."""
         ...
 

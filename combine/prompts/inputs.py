@@ -34,11 +34,6 @@ def input_to_json(given: PromptInput) -> dict[str, Any]:
     }
 
 
-def input_bytes(given: PromptInput) -> bytes:
-    """The same as bytes. Equal input gives equal bytes."""
-    return json.dumps(input_to_json(given), sort_keys=True, separators=(",", ":")).encode()
-
-
 def _version(document: UpstreamDocument) -> dict[str, Any]:
     return {"type": document.type, "version": document.version}
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from dataclasses import asdict
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
+from stored import ANYBODY
 
+from combine.documents.ordering import content_sha256
+from combine.documents.statuses import CallPurpose, CallState
+from combine.records import Call, RecordedPrompt
 from combine.storage.core.database import Database
-from combine.storage.hot.claim import Claim
-from combine.storage.hot.journal import CallIntent, CallReply, Journal
+from combine.storage.hot.journal import Journal
 
-PROMPT = json.dumps({"system": "Be brief.", "prefix": "A brief.", "task": "Draft."}).encode()
-INPUT = b'{"next_ids": {}, "previous": null}'
-NOTHING_USED = {f"{name}_tokens": 0 for name in ("input", "output", "cache_read", "cache_write")}
+PROMPT = RecordedPrompt("Be brief.", "A brief.", "Draft.")
+INPUT = {"next_ids": {}, "previous": None}
 SUMS = """
 WITH calls AS (
   SELECT c.execution_id, e.project_id, cast(c.started_at AT TIME ZONE 'UTC' AS date) AS day,
@@ -37,24 +39,18 @@ WHERE coalesce(spent_usd, 0) <> coalesce(spent, 0) OR coalesce(reserved_usd, 0) 
 """
 
 
+def a_call(execution_id: UUID | str, **changes) -> Call:
+    """One that is about to be sent."""
+    given = {"id": uuid4(), "step_id": "discovery", "revision": 0, "attempt": 1, "purpose": CallPurpose.DRAFT}
+    given |= {"provider": "scripted", "model": "", "state": CallState.INTENT, "started_at": datetime.now(UTC)}
+    given |= {"prompt_sha256": content_sha256(asdict(PROMPT)), "prompt": PROMPT, "input": INPUT}
+    return Call(execution_id=UUID(str(execution_id)), **(given | changes))
+
+
 async def open_call(database: Database, execution_id: UUID | str, usd: str | None, step_id: str = "discovery") -> UUID:
     """An intent that reserves so much; None: its price is unknown."""
-    new = CallIntent(
-        id=uuid4(),
-        execution_id=UUID(str(execution_id)),
-        step_id=step_id,
-        revision=0,
-        attempt=1,
-        purpose="draft",
-        provider="scripted",
-        model="",
-        prompt_sha256=hashlib.sha256(PROMPT).hexdigest(),
-        prompt=PROMPT,
-        input_sha256=hashlib.sha256(INPUT).hexdigest(),
-        input=INPUT,
-        reserved_usd=None if usd is None else Decimal(usd),
-    )
-    opened = await database.transact(lambda session: Journal(session).open_call(Claim("SELECT 1", {}), new))
+    new = a_call(execution_id, step_id=step_id, reserved_usd=None if usd is None else Decimal(usd))
+    opened = await database.transact(lambda session: Journal(session).open_call(ANYBODY, new))
     assert opened
     return new.id
 
@@ -75,23 +71,9 @@ async def unknown_call(
 
 async def reply(database: Database, execution_id: UUID | str, call_id: UUID, usd: str | None) -> None:
     """The reply comes, perhaps late, and has cost so much."""
-    came = CallReply(
-        id=call_id,
-        execution_id=UUID(str(execution_id)),
-        step_id="discovery",
-        attempt=1,
-        state="replied",
-        reply_sha256=None,
-        reply=None,
-        stop_reason="end_turn",
-        stop_detail=None,
-        model_answered=None,
-        provider_request_id=None,
-        transport_attempts=1,
-        cost_usd=None if usd is None else Decimal(usd),
-        price_source="settings",
-        **NOTHING_USED,
-    )
+    cost_usd = None if usd is None else Decimal(usd)
+    result = {"stop_reason": "end_turn", "transport_attempts": 1, "cost_usd": cost_usd, "price_source": "settings"}
+    came = a_call(execution_id, id=call_id, state=CallState.REPLIED, **result)
     await database.transact(lambda session: Journal(session).close_call(came))
 
 

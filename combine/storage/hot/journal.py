@@ -10,66 +10,22 @@ commit had an unknown outcome can be run again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from combine.documents.ordering import stored_json
+from combine.documents.statuses import CallState
 from combine.observability.correlation import current_request_id
-from combine.records import Document
+from combine.records import Call, Document
 from combine.storage.core.database import WriteSession
 from combine.storage.core.listener import CHANNEL
 from combine.storage.core.statements import Statement
 from combine.storage.hot.claim import Claim
-
-
-@dataclass(frozen=True, slots=True)
-class CallIntent:
-    """A request that is about to be sent."""
-
-    id: UUID
-    execution_id: UUID
-    step_id: str
-    revision: int
-    attempt: int
-    purpose: str
-    provider: str
-    model: str
-    prompt_sha256: str
-    prompt: bytes
-    input_sha256: str
-    input: bytes
-    """What the prompt was rendered from."""
-    reserved_usd: Decimal | None
-    """The most it can cost, rounded to millionths; None: its price is unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallReply:
-    """A finished request: the raw reply, or the provider's error."""
-
-    id: UUID
-    execution_id: UUID
-    step_id: str
-    attempt: int
-    state: str
-    reply_sha256: str | None
-    reply: bytes | None
-    stop_reason: str | None
-    stop_detail: str | None
-    model_answered: str | None
-    provider_request_id: str | None
-    transport_attempts: int
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    cost_usd: Decimal | None
-    price_source: str
-    error_code: str | None = None
-    error_message: str | None = None
-
 
 # ruff: noqa: S608 - only the constants of this module are formatted into statements
 _NOTIFY = f"SELECT event.seq, pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq) FROM event"
@@ -271,42 +227,39 @@ _STORED = frozenset(Document.__slots__) - {"version", "status", "created_at", "o
 """The parameters of a new version; the statement adds the rest."""
 
 
+def _ledger_row(call: Call) -> dict[str, Any]:
+    """The columns of a call, as caused by the current request; the statements set the times."""
+    values: dict[str, Any] = {name: getattr(call, name) for name in Call.__slots__}
+    return values | {"purpose": call.purpose.value, "state": call.state.value, "request_id": current_request_id()}
+
+
 class Journal:
     """The statements of the hot path, in the caller's transaction."""
 
     def __init__(self, session: WriteSession) -> None:
         self._connection = session.connection
 
-    async def open_call(self, claim: Claim, intent: CallIntent, daily_budget_usd: Decimal | None = None) -> bool:
-        """Reserve the worst case under every cap and store the intent, in one statement.
+    async def open_call(self, claim: Claim, call: Call, daily_budget_usd: Decimal | None = None) -> bool:
+        """Reserve the worst case under every cap and store the intent to make the call, in one statement.
 
         False: nothing was written, as the claim is lost, the step was sent back, a cap would be exceeded, or it was
         already written.
         """
-        values: dict[str, Any] = {
+        given = json.dumps(call.input, sort_keys=True, separators=(",", ":")).encode()  # equal input, equal bytes
+        values = _ledger_row(call) | {
             **claim.values,
-            "id": intent.id,
-            "execution_id": intent.execution_id,
-            "step_id": intent.step_id,
-            "revision": intent.revision,
-            "attempt": intent.attempt,
-            "purpose": intent.purpose,
-            "provider": intent.provider,
-            "model": intent.model,
-            "prompt_sha256": intent.prompt_sha256,
-            "prompt": intent.prompt,
-            "input_sha256": intent.input_sha256,
-            "input": intent.input,
-            "reserved": intent.reserved_usd,
-            "amount": intent.reserved_usd or Decimal(0),
+            "prompt": stored_json(None if call.prompt is None else asdict(call.prompt)),
+            "input_sha256": sha256(given).hexdigest(),
+            "input": given,
+            "reserved": call.reserved_usd,
+            "amount": call.reserved_usd or Decimal(0),
             "daily_budget": daily_budget_usd,
-            "request_id": current_request_id(),
             "data": {
-                "call_id": str(intent.id),
-                "revision": intent.revision,
-                "attempt": intent.attempt,
-                "purpose": intent.purpose,
-                "model": intent.model,
+                "call_id": str(call.id),
+                "revision": call.revision,
+                "attempt": call.attempt,
+                "purpose": call.purpose.value,
+                "model": call.model,
             },
         }
         return await claim.statement(_OPEN_CALL).first(self._connection, **values) is not None
@@ -315,20 +268,23 @@ class Journal:
         """Whether that intent was stored."""
         return await _KNOWN.first(self._connection, id=call_id) is not None
 
-    async def close_call(self, reply: CallReply) -> None:
-        """Store the raw reply, its usage and its cost, and release the reservation. Idempotent."""
-        values: dict[str, Any] = {name: getattr(reply, name) for name in CallReply.__slots__ if name != "attempt"}
-        values["request_id"] = current_request_id()
-        values["kind"] = "call_finished" if reply.state == "replied" else "call_failed"
-        values["data"] = {
-            "call_id": str(reply.id),
-            "attempt": reply.attempt,
-            "input_tokens": reply.input_tokens,
-            "output_tokens": reply.output_tokens,
-            "cache_read_tokens": reply.cache_read_tokens,
-            "cache_write_tokens": reply.cache_write_tokens,
-            "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
-            "error": reply.error_message,
+    async def close_call(self, call: Call) -> None:
+        """Store the raw reply or the error, its usage and its cost, and release the reservation. Idempotent."""
+        reply = None if call.reply is None else call.reply.encode("utf-8", "surrogatepass")
+        values = _ledger_row(call) | {
+            "reply": reply,
+            "reply_sha256": None if reply is None else sha256(reply).hexdigest(),
+            "kind": "call_finished" if call.state is CallState.REPLIED else "call_failed",
+            "data": {
+                "call_id": str(call.id),
+                "attempt": call.attempt,
+                "input_tokens": call.input_tokens,
+                "output_tokens": call.output_tokens,
+                "cache_read_tokens": call.cache_read_tokens,
+                "cache_write_tokens": call.cache_write_tokens,
+                "cost_usd": None if call.cost_usd is None else str(call.cost_usd),
+                "error": call.error_message,
+            },
         }
         await _CLOSE_CALL.first(self._connection, **values)
 

@@ -5,14 +5,16 @@ import itertools
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import bakery
 import pytest
 import sqlalchemy as sa
 from cut_line import Cut, cut_line
 from house import HandSegment, House
+from ledger import a_call
 from side_by_side import review_without_architecture, side_by_side
+from stored import ANYBODY
 
 from combine.documents.findings import Finding, FindingKind, Severity
 from combine.documents.questions import AnswerType, Question
@@ -24,33 +26,16 @@ from combine.llm.pricing import UNKNOWN, ModelPrice, Pricing
 from combine.services.forks import ForkExecution
 from combine.storage.core.database import Database
 from combine.storage.hot.caps import Caps
-from combine.storage.hot.claim import Claim
-from combine.storage.hot.journal import CallIntent, Journal
+from combine.storage.hot.journal import Journal
 from combine.storage.steps import SentBackSince
 from combine.workflows.catalog import load_catalog
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
-ALWAYS = Claim("SELECT 1", {})
 PRICED = Pricing({"scripted": ModelPrice(Decimal(100), Decimal(1000))})
 
 
-def intent_of(row, **changes) -> CallIntent:
-    given = {
-        "id": uuid4(),
-        "execution_id": row.id,
-        "step_id": "discovery",
-        "revision": 0,
-        "attempt": 1,
-        "purpose": "draft",
-        "provider": "scripted",
-        "model": "",
-        "prompt_sha256": "0" * 64,
-        "prompt": b"{}",
-        "input_sha256": "1" * 64,
-        "input": b"{}",
-        "reserved_usd": Decimal(1),
-    }
-    return CallIntent(**(given | changes))
+def intent_of(row, **changes):
+    return a_call(row.id, **({"reserved_usd": Decimal(1)} | changes))
 
 
 class Undone(Exception):
@@ -73,7 +58,7 @@ async def test_the_statement_and_the_words_agree_about_every_cap(house):
         ):
             await session.connection.execute(sa.text(query), values)
         stand = await Caps(session).of(row.id, daily)
-        opened = await Journal(session).open_call(ALWAYS, intent_of(row, reserved_usd=worst), daily)
+        opened = await Journal(session).open_call(ANYBODY, intent_of(row, reserved_usd=worst), daily)
         told[case] = (opened, not any(cap.refuses(worst) for cap in stand))
         raise Undone
 
