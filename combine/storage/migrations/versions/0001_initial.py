@@ -22,7 +22,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "executors",
-        sa.Column("id", sa.Text(), nullable=False, comment="fresh per process start"),
+        sa.Column("id", sa.Text(), nullable=False, comment="new at every process start"),
         sa.Column("kind", sa.Text(), nullable=False, comment="cli, worker or serve"),
         sa.Column("queue", sa.Text(), nullable=False, comment="the queue it takes segments from"),
         sa.Column("host", sa.Text(), nullable=False),
@@ -49,11 +49,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "daily_spending",
-        sa.Column("day", sa.Date(), nullable=False, comment="in UTC; a call belongs to the day it began"),
+        sa.Column("day", sa.Date(), nullable=False, comment="in UTC; a call counts on the day it began"),
         sa.Column("reserved_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
         sa.Column("spent_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_daily_spending")),
-        comment="The whole installation. Calls that cost nothing are not booked.",
+        comment="Spending of the whole installation. Free calls are not included.",
     )
     op.create_table(
         "documents",
@@ -104,36 +104,38 @@ def upgrade() -> None:
         sa.Column("brief_id", sa.UUID(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False, comment="PROVIDER:MODEL"),
         sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True, comment="why it waits or failed, for a person"),
+        sa.Column("reason", sa.Text(), nullable=True, comment="why it is waiting or has failed, for people"),
         sa.Column("reason_code", sa.Text(), nullable=True),
         sa.Column(
             "waits_for",
             sa.Text(),
             nullable=True,
-            comment="the provider that is out, or was when a probe was released",
+            comment="the unavailable provider; in a probe, the one it retries",
         ),
         sa.Column(
             "next_try_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="when the provider is tried again; null in a probe",
+            comment="time of the next retry; null in a probe",
         ),
         sa.Column(
-            "tries", sa.Integer(), server_default="0", nullable=False, comment="failed in a row; 0: it works again"
+            "tries", sa.Integer(), server_default="0", nullable=False, comment="consecutive failures; 0: it works again"
         ),
         sa.Column("round", sa.Integer(), server_default="1", nullable=False, comment="number of the current segment"),
         sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False, comment="number of the last event"),
         sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("ask", sa.Boolean(), server_default=sa.text("true"), nullable=False, comment="false: decide for me"),
+        sa.Column(
+            "ask", sa.Boolean(), server_default=sa.text("true"), nullable=False, comment="false: use the defaults"
+        ),
         sa.Column("given_answers", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
-        sa.Column("forked_from", sa.UUID(), nullable=True, comment="whose steps it took over"),
+        sa.Column("forked_from", sa.UUID(), nullable=True, comment="whose results it reuses"),
         sa.Column("budget_usd", sa.Numeric(precision=14, scale=6), nullable=True),
         sa.Column(
             "allow_unpriced",
             sa.Boolean(),
             server_default=sa.text("false"),
             nullable=False,
-            comment="calls no cap can count",
+            comment="allow calls of unknown price",
         ),
         sa.Column("reserved_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
         sa.Column("spent_usd", sa.Numeric(precision=14, scale=6), server_default="0", nullable=False),
@@ -216,7 +218,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("model", sa.Text(), nullable=False, comment="asked"),
+        sa.Column("model", sa.Text(), nullable=False, comment="the requested model"),
         sa.Column("model_answered", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("prompt_sha256", sa.Text(), nullable=False),
@@ -271,13 +273,13 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column(
-            "attempt", sa.Integer(), server_default="0", nullable=False, comment="attempts begun in this revision"
+            "attempt", sa.Integer(), server_default="0", nullable=False, comment="finished attempts of this revision"
         ),
         sa.Column("question_rounds", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("document_id", sa.UUID(), nullable=True, comment="the version this step made last"),
+        sa.Column("document_id", sa.UUID(), nullable=True, comment="the latest version of this step"),
         sa.Column("accepted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("guidance", sa.Text(), nullable=True, comment="a person's words for this revision"),
-        sa.Column("reason", sa.Text(), nullable=True, comment="why it waits or failed"),
+        sa.Column("guidance", sa.Text(), nullable=True, comment="a person's guidance for this revision"),
+        sa.Column("reason", sa.Text(), nullable=True, comment="why it is waiting or has failed"),
         sa.Column("reason_code", sa.Text(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),

@@ -15,7 +15,7 @@ def upgrade() -> None:
     table = op.create_table(
         "compatibility",
         sa.Column("oldest_revision", sa.Text(), nullable=False),
-        comment="One row. A migration that takes away what older programs use sets it to its own revision.",
+        comment="One row. A migration that removes something that older versions use sets it to its own revision.",
     )
     op.bulk_insert(table, [{"oldest_revision": "0001"}])
 

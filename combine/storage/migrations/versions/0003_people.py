@@ -18,14 +18,14 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("user_id", sa.UUID(), nullable=True, comment="who did it; none: at the command line"),
-        sa.Column("token_id", sa.UUID(), nullable=True, comment="with which token, if with one"),
+        sa.Column("user_id", sa.UUID(), nullable=True, comment="who did it; null: from the command line"),
+        sa.Column("token_id", sa.UUID(), nullable=True, comment="the token used, if any"),
         sa.Column("project_id", sa.UUID(), nullable=True),
-        sa.Column("object", sa.Text(), nullable=True, comment="what it was done to, by its id"),
+        sa.Column("object", sa.Text(), nullable=True, comment="ID of the object that was changed"),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
-        comment="Changes of rights, acceptances, edits, overrides. Rows are only ever added.",
+        comment="Changes to permissions, acceptances, edits, overrides. Rows are only added.",
     )
     op.create_index("ix_audit_project_id", "audit", ["project_id"], unique=False)
     op.create_table(
@@ -38,15 +38,15 @@ def upgrade() -> None:
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.PrimaryKeyConstraint("user_id", "key", name=op.f("pk_idempotency_keys")),
-        comment="One start for each key of a user, however often it is asked for.",
+        comment="One execution per user and key, however often the request is repeated.",
     )
     op.create_table(
         "users",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("email", sa.Text(), nullable=True, comment="in small letters; none: the one user of local mode"),
+        sa.Column("email", sa.Text(), nullable=True, comment="in lower case; null: the user of local mode"),
         sa.Column(
-            "role", sa.Text(), server_default="member", nullable=False, comment="of the installation: admin or member"
+            "role", sa.Text(), server_default="member", nullable=False, comment="in the installation: admin or member"
         ),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("secret_sha256", sa.Text(), nullable=False),
         sa.Column("hint", sa.Text(), nullable=False, comment="its last four characters"),
-        sa.Column("scope", sa.Text(), nullable=False, comment="read, run or admin; each holds those before it"),
+        sa.Column("scope", sa.Text(), nullable=False, comment="read, run or admin; each includes the ones before it"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -80,7 +80,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("user_id", sa.UUID(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False, comment="its name in the settings"),
-        sa.Column("email", sa.Text(), nullable=True, comment="verified by the provider, in small letters"),
+        sa.Column("email", sa.Text(), nullable=True, comment="verified by the provider, in lower case"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -89,23 +89,23 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_identities_user_id")),
         sa.PrimaryKeyConstraint("issuer", "subject", name=op.f("pk_identities")),
-        comment="Who a user is at a provider. Nobody is found by an address alone.",
+        comment="A user's account at a provider. Users are never looked up by address alone.",
     )
     op.create_index("ix_identities_user_id", "identities", ["user_id"], unique=False)
     op.create_table(
         "invitations",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("project_id", sa.UUID(), nullable=False),
-        sa.Column("email", sa.Text(), nullable=False, comment="in small letters"),
+        sa.Column("email", sa.Text(), nullable=False, comment="in lower case"),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("invited_by", sa.UUID(), nullable=True, comment="none: at the command line"),
+        sa.Column("invited_by", sa.UUID(), nullable=True, comment="null: from the command line"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("accepted_by", sa.UUID(), nullable=True),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True, comment="by an owner, or declined"),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True, comment="revoked by an owner, or declined"),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name=op.f("fk_invitations_project_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
     )
@@ -137,7 +137,7 @@ def upgrade() -> None:
         sa.Column(
             "last_seen_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, comment="however much it is used"),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, comment="even if it is in use"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
         sa.UniqueConstraint("secret_sha256", name=op.f("uq_sessions_secret_sha256")),
@@ -146,18 +146,18 @@ def upgrade() -> None:
     op.create_table(
         "sign_ins",
         sa.Column("state_sha256", sa.Text(), nullable=False),
-        sa.Column("browser_sha256", sa.Text(), nullable=False, comment="of the cookie of the browser that began it"),
+        sa.Column("browser_sha256", sa.Text(), nullable=False, comment="of the cookie of the browser that started it"),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("nonce", sa.Text(), nullable=False),
         sa.Column("code_verifier", sa.Text(), nullable=False),
         sa.Column("next_path", sa.Text(), nullable=False),
-        sa.Column("link_user_id", sa.UUID(), nullable=True, comment="add an identity to this user"),
+        sa.Column("link_user_id", sa.UUID(), nullable=True, comment="link the identity to this user"),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.ForeignKeyConstraint(["link_user_id"], ["users.id"], name=op.f("fk_sign_ins_link_user_id")),
         sa.PrimaryKeyConstraint("state_sha256", name=op.f("pk_sign_ins")),
-        comment="Sign-ins that have been begun; each is used once.",
+        comment="Sign-ins in progress; each can be used once.",
     )
     op.create_index("ix_documents_created_at_id", "documents", ["created_at", "id"], unique=False)
     op.add_column(
@@ -165,7 +165,7 @@ def upgrade() -> None:
     )
     op.add_column(
         "executions",
-        sa.Column("request_id", sa.Text(), nullable=True, comment="the HTTP request that let it go on last"),
+        sa.Column("request_id", sa.Text(), nullable=True, comment="the HTTP request that last continued it"),
     )
     op.create_index("ix_executions_created_at_id", "executions", ["created_at", "id"], unique=False)
     op.add_column(

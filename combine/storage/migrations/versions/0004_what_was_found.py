@@ -19,7 +19,7 @@ def upgrade() -> None:
             "previous_ids",
             postgresql.ARRAY(sa.UUID()),
             nullable=True,
-            comment="versions that counted when it began, or for its source when it was forked; null: not begun",
+            comment="active versions when it began, or those of its source when it was forked; null: not begun",
         ),
     )
     op.add_column(
@@ -28,7 +28,7 @@ def upgrade() -> None:
             "used_before",
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=True,
-            comment="[type, prefix, highest number] of all ids given in the project before it began",
+            comment="[type, prefix, highest number] of all IDs used in the project before it began",
         ),
     )
 

@@ -15,7 +15,9 @@ def upgrade() -> None:
     """Calls of older programs, also of one that runs at the same time, have none."""
     op.add_column(
         "llm_calls",
-        sa.Column("input_sha256", sa.Text, comment="what the prompt was rendered from; null: of an older program"),
+        sa.Column(
+            "input_sha256", sa.Text, comment="what the prompt was rendered from; null if stored by an older version"
+        ),
     )
 
 

@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column(
             "ordered_content",
             postgresql.JSON(astext_type=sa.Text()),
-            comment="content with its keys in order; null: of an older program",
+            comment="content with its keys in order; null if stored by an older version",
         ),
     )
 
