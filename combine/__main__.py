@@ -5,12 +5,12 @@ import signal
 import sys
 from types import FrameType
 
-_INTERRUPTED = 130  # as shells count: 128 and the number of the signal
+_INTERRUPTED = 130  # as in shells: 128 plus the number of the signal
 
 
 def main() -> None:
     """The command ``combine``."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is to be ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # unless it is being ignored
         signal.signal(signal.SIGINT, _leave)
     try:
         from combine.cli.app import main as run  # noqa: PLC0415 - takes a while
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
-    """Until a command has begun its work, and takes the signal itself, there is nothing to be put in order."""
+    """Until a command has started and handles the signal itself, there is nothing to clean up."""
     os._exit(_INTERRUPTED)
 
 

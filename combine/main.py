@@ -45,7 +45,7 @@ _ROUTERS: Final = (
     sign_in.router,
 )
 _COMPRESS_FROM: Final = 1000
-_COMPRESSION: Final = 5  # level 9 takes twice the time and makes JSON hardly smaller
+_COMPRESSION: Final = 5  # level 9 takes twice the time, and JSON gets hardly smaller
 
 _log = logging.getLogger(__name__)
 

@@ -32,8 +32,8 @@ from combine.errors import CombineError
 JsonDict = dict[str, Any]
 
 DESCRIPTION: Final = """\
-Every response has `X-Request-ID`; every error has the shape `ErrorBody`. Lists are paginated: pass `next_cursor` of one
-page as `cursor` to get the next. Amounts are USD, as strings with a decimal point. Times are RFC 3339 in UTC.
+Every response has `X-Request-ID`; every error has the format of `ErrorBody`. Lists are paginated: pass `next_cursor` of
+one page as `cursor` to get the next. Amounts are in USD, as strings with a decimal point. Times are RFC 3339 in UTC.
 HEAD works wherever GET does, with the same status and headers; for event streams the status is always 200.
 """
 

@@ -118,7 +118,7 @@ def refuse_other_sites(request: Request, shell: Shell, *, always: bool = False) 
     if site in {"same-origin", "none"} or (site is None and (origin is None or origin in own)):
         return
     raise NotPermitted(
-        "Cross-site request refused.",
+        "Cross-site request rejected.",
         code="other_site",
         hint="Use the pages of this server, or send a token instead of a session cookie.",
     )

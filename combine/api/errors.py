@@ -179,7 +179,7 @@ def origin_not_allowed() -> HttpError:
 
 def internal_error() -> HttpError:
     """500: a bug. The cause is in the log only, under the same request id."""
-    message = "Internal server error; the server's log has the cause under this request id"
+    message = "Internal server error; the server's log has the cause under this request ID"
     return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, message, code="internal_error")
 
 

@@ -76,7 +76,7 @@ class StreamTimings:
     send_s: float = 30.0
     """How long a client may leave data unread."""
     check_access_s: float = 60.0
-    """How often a reader's identity and rights are checked again."""
+    """How often a reader's identity and permissions are checked again."""
 
 
 DEFAULT_TIMINGS = StreamTimings()
@@ -91,7 +91,7 @@ async def event_stream(
     slot: AbstractContextManager[None],
     timings: StreamTimings | None = None,
 ) -> Response:
-    """The events of an execution after ``after_seq``. The caller has checked the reader's rights once.
+    """The events of an execution after ``after_seq``. The caller has checked the reader's permissions once.
 
     ``check_access`` is called repeatedly, as a stream may outlive a token, a session or a membership. ``slot`` is held
     while the stream is open. 204 if there are no more events, so that a browser's EventSource does not reconnect.
@@ -113,7 +113,7 @@ def stream_headers() -> Response:
 
 
 class EventStreamResponse(Response):
-    """Ends with the execution, the client or the server, and for a client that stops reading or loses its rights."""
+    """Ends with the execution, the client or the server, and for clients that stop reading or lose access."""
 
     media_type = _TYPE
 

@@ -162,7 +162,7 @@ def metadata_from(found: Mapping[str, Any], config: ProviderConfig) -> Metadata:
 
 
 def unavailable(config: ProviderConfig, reason: str) -> Unavailable:
-    """The provider cannot be used at the moment; the reason is for the administrator."""
+    """The provider cannot be used at the moment; the reason is for the operator of this server."""
     return Unavailable(
         f"Sign-in with {config.label} is unavailable: {reason}.",
         code="sign_in_provider_unavailable",

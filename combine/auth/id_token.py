@@ -94,7 +94,7 @@ def person(claims: Mapping[str, Any], provider: ProviderConfig) -> Person:
         raise NotPermitted(
             f"{provider.label} did not provide your email address.",
             code="email_missing",
-            hint="Allow it to share the address. The administrator may need to request the claim `email` there.",
+            hint="Allow it to share the address. This server may also need to request the claim `email`.",
         )
     try:
         email = email_address(raw)
@@ -104,7 +104,7 @@ def person(claims: Mapping[str, Any], provider: ProviderConfig) -> Person:
         raise NotPermitted(
             f"{provider.label} has not verified your email address.",
             code="email_not_verified",
-            hint="Verify the address there, or sign in with an account of your organization.",
+            hint="Verify the address there, or sign in with an account of your organisation.",
         )
     return Person(str(claims["iss"]), subject, email, _name(claims, email))
 
@@ -140,5 +140,5 @@ def _refused(what: str, *, code: str) -> NotSignedIn:
     return NotSignedIn(
         f"The provider's ID token {what}.",
         code=code,
-        hint="Sign in again. If the problem persists, contact the administrator.",
+        hint="Sign in again. If the problem persists, contact the operator of this server.",
     )

@@ -63,12 +63,12 @@ class OidcClient:
             return NotPermitted(
                 f"The sign-in was cancelled or denied at {self.config.label}.",
                 code="sign_in_denied",
-                hint="Sign in again and give consent, or ask the administrator of the account.",
+                hint="Sign in again and give consent, or ask the administrator of your account there.",
             )
         return Invalid(
             f"{self.config.label} reported an error: {_word(word)}.",
             code="sign_in_failed",
-            hint="Sign in again. If the problem persists, contact the administrator.",
+            hint="Sign in again. If the problem persists, contact the operator of this server.",
         )
 
     async def person(self, params: Mapping[str, str], attempt: SignInAttempt) -> Person:
@@ -131,7 +131,7 @@ class OidcClient:
             return Unavailable(
                 f"{self.config.label} rejected this server's client credentials.",
                 code="sign_in_client_refused",
-                hint="Administrator: check client_id and client_secret in COMBINE_OIDC_PROVIDERS.",
+                hint="The operator of this server must check client_id and client_secret in COMBINE_OIDC_PROVIDERS.",
             )
         return Invalid(
             f"{self.config.label} rejected the authorization code: {_word(word)}.",

@@ -120,8 +120,8 @@ def _sentences(shape: str, start: int, end: int, language: str) -> Iterator[tupl
 def _cuts(shape: str, start: int, end: int, language: str) -> Iterator[int]:
     """Where the splitter would end a sentence, window by window; the last of a window is looked at again.
 
-    That reads each character once and a bit. Where it would read much of the text twice, it looks at nothing longer
-    than half a window again, and a sentence that a window does not end goes on in the next.
+    So each character is read little more than once. Where much of the text would be read twice, it looks at nothing
+    longer than half a window again, and a sentence that does not end in a window continues in the next.
     """
     window, spare = _WINDOW, (end - start) // 2 + _WIDEST
     while start < end:
@@ -179,6 +179,6 @@ def _goes_on(piece: str, following: str, language: str) -> bool:
 
 
 def _is_abbreviation(stem: str, following: str) -> bool:
-    """A guess for languages without a list: a short word before a small letter, or an initial in another script."""
+    """A guess for languages without a list: a short word before a lower-case letter, or an initial in other scripts."""
     is_initial = len(stem) == 1 and not stem.isascii()
     return is_initial or (following.islower() and len(stem) <= _LONGEST_ABBREVIATION)

@@ -72,7 +72,7 @@ class Conversation:
         return True
 
     async def _decision(self, detail: ExecutionDetail) -> bool:
-        say(f"\n{detail.execution.reason or 'The limit of revisions has been reached.'}")
+        say(f"\n{detail.execution.reason or 'The revision limit has been reached.'}")
         for line in finding_lines(detail):
             say(line)
         while True:

@@ -55,7 +55,7 @@ async def show_costs(by: GroupBy, project: str | None, since: datetime | None, *
     if total.reserved_usd:
         put(f"\nReserved for calls in flight: {usd(total.reserved_usd)}.")
     if total.outcome_unknown_usd:
-        put(f"\nCalls with an unknown outcome: at most {usd(total.outcome_unknown_usd)}, counted toward every cap.")
+        put(f"\nCalls with an unknown outcome: at most {usd(total.outcome_unknown_usd)}, counted towards every cap.")
         put("To record what the provider has billed: combine settle EXECUTION CALL --usd USD")
     return ExitCode.COMPLETED
 

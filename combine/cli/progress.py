@@ -84,7 +84,7 @@ class ProgressState:
 
     def _unpriced_allowed(self, event: Event) -> str:
         models = ", ".join(event.data.get("models", ()))
-        return f"Calls of {models} do not count toward any cap, because their price is unknown"
+        return f"Calls of {models} do not count towards any cap, because their price is unknown"
 
     def _execution_running(self, event: Event) -> str | None:
         self.running.clear()

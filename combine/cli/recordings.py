@@ -29,7 +29,7 @@ async def record(execution: str, out: Path, *, json: bool) -> int:
         file = await services.replays.file(execution, compress=out.suffix == ".gz")
     try:
         write_bytes(out, file.data)
-    except CombineError as error:  # here it is the argument that was wrong
+    except CombineError as error:  # here the argument was wrong
         raise Invalid(error.message, code=error.code, hint="Choose a writable file with --out.") from None
     facts = _facts(file.recording.snapshot, out, len(file.data))
     put(as_json(facts) if json else _recorded(facts))

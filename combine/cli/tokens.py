@@ -83,7 +83,7 @@ async def _token_id(tokens: Tokens, text: str, user: str | None) -> UUID:
         except ValueError:
             raise _not_found(text) from None
     if len(digits) < _MIN_DIGITS:
-        raise Invalid(f"{text!r} is too short; use at least {_MIN_DIGITS} digits of the id.", code="id_short")
+        raise Invalid(f"{text!r} is too short; use at least {_MIN_DIGITS} digits of the ID.", code="id_short")
     matching = [one for one in await tokens.list(limit=_MAX_LISTED, user=user) if one.id.hex.startswith(digits)]
     if not matching:
         raise _not_found(text)
@@ -91,7 +91,7 @@ async def _token_id(tokens: Tokens, text: str, user: str | None) -> UUID:
         raise Conflict(
             f"{text} matches several tokens: {', '.join(_names(matching))}.",
             code="token_id_ambiguous",
-            hint="Use more digits of the id.",
+            hint="Use more digits of the ID.",
         )
     return matching[0].id
 

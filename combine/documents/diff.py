@@ -32,7 +32,7 @@ class ItemChange:
 
     @property
     def id(self) -> str:
-        """The id both have."""
+        """The ID that both have."""
         return self.new.id
 
 
@@ -98,7 +98,7 @@ def _sentences(brief: Mapping[str, Any]) -> list[Item]:
 
 
 def _beyond(items: list[Item], others: list[Item]) -> tuple[Item, ...]:
-    """Those whose text the others do not have, or not as often."""
+    """Those whose text the others do not contain, or not as often."""
     left = Counter(other.value["text"] for other in others)
     found = []
     for item in items:

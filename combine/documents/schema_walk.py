@@ -225,7 +225,7 @@ def _in_order(value: Any, part: Part) -> Any:
 
 
 def in_store_order(value: Any, *, depth: int = 100) -> Any:
-    """The same value with every object's keys as JSONB hands them back, short ones first; for want of a schema.
+    """The same value with every object's keys as JSONB hands them back, short ones first; used when there is no schema.
 
     What lies deeper than ``depth`` stays as it is.
     """

@@ -34,7 +34,7 @@ class Recording:
     snapshot: ExecutionSnapshot
 
 
-# The fields of each record in a file. Explicit lists: a new column must not change the file format by itself.
+# The fields of each record in a file. Explicit lists: a new column must not change the file format on its own.
 _EXECUTION = ("project", "status", "model", "ask", "given_answers", "forked_from", "created_at", "workflow", "brief_id")
 _CALL = (
     "id",
@@ -168,7 +168,7 @@ def read_recording_file(data: bytes, name: str) -> Recording:
     if not isinstance(raw, Mapping) or raw.get("format") != FORMAT:
         raise _unusable(name, f"its format is not {FORMAT!r}")
     if raw.get("version") != VERSION:
-        raise _unusable(name, f"its version is {raw.get('version')!r}; this program reads {VERSION}")
+        raise _unusable(name, f"its version is {raw.get('version')!r}; this version of combine reads {VERSION}")
     if missing := [key for key in ("execution_id", *_EXECUTION, "brief", *_LISTS) if key not in raw]:
         faults = [{"path": f"$.{key}", "message": "Field required"} for key in missing]
         raise _unusable(name, _listed(faults), faults)

@@ -22,14 +22,14 @@ from combine.workflows.models import ModelRef
 
 
 class RecordEnds(Exception):
-    """The step would now do what the record does not hold."""
+    """The step would now do something that the recording does not contain."""
 
 
 class NoProvider:
     """Where a replay gets its model from: nowhere."""
 
     def provider(self, ref: ModelRef) -> LLMProvider:
-        """Raises RecordEnds: the reply that is wanted has never been recorded."""
+        """Raises RecordEnds: the requested reply was never recorded."""
         raise RecordEnds(f"no stored reply of {ref}")
 
 
@@ -55,14 +55,14 @@ class WatchedPrompts(PromptBuilder):
 
 
 class ReplayJournal:
-    """Keeps what a step does in memory and answers as the tables did."""
+    """Keeps what a step does in memory, and returns what the tables contained."""
 
     def __init__(self, recorded: ExecutionSnapshot) -> None:
         self._recorded = recorded
         self.asked_at: int = 0
         """The attempt that asked last."""
         self.other_questions: list[str] = []
-        """Where other questions came out than those that were stored."""
+        """Where the questions differ from the stored ones."""
         self.findings: tuple[Finding, ...] = ()
         self.document: Document | None = None
 
@@ -77,10 +77,10 @@ class ReplayJournal:
     async def note_fallback(
         self, step: StepDefinition, context: StepContext, attempt: int, fallback: ModelRef, error: LLMError
     ) -> None:
-        """A replay asks nobody, so nobody stands in."""
+        """A replay calls no model, so it needs no fallback."""
 
     async def provider_works_again(self, execution_id: UUID, provider: str) -> None:
-        """A replay asks nobody."""
+        """A replay calls no provider."""
 
     async def record_findings(
         self,
@@ -92,7 +92,7 @@ class ReplayJournal:
         last: bool,  # noqa: ARG002 - as above
         savable: bool,  # noqa: ARG002 - as above
     ) -> None:
-        """Kept to say why no document came out."""
+        """Kept to explain why there is no document."""
         self.findings = tuple(findings)
 
     async def save_questions(

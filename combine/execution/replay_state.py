@@ -1,4 +1,4 @@
-"""What the tables said at one moment of a recorded execution."""
+"""What the tables contained at one moment of a recorded execution."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _rounds(recorded: ExecutionSnapshot, step_id: str, at: datetime) -> int:
 
 
 def _guidance(recorded: ExecutionSnapshot, step_id: str, at: datetime) -> str | None:
-    """A person's words, if the last thing that sent this step back was a person."""
+    """A person's words, if a person was the last to send this step back."""
     words: str | None = None
     for event in recorded.events:
         if event.at >= at:

@@ -69,7 +69,7 @@ def plan_after_review(
         return ReviewPlan(AfterReview.COMPLETE, findings)
     serious = [finding for finding in findings if finding.severity in _SERIOUS]
     if action == "escalate":
-        return ReviewPlan(AfterReview.ASK_PERSON, findings, reason="The review requests a decision by a person.")
+        return ReviewPlan(AfterReview.ASK_PERSON, findings, reason="The review asks for a decision by a person.")
     named = {step.step_id for finding in serious if (step := workflow.producer(finding.document)) is not None}
     named.discard(final_step)
     if not named:

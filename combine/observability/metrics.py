@@ -40,13 +40,13 @@ class Metrics:
         )
         self._seconds = Histogram(
             "combine_http_request_seconds",
-            "Seconds until the response began.",
+            "Time until the response began, in seconds.",
             ("route", "method"),
             buckets=_BUCKETS,
             registry=self.registry,
         )
         self._rate_limited = Counter(
-            "combine_rate_limited", "Requests refused by a rate limit.", ("limit",), registry=self.registry
+            "combine_rate_limited", "Requests rejected by a rate limit.", ("limit",), registry=self.registry
         )
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -56,7 +56,7 @@ class Metrics:
         self._seconds.labels(route, method).observe(seconds)
 
     def rate_limited(self, limit: str) -> None:
-        """Count a request refused by a rate limit."""
+        """Count a request rejected by a rate limit."""
         self._rate_limited.labels(limit).inc()
 
     def add_readings(self, readings: Readings) -> None:
@@ -81,7 +81,7 @@ class _ReadingsCollector(Collector):
         )
         yield CounterMetricFamily(
             "combine_event_streams_dropped",
-            "Event streams closed for not being read.",
+            "Event streams closed because the client did not read them.",
             now.dropped_streams(),
         )
         connections = GaugeMetricFamily(

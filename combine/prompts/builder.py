@@ -163,9 +163,7 @@ class PromptBuilder:
             _section("answers", [_answer(a) for a in given.answers]),
         ]
         parts += [self._document("document", d, with_sources=given.step.is_final) for d in given.upstream]
-        if (
-            given.previous is not None and not given.step.is_final
-        ):  # a review judges afresh, not beside its last verdict
+        if given.previous is not None and not given.step.is_final:  # a review judges independently of its last verdict
             parts.append(self._document("previous", given.previous, with_sources=False))
         return "\n".join(parts)
 

@@ -214,7 +214,7 @@ class DocumentService:
             raise NotFound(
                 f"There is no document {wanted!r}.",
                 code="document_not_found",
-                hint=f"Use its id (`combine docs list` shows them) or its type: {', '.join(types)}.",
+                hint=f"Use its ID (`combine docs list` shows them) or its type: {', '.join(types)}.",
             )
         return found
 

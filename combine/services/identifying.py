@@ -16,14 +16,14 @@ from combine.storage.people.users import Identities, IdentityRow, UserRow, Users
 async def identify(session: WriteSession, person: Person, provider: str, new_user_id: UUID) -> UserRow:
     """The user with this identity, or a new one. Raises Conflict if the address belongs to another user.
 
-    The user is locked, as by ``link``: nobody can disable them until the transaction ends.
+    The user is locked, as by ``link``: no one can disable them until the transaction ends.
     """
     identities, users = Identities(session), Users(session)
     if (known := await identities.find(person.issuer, person.subject)) is not None:
         return await _seen_again(session, known, person)
     taken = await identities.users_of(person.email)
     if taken or not await users.insert(new_user_id, person.name, person.email, InstanceRole.MEMBER):
-        # The address is in use: by somebody else, or by the same user in a second tab that was faster.
+        # The address is in use: by someone else, or by the same user in a second tab that was faster.
         if (known := await identities.find(person.issuer, person.subject)) is None:
             raise _account_exists(provider)
         return await _seen_again(session, known, person)

@@ -32,7 +32,7 @@ class InvitationService:
     async def create(self, project_id: UUID, email: str, role: ProjectRole) -> InvitationView:
         """Invite an address for 14 days, replacing an open invitation of the same address.
 
-        Nothing is sent: the invitation appears when somebody signs in with that address. Raises NotFound,
+        Nothing is sent: the invitation appears when someone signs in with that address. Raises NotFound,
         NotPermitted, Invalid for an invalid address, Conflict if it belongs to a member.
         """
         address = email_address(email)

@@ -15,7 +15,7 @@ from combine.storage.people.members import MemberRow, Members
 
 
 class MemberService:
-    """Members see the other members, owners change them, everybody may leave."""
+    """Members see the other members, owners change them, everyone may leave."""
 
     def __init__(self, database: Database, *, actor: Actor) -> None:
         self._database = database

@@ -1,1 +1,1 @@
-"""PostgreSQL: tables, transactions, repositories, migrations. The only room that knows SQL."""
+"""PostgreSQL: tables, transactions, repositories, migrations."""

@@ -112,8 +112,8 @@ class Calls:
             hint = "`combine show` lists the calls of an execution."
             raise NotFound(f"There is no call {text} in this execution.", code="call_not_found", hint=hint)
         if len(found) > 1:
-            hint = "Use more digits of the id."
-            raise Conflict(f"Several call ids start with {text}.", code="call_id_ambiguous", hint=hint)
+            hint = "Use more digits of the ID."
+            raise Conflict(f"Several call IDs start with {text}.", code="call_id_ambiguous", hint=hint)
         return found[0]
 
     async def costs(self, execution_ids: Sequence[UUID]) -> dict[UUID, Decimal | None]:

@@ -127,5 +127,5 @@ class Documents:
         found = build_all(Document, await self._connection.execute(query))
         if len(found) > 1:
             names = ", ".join(f"{row.id} ({row.type} {row.version})" for row in found)
-            raise Conflict(f"Several document ids start with {text}: {names}.", code="document_id_ambiguous")
+            raise Conflict(f"Several document IDs start with {text}: {names}.", code="document_id_ambiguous")
         return found[0] if found else None

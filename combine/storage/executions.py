@@ -159,9 +159,9 @@ def the_only(found: Sequence[R], text: str) -> R:
         raise execution_not_found(text)
     if len(found) > 1:
         raise Conflict(
-            f"Several execution ids start with {text}: {', '.join(str(row.id) for row in found)}.",
+            f"Several execution IDs start with {text}: {', '.join(str(row.id) for row in found)}.",
             code="execution_id_ambiguous",
-            hint="Use more digits of the id.",
+            hint="Use more digits of the ID.",
         )
     return found[0]
 

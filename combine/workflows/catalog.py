@@ -187,7 +187,7 @@ def _add_workflows(
             continue
         taken = workflows.get(definition.workflow_id)
         if taken is not None:
-            message = f"The workflow id {definition.workflow_id!r} is already used ({taken[1]}); choose a different id."
+            message = f"The workflow ID {definition.workflow_id!r} is already used ({taken[1]}); choose a different id."
             faults.append(FileFault(str(path), Fault("name_clash", "$.workflow_id", message)))
             continue
         shared = _shared_prompt(definition, workflows)

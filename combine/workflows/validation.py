@@ -86,7 +86,7 @@ def _duplicate_steps(steps: list[_Step]) -> Iterable[Fault]:
             continue
         if step.step_id in first:
             where = first[step.step_id].path
-            message = f"The step id {step.step_id!r} is already used by {where}; step ids must be unique."
+            message = f"The step ID {step.step_id!r} is already used by {where}; step IDs must be unique."
             yield Fault("duplicate_step", f"{step.path}.step_id", message)
         first.setdefault(step.step_id, step)
 

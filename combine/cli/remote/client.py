@@ -155,7 +155,7 @@ class Client:
         if isinstance(error, _NEVER_SENT):
             return _unreachable(self.server, error)
         why = "timed out" if isinstance(error, httpx2.TimeoutException) else "connection lost"
-        hint = "The request may still have succeeded: check before you repeat it." if maybe_done else "Try again."
+        hint = "The request may still have succeeded; check before you retry it." if maybe_done else "Try again."
         return Unavailable(f"No response from the server at {self.server}: {why}.", code="server_cut", hint=hint)
 
     def read(self, kind: type[T], data: bytes, path: str) -> T:
@@ -199,9 +199,7 @@ def _unreachable(server: Address, error: Exception) -> Unavailable:
         why, hint = "host not found", "Check the address."
     elif isinstance(cause, ssl.SSLCertVerificationError):
         why = f"its certificate is not trusted: {cause.verify_message}"
-        hint = (
-            f"If your own authority has signed it, set {_CERTIFICATES} to a PEM file with the authority's certificate."
-        )
+        hint = f"If your own certificate authority signed it, set {_CERTIFICATES} to a PEM file with its certificate."
     elif isinstance(cause, ssl.SSLError):
         why = f"TLS failed: {_reason(cause)}"
         hint = "Check the port. Plain http is allowed only for this machine."

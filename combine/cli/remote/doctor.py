@@ -1,4 +1,4 @@
-"""``combine doctor`` for a server: does it respond, is it ready, and who are we to it. Changes and spends nothing."""
+"""``combine doctor`` for a server: does it respond, is it ready, whose token is used. Changes and spends nothing."""
 
 from __future__ import annotations
 

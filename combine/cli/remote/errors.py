@@ -51,7 +51,7 @@ def error_from_response(
             return Unavailable(
                 f"The server at {server} is not available (status {status}).",
                 code="server_unavailable",
-                hint="Try again later; if the problem persists, contact the operator of the server.",
+                hint="Try again later; if the problem persists, contact the operator of this server.",
             )
         return incompatible(server, f"it returned status {status} without an error message")
     return _from_content(server, status, content, retry_after)
@@ -87,7 +87,7 @@ def _from_content(server: str, status: int, content: dict[str, Any], retry_after
         return CombineError(
             f"The server at {server} failed: {message}",
             code=code,
-            hint=f"The log of the server has the cause under request {content.get('request_id')}.",
+            hint=f"The server's log has the cause under the request ID {content.get('request_id')}.",
             details=details,
         )
     if code == "request_invalid":

@@ -20,5 +20,5 @@ def uuid_range(text: str) -> tuple[UUID, UUID] | None:
     if len(digits) > _DIGITS or re.fullmatch("[0-9a-f]+", digits) is None:
         return None
     if len(digits) < SHORTEST:
-        raise Invalid(f"{text!r} is too short: use at least {SHORTEST} digits of the id.", code="id_short")
+        raise Invalid(f"{text!r} is too short: use at least {SHORTEST} digits of the ID.", code="id_short")
     return UUID(digits.ljust(_DIGITS, "0")), UUID(digits.ljust(_DIGITS, "f"))

@@ -30,7 +30,7 @@ class Cap:
     spent_usd: Decimal
     reserved_usd: Decimal
     allow_unpriced: bool
-    """Whether the execution allows calls of unknown price, which do not count toward a cap."""
+    """Whether the execution allows calls of unknown price, which do not count towards a cap."""
 
     def refuses(self, worst_usd: Decimal | None) -> bool:
         """Whether the cap stops a call; ``worst_usd`` is None if its price is unknown."""

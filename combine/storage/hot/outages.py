@@ -28,7 +28,7 @@ NOTIFY = Statement(f"SELECT pg_notify('{CONTROL_CHANNEL}', :id)")
 
 _LOCK = Statement(f"SELECT pg_advisory_xact_lock({locks.OUTAGE_SCHEDULE}, hashtext(:waits_for))")
 
-# The status is part of it: what failed or was cancelled says nothing of how the provider does now.
+# The status is part of it: what failed or was cancelled does not show whether the provider works now.
 _SCHEDULE = Statement("""
 SELECT coalesce(cast(:now AS timestamptz), clock_timestamp()) AS now, max(next_try_at) AS next_try_at,
        coalesce(max(tries), 0) AS tries
@@ -49,7 +49,7 @@ UPDATE executions SET next_try_at = coalesce(cast(:now AS timestamptz), clock_ti
 WHERE waits_for = :waits_for AND status = 'waiting_for_provider' AND id <> :id
 """)
 
-# Of each thing waited for: everybody if it works again, else the oldest if its time has come and no probe is out.
+# For each provider: all executions if it works again, else the oldest if its time has come and no probe is running.
 _DUE = Statement("""
 WITH moment AS (SELECT coalesce(cast(:now AS timestamptz), clock_timestamp()) AS now),
 waiting AS (
@@ -105,7 +105,7 @@ class Outages:
         self._now = now
 
     async def join(self, execution_id: UUID, waits_for: str, *, at_least_s: float = 0.0) -> NextTry:
-        """The execution has met the outage and waits with the others.
+        """The execution has run into the outage and waits with the others.
 
         If they already wait for a future retry, it joins them; else its failure was the retry, and the next one is
         scheduled for all of them. ``at_least_s``: the provider's Retry-After.

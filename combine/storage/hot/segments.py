@@ -15,7 +15,7 @@ from combine.storage.hot.numbering import USED_IN_PROJECT
 # ruff: noqa: S608 - only the constants of this module and the claim's query are formatted into statements
 _NOTIFY = f"pg_notify('{CHANNEL}', event.execution_id || ' ' || event.seq)"
 
-# What the first segment finds in the project is kept: what executions beside this one do later must not change it.
+# What the first segment finds in the project is kept: what other executions do later must not change it.
 _BEGIN = f"""
 -- claim: this process still owns the segment; locked, so that no other process takes over before the commit
 WITH claim AS ({{claim}}),

@@ -67,7 +67,7 @@ class Transitions:
     async def requeue(self, execution_id: UUID, *, by_itself: bool = False) -> int:
         """Queue the execution for its next segment; returns the number of its round.
 
-        ``by_itself``: not requested by anybody, so it has the same cause as the last segment.
+        ``by_itself``: not requested by a person, so it has the same cause as the last segment.
         """
         executions = Executions(self._session)
         await executions.set_status(execution_id, "queued")

@@ -1,4 +1,4 @@
-"""The oldest schema version whose program may go on working beside newer ones."""
+"""The oldest schema version whose program may continue to work next to newer ones."""
 
 from __future__ import annotations
 
