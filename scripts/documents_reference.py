@@ -18,10 +18,10 @@ HEAD = """\
 
 The fields of the documents in the workflow `strategy-document`. This page is generated from the JSON Schemas in
 `combine/seed/schemas/strategy/` by `python scripts/documents_reference.py`; a test compares them. `*` marks required
-fields; unknown fields are rejected. Size is what the model is asked for; the number in brackets is the maximum that
-code accepts: words of a text, or entries of a list.
+fields; unknown fields are rejected. Size is the length that the model is asked for (words of a text, or entries of a
+list); the number in brackets is the maximum that code accepts.
 
-IDs are unique within a project and type, and are kept across versions. `ASM-` numbers are consecutive over all
+IDs are unique within a project and type, and are kept across versions. `ASM-` numbers are consecutive across all
 documents, because any document may cite them. A source is `{ref, quote}`: `ref` names a sentence of the brief (`B-5`),
 an answer (`Q-1`), an item of an earlier document, or an assumption, and code has verified that `quote` occurs in it.
 """
