@@ -1,4 +1,4 @@
-"""Normalizes or refuses email addresses, redirect paths and URLs that come from outside."""
+"""Normalises or rejects email addresses, redirect paths and URLs that come from outside."""
 
 from __future__ import annotations
 

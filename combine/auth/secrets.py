@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic
 
-TOKEN_PREFIX = "cmb_"  # noqa: S105 - the start of every token, by which secret scanners recognize them
+TOKEN_PREFIX = "cmb_"  # noqa: S105 - the start of every token, by which secret scanners recognise them
 LINK_LIFETIME = timedelta(minutes=10)
 _CHECKSUM_LENGTH = 6
 _TOKEN = re.compile(rf"{TOKEN_PREFIX}[A-Za-z0-9_-]{{43}}[A-Za-z0-9_-]{{{_CHECKSUM_LENGTH}}}", re.ASCII)

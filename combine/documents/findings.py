@@ -20,7 +20,7 @@ class FindingKind(StrEnum):
 
 
 class Severity(StrEnum):
-    """How bad it is, by consequence."""
+    """The severity, by consequence."""
 
     CRITICAL = "critical"
     MAJOR = "major"

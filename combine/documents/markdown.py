@@ -87,8 +87,8 @@ def _title_page(doc: MarkdownInput) -> Iterator[str]:
     facts = {
         "Project": doc.project,
         "Document": f"{title}, version {doc.version} ({doc.status.value})",
-        "Made by": "fixed rules, no language model" if doc.offline else doc.model,
-        "Made on": doc.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "Created by": "fixed rules, no language model" if doc.offline else doc.model,
+        "Created on": doc.created_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "Workflow": f"{doc.workflow}, execution {doc.execution_id}",
         "Based on": f"{_count(len(doc.brief.sentences), 'sentence')} of the brief, {_count(len(doc.answers), 'answer')}"
         + (f" ({defaults} by default)" if defaults else ""),

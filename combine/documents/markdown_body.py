@@ -81,7 +81,7 @@ class Body:
         known = schema_walk.properties(self.schema, part)
         with_id = any("id" in row for row in rows)
         names = _columns(rows)
-        titles = ["Id"] * with_id + [escape(heading(n, known.get(n, {}))) for n in names] or ["Id"]
+        titles = ["ID"] * with_id + [escape(heading(n, known.get(n, {}))) for n in names] or ["ID"]
         lines = ["| " + " | ".join(titles) + " |", "| " + " | ".join("---" for _ in titles) + " |"]
         for row in rows:
             cells = [self._inline(row.get(n), known.get(n), separator="<br>") for n in names]

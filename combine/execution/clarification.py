@@ -34,7 +34,7 @@ class Settlement:
         return int(self.question.id.removeprefix("Q-"))
 
     def answer(self) -> Answer:
-        """The answer in normalized form."""
+        """The answer in normalised form."""
         return Answer(self.question.id, self.question.text, self.text, self.decided_by, self.assumption_id)
 
 

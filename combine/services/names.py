@@ -10,12 +10,12 @@ MAX_PROJECT_NAME = 120
 
 
 def regular(text: str) -> str:
-    """The normalized name, used for storing and searching: names that look the same are equal."""
+    """The normalised name, used for storing and searching: names that look the same are equal."""
     return normalize("NFC", " ".join(text.split()))
 
 
 def project_name(text: str) -> str:
-    """The name with spaces and accents normalized. Raises Invalid for an invalid name."""
+    """The name with spaces and accents normalised. Raises Invalid for an invalid name."""
     name = regular(text)
     if not name or len(name) > MAX_PROJECT_NAME or not name.isprintable():
         raise Invalid(

@@ -149,7 +149,7 @@ class AuditView:
     at: datetime
     action: str
     user_id: UUID | None
-    """None: at the command line."""
+    """None: from the command line."""
     user_name: str | None
     token_id: UUID | None
     project_id: UUID | None

@@ -172,7 +172,7 @@ def _not_read(user: CatalogFolder, user_dir: Path) -> list[FileFault]:
     files = [user_dir / "prompts" / "models" / f"{name}.txt" for name in sorted(user.models)]
     if user.house_rules is not None:
         files.insert(0, user_dir / "prompts" / "house-rules.txt")
-    message = "House rules and texts for single models cannot be customized; move this to a role or task prompt."
+    message = "House rules and texts for single models cannot be customised; move this to a role or task prompt."
     return [FileFault(str(path), Fault("not_read", "$", message)) for path in files]
 
 
@@ -187,7 +187,7 @@ def _add_workflows(
             continue
         taken = workflows.get(definition.workflow_id)
         if taken is not None:
-            message = f"The workflow ID {definition.workflow_id!r} is already used ({taken[1]}); choose a different id."
+            message = f"The workflow ID {definition.workflow_id!r} is already used ({taken[1]}); choose a different ID."
             faults.append(FileFault(str(path), Fault("name_clash", "$.workflow_id", message)))
             continue
         shared = _shared_prompt(definition, workflows)

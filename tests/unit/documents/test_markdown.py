@@ -149,8 +149,8 @@ def test_a_whole_document_reads_like_this():
 | Project | Nursery &lt;Nord&gt; |
 | --- | --- |
 | Document | Plan, version 2 (active) |
-| Made by | anthropic:m |
-| Made on | 2027-01-02 03:04 UTC |
+| Created by | anthropic:m |
+| Created on | 2027-01-02 03:04 UTC |
 | Workflow | garden, execution E1 |
 | Based on | 3 sentences of the brief, 2 answers (1 by default) |
 | Unused sentences | [B-3](#B-3) |
@@ -183,7 +183,7 @@ Plants arrive \\*alive\\*.[^1][^2]
 
 ## <a id="section-2"></a>What binds us
 
-| Id | Text |
+| ID | Text |
 | --- | --- |
 | <a id="CON-001"></a>CON-001[^1] | Open \\| by May. |
 
