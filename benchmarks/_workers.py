@@ -136,7 +136,7 @@ async def office(settings: dict[str, str]) -> AsyncIterator[Any]:
 async def start(working: Any, name: str) -> Any:
     """Start one execution in a new project."""
     from combine.brief.reading import split_brief
-    from combine.services.executions import StartExecution
+    from combine.services.commands import StartExecution
 
     brief = split_brief(bakery.BRIEF)
     return await working.executions.start(StartExecution(brief, "strategy-document", name, "scripted"))

@@ -47,7 +47,8 @@ async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, fl
     from combine.execution.telemetry import Telemetry
     from combine.llm.pricing import Pricing
     from combine.llm.scripted import ScriptedProvider, ScriptedReply
-    from combine.services.executions import ExecutionService, StartExecution
+    from combine.services.commands import StartExecution
+    from combine.services.executions import ExecutionService
     from combine.storage.core.database import Database
     from combine.storage.core.listener import EventListener
     from combine.workflows.catalog import load_catalog

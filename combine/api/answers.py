@@ -11,7 +11,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from pydantic import TypeAdapter
 
-from combine.services.documents import DocumentExport
+from combine.services.views import DocumentExport
 
 _JSON: Final = "application/json"
 _MAX_PAGE_BYTES: Final = 8 * 2**20

@@ -12,8 +12,8 @@ from combine.api.caller import TheServices, TheShell
 from combine.api.errors import responses
 from combine.api.executions import brief_of
 from combine.api.requests import BodyRoute, BriefText, Day, Model, Name, ProjectFilter, RequestBody, id_or_name
-from combine.services.costs import CostReport, GroupBy
-from combine.services.estimates import EstimateView
+from combine.documents.statuses import GroupBy
+from combine.services.views import CostReport, EstimateView
 
 router: Final = APIRouter(prefix="/api/v1", tags=["costs"], responses=responses(401), route_class=BodyRoute)
 

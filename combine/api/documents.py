@@ -16,8 +16,7 @@ from combine.api.errors import responses
 from combine.api.paging import Page, PageQuery, cursor_of, position_of
 from combine.api.requests import DocumentId, IntegerText, ProjectFilter, ProjectOfType, id_or_name
 from combine.documents.statuses import DocumentStatus
-from combine.services.documents import DocumentChanges, DocumentDetail
-from combine.services.views import DocumentView
+from combine.services.views import DocumentChanges, DocumentDetail, DocumentView
 
 router: Final = APIRouter(prefix="/api/v1/documents", tags=["documents"], responses=responses(401))
 

@@ -38,8 +38,7 @@ from combine.brief.brief import Brief
 from combine.brief.reading import decode_brief, split_brief
 from combine.documents.statuses import DecisionAction, ExecutionStatus
 from combine.services.bundle import Services
-from combine.services.executions import StartExecution
-from combine.services.forks import ForkExecution
+from combine.services.commands import ForkExecution, StartExecution
 from combine.services.views import ExecutionDetail, ExecutionView, StepView
 
 router: Final = APIRouter(

@@ -17,7 +17,7 @@ from combine.api.requests import BodyRoute, EmailText, ProjectName, RequestBody,
 from combine.auth.permissions import ProjectRole
 from combine.errors import NotFound
 from combine.services.people_views import AuditView, InvitationView, MemberView
-from combine.services.projects import ProjectView
+from combine.services.views import ProjectView
 
 router: Final = APIRouter(prefix="/api/v1/projects", tags=["projects"], responses=responses(401), route_class=BodyRoute)
 

@@ -20,7 +20,6 @@ from combine.cli.options import (
     Decision,
     Execution,
     FileName,
-    Grouping,
     Json,
     NoQuestions,
     Out,
@@ -31,6 +30,7 @@ from combine.cli.options import (
     usd_cost,
 )
 from combine.documents.statuses import ExecutionStatus as Status
+from combine.documents.statuses import GroupBy
 
 
 def run(
@@ -264,7 +264,7 @@ def replay(
 
 def costs(
     *,
-    by: Annotated[Grouping, typer.Option("--by", help="How to group the costs.")] = Grouping.DAY,
+    by: Annotated[GroupBy, typer.Option("--by", help="How to group the costs.")] = GroupBy.DAY,
     project: Project = None,
     since: Annotated[
         datetime | None,
@@ -280,9 +280,8 @@ def costs(
     """
     from combine.cli.costs import show_costs
     from combine.cli.runtime import execute
-    from combine.services.costs import GroupBy
 
-    execute(show_costs(GroupBy(by.value), project, since, json=as_json))
+    execute(show_costs(by, project, since, json=as_json))
 
 
 def settle(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from combine.cli.backend import choose_backend
 from combine.cli.exit_codes import ExitCode
@@ -13,12 +12,8 @@ from combine.cli.formatting import as_json, count, short, table, usd
 from combine.cli.inputs import read_brief
 from combine.cli.result import as_object, cost_text, next_step
 from combine.cli.runtime import put
-from combine.documents.statuses import ExecutionStatus
-from combine.services.views import ExecutionDetail
-
-if TYPE_CHECKING:  # take longer to import than a command against a server takes to run
-    from combine.services.costs import CostGroupView, GroupBy
-    from combine.services.estimates import EstimateView, Range
+from combine.documents.statuses import ExecutionStatus, GroupBy
+from combine.services.views import CostGroupView, EstimateView, ExecutionDetail, Range
 
 _AT_ANOTHER_CAP = frozenset({"project_budget_reached", "daily_budget_reached"})
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -24,10 +24,7 @@ from combine.documents.diff import FieldChange
 from combine.documents.items import Item, item_text
 from combine.documents.statuses import DocumentStatus
 from combine.errors import Invalid, NotFound
-from combine.services.views import DocumentView
-
-if TYPE_CHECKING:  # takes longer to import than a command against a server takes to run
-    from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
+from combine.services.views import DocumentChanges, DocumentDetail, DocumentExport, DocumentView
 
 _NAME_FIELDS = ("title", "name", "entity", "system", "i_want", "description", "text", "responsibility")
 _LINK = re.compile(r"\[([^\]]+)\]\(#[^)]*\)")

@@ -6,15 +6,11 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from combine.cli.ports import Documents
 from combine.errors import CombineError, Invalid
-from combine.services.views import ExecutionDetail
-
-if TYPE_CHECKING:  # takes longer to import than a command against a server takes to run
-    from combine.services.documents import DocumentExport
+from combine.services.views import DocumentExport, ExecutionDetail
 
 
 def prepare_folder(folder: Path) -> None:

@@ -50,17 +50,6 @@ class Decision(Enum):
     CANCEL = "cancel"
 
 
-class Grouping(Enum):
-    """What costs can be grouped by."""
-
-    DAY = "day"
-    MODEL = "model"
-    WORKFLOW = "workflow"
-    STEP = "step"
-    PROJECT = "project"
-    EXECUTION = "execution"
-
-
 class ExportFormat(StrEnum):
     """The file formats of an exported document."""
 

@@ -12,19 +12,25 @@ from uuid import UUID
 if TYPE_CHECKING:  # most of these modules take longer to import than a command against a server takes to run
     from combine.auth.permissions import Scope
     from combine.brief.brief import Brief
-    from combine.documents.statuses import DecisionAction, DocumentStatus, ExecutionStatus
+    from combine.documents.statuses import DecisionAction, DocumentStatus, ExecutionStatus, GroupBy
     from combine.execution.replay import ReplayReport
     from combine.records import Event
-    from combine.services.costs import CostReport, GroupBy
+    from combine.services.commands import ForkExecution, StartExecution
     from combine.services.definitions import WorkflowDetail
-    from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
-    from combine.services.estimates import EstimateView
-    from combine.services.executions import StartExecution
-    from combine.services.forks import ForkExecution
     from combine.services.people_views import NewTokenView, TokenView
-    from combine.services.projects import ProjectView
     from combine.services.replay import RecordingFile
-from combine.services.views import DocumentView, ExecutionDetail, ExecutionView, ExecutorView
+from combine.services.views import (
+    CostReport,
+    DocumentChanges,
+    DocumentDetail,
+    DocumentExport,
+    DocumentView,
+    EstimateView,
+    ExecutionDetail,
+    ExecutionView,
+    ExecutorView,
+    ProjectView,
+)
 
 SERVER_DEFAULT_MODEL: Final = ""
 """No model was named: the default of the server applies, and the estimate returns its name."""

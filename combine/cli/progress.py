@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -161,20 +161,6 @@ class ProgressState:
             self.running.pop(event.step_id or "", None)
             return str(event.data.get("reason") or event.kind.replace("_", " "))
         return None
-
-
-class Display(Protocol):
-    """Shows events as they arrive."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def show(self, event: Event) -> None:
-        """Show an event."""
-        ...
 
 
 class PlainDisplay:

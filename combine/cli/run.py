@@ -19,8 +19,7 @@ from combine.cli.work import Presentation, carry_on, or_follow
 from combine.documents.statuses import DecisionAction
 from combine.errors import Invalid
 from combine.execution.clarification import unknown_names
-from combine.services.executions import StartExecution
-from combine.services.forks import ForkExecution
+from combine.services.commands import ForkExecution, StartExecution
 from combine.services.names import project_name
 
 

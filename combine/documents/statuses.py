@@ -81,3 +81,14 @@ class DecisionAction(StrEnum):
     ACCEPT_ANYWAY = "accept_anyway"
     TRY_AGAIN = "try_again"
     CANCEL = "cancel"
+
+
+class GroupBy(StrEnum):
+    """Ways to group costs."""
+
+    DAY = "day"
+    MODEL = "model"
+    WORKFLOW = "workflow"
+    STEP = "step"
+    PROJECT = "project"
+    EXECUTION = "execution"

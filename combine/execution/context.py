@@ -68,6 +68,15 @@ class StepContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The state of the questions that a step asked."""
+
+    settled: tuple[Answer, ...]
+    open: int
+    """How many are waiting for a person."""
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentSaved:
     """The step is done, or waits until a person accepts the document."""
 

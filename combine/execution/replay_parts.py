@@ -11,8 +11,7 @@ from combine.documents.findings import Finding
 from combine.documents.questions import Question
 from combine.documents.statuses import StepStatus
 from combine.errors import LLMError
-from combine.execution.context import DocumentSaved, StepContext
-from combine.execution.step_journal import Asked
+from combine.execution.context import Asked, DocumentSaved, StepContext
 from combine.llm.protocol import LLMProvider, Progress
 from combine.prompts.builder import PromptBuilder, PromptInput, RenderedPrompt
 from combine.records import Call, Document, ExecutionSnapshot

@@ -9,12 +9,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from combine.documents.findings import Finding
-from combine.documents.questions import Answer, Question, waits_for_answers
+from combine.documents.questions import Question, waits_for_answers
 from combine.documents.statuses import StepStatus
 from combine.errors import LLMError
 from combine.execution.budgets import CODES, PRICE_UNKNOWN, no_price, no_room
 from combine.execution.clarification import settle_questions
-from combine.execution.context import DocumentSaved, SentBack, StepContext
+from combine.execution.context import Asked, DocumentSaved, SentBack, StepContext
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
 from combine.records import Call, Document
@@ -35,15 +35,6 @@ NO_VALID_DOCUMENT = "no_valid_document"
 """Reason code of a step that waits for a decision other than "accept anyway"."""
 REMEDIATIONS_USED_UP = "remediations_used_up"
 """Reason code of a step that waits for a decision about its last output, which is not saved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The state of the questions that a step asked."""
-
-    settled: tuple[Answer, ...]
-    open: int
-    """How many are waiting for a person."""
 
 
 @dataclass(frozen=True, slots=True)

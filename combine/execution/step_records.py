@@ -10,8 +10,7 @@ from uuid import UUID
 from combine.documents.findings import Finding
 from combine.documents.questions import Question
 from combine.errors import LLMError
-from combine.execution.context import DocumentSaved, SentBack, StepContext
-from combine.execution.step_journal import Asked
+from combine.execution.context import Asked, DocumentSaved, SentBack, StepContext
 from combine.llm.protocol import Progress
 from combine.records import Call, Document
 from combine.workflows.definitions import StepDefinition

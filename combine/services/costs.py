@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from combine.auth.permissions import Actor
+from combine.documents.statuses import GroupBy
 from combine.services.access import Access
-from combine.services.views import TokensView, Usd
-from combine.storage.calls import CallGroup, Calls, GroupBy
+from combine.services.views import CostGroupView, CostReport, TokensView
+from combine.storage.calls import CallGroup, Calls
 from combine.storage.core.database import Database
-
-__all__ = ["CostGroupView", "CostReport", "CostService", "GroupBy"]
-
-
-@dataclass(frozen=True, slots=True)
-class CostGroupView:
-    """Totals for one group of calls."""
-
-    key: str
-    calls: int
-    failed: int
-    outcome_unknown: int
-    """Sent, but the process ended before the reply."""
-    unpriced: int
-    """Answered, but the price is unknown; not in ``cost_usd``."""
-    tokens: TokensView
-    cost_usd: Usd
-    """Of the calls with a known price."""
-    reserved_usd: Usd
-    """Reserved for calls in flight; not in ``cost_usd``."""
-    outcome_unknown_usd: Usd
-    """Reserved for calls whose outcome is unknown; not in ``cost_usd``."""
-
-
-@dataclass(frozen=True, slots=True)
-class CostReport:
-    """Costs by group, and their total."""
-
-    by: GroupBy
-    groups: tuple[CostGroupView, ...]
-    total: CostGroupView
 
 
 class CostService:

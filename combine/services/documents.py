@@ -12,7 +12,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor
 from combine.brief.brief import BRIEF_TYPE, Brief, brief_from_json
 from combine.checks import unused_sentences
-from combine.documents.diff import DocumentDiff, diff_briefs, diff_documents
+from combine.documents.diff import diff_briefs, diff_documents
 from combine.documents.findings import Finding, FindingKind
 from combine.documents.markdown import MarkdownInput, render_markdown
 from combine.documents.statuses import DocumentStatus
@@ -20,7 +20,7 @@ from combine.errors import Conflict, NotFound
 from combine.execution.review_loop import read_findings
 from combine.records import Document
 from combine.services.access import Access
-from combine.services.views import DocumentView, view
+from combine.services.views import DocumentChanges, DocumentDetail, DocumentExport, DocumentView, view
 from combine.storage.core.database import Database, ReadSession
 from combine.storage.documents import Documents
 from combine.storage.executions import Executions
@@ -30,58 +30,6 @@ from combine.storage.projects import Projects
 from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.workflows.catalog import Catalog
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentDetail:
-    """One version with its content, keys in the schema's order."""
-
-    document: DocumentView
-    content: Mapping[str, Any]
-    call_ids: tuple[UUID, ...]
-    input_ids: tuple[UUID, ...]
-    prompt_sha256: str | None
-    assets: Mapping[str, str]
-    """The prompt files and schema that produced it -> SHA-256."""
-    revision: int | None
-    attempt: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentChanges:
-    """The differences between two versions."""
-
-    old: DocumentView
-    new: DocumentView
-    diff: DocumentDiff
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentExport:
-    """One version in its export formats."""
-
-    document: DocumentView
-    json_text: str
-    """The content in the schema's order; validates against the schema."""
-    markdown: str
-
-    @property
-    def html(self) -> str:
-        """The Markdown as a self-contained HTML page."""
-        from combine.documents.html import render_html  # noqa: PLC0415 - few processes render pages
-
-        return render_html(self.markdown, self._title)
-
-    @property
-    def html_key(self) -> str:
-        """Equal for equal pages; computed without rendering the page."""
-        from combine.documents.html import html_key  # noqa: PLC0415 - as above
-
-        return html_key(self.markdown, self._title)
-
-    @property
-    def _title(self) -> str:
-        return f"{self.document.project}: {self.document.type} {self.document.version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from combine.llm.pricing import Pricing
 from combine.llm.protocol import Usage
 from combine.prompts.builder import PromptBuilder, PromptInput
 from combine.services.access import Access
-from combine.services.views import Usd
+from combine.services.views import EstimateView, Range, UsdRange
 from combine.storage.core.database import Database
 from combine.storage.history import History, StepHistory, TokensUsed
 from combine.workflows.catalog import Catalog
@@ -27,41 +27,6 @@ FEW_CHARACTERS_PER_TOKEN: Final = 2.5
 SHORT_DOCUMENT_TOKENS: Final = 1_500
 LONG_DOCUMENT_TOKENS: Final = 10_000
 """What a model writes for one document, including its thinking."""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Range of tokens, from typical to high."""
-
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True)
-class UsdRange:
-    """Range of cost in USD, from typical to high."""
-
-    low: Usd
-    high: Usd
-
-
-@dataclass(frozen=True, slots=True)
-class EstimateView:
-    """The expected use of an execution. This is not a limit; to limit the cost, set a cap."""
-
-    workflow: str
-    model: str
-    uses_model: bool
-    """False: every step is drafted offline."""
-    input_tokens: Range
-    """Including cached tokens."""
-    output_tokens: Range
-    usd: UsdRange | None
-    """None: the price of a model is unknown."""
-    earlier_executions: int
-    """Number of executions behind the figures (median and maximum of each step). 0: an approximation."""
-    characters_per_token: tuple[float, float] | None
-    """Highest and lowest figure that the approximation assumes; None with history."""
 
 
 @dataclass(frozen=True, slots=True)

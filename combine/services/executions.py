@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 from combine.auth.permissions import Actor, ProjectRole
-from combine.brief.brief import Brief, brief_to_json
+from combine.brief.brief import brief_to_json
 from combine.documents.ordering import content_sha256
 from combine.documents.statuses import ENDED, UNDER_WAY, DecisionAction, ExecutionStatus, StepStatus
 from combine.engine.queue import Adoption, SegmentQueue
@@ -21,7 +21,8 @@ from combine.records import Execution, Step
 from combine.services.access import Access
 from combine.services.amounts import check_budget
 from combine.services.audit import record_audit
-from combine.services.forks import ForkExecution, answers_for, check_fork, store_fork
+from combine.services.commands import ForkExecution, StartExecution
+from combine.services.forks import answers_for, check_fork, store_fork
 from combine.services.names import project_name
 from combine.services.projects import make_project
 from combine.services.spending import CODES, Spending, say_unpriced
@@ -45,24 +46,6 @@ from combine.workflows.models import parse_model
 
 _OVER = ENDED - {ExecutionStatus.FAILED}
 _STOPPED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.WAITING_FOR_PROVIDER, ExecutionStatus.WAITING_FOR_BUDGET})
-
-
-@dataclass(frozen=True, slots=True)
-class StartExecution:
-    """The parameters of a new execution."""
-
-    brief: Brief
-    workflow_id: str
-    project: str | UUID
-    """A project's id or name; a project with that name is created if it does not exist."""
-    model: str
-    """``PROVIDER:MODEL`` as entered by the user."""
-    ask: bool = True
-    answers: Mapping[str, str] = field(default_factory=dict)
-    """Answers given in advance, by question id or text."""
-    budget_usd: Decimal | None = None
-    allow_unpriced: bool = False
-    """Run models of unknown price although a cap applies; nothing is reserved for their calls."""
 
 
 @dataclass(frozen=True, slots=True)

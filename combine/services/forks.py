@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 from uuid import UUID
 
 from combine.documents.questions import Answer
@@ -20,20 +18,6 @@ from combine.storage.questions import Questions
 from combine.storage.steps import Steps
 from combine.workflows.definitions import WorkflowDefinition
 from combine.workflows.graph import dependents, topological_order
-
-
-@dataclass(frozen=True, slots=True)
-class ForkExecution:
-    """The parameters of a fork."""
-
-    from_step: str
-    """This step and everything that depends on it run again."""
-    model: str | None = None
-    """``PROVIDER:MODEL``; None: the model of the source execution."""
-    budget_usd: Decimal | None = None
-    """Cap on the total cost of the new execution; None: the cap of the source execution."""
-    allow_unpriced: bool = False
-    """Allow calls of unknown price although a cap applies; also if the source allowed them."""
 
 
 def check_fork(source: Execution, from_step: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -13,30 +11,10 @@ from combine.services.access import Access
 from combine.services.amounts import check_budget
 from combine.services.audit import record_audit
 from combine.services.names import project_name
-from combine.services.views import Usd
+from combine.services.views import ProjectView
 from combine.storage.core.database import Database, ReadSession, WriteSession
 from combine.storage.people.members import Members
 from combine.storage.projects import Projects, ProjectSums
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectView:
-    """One project."""
-
-    id: UUID
-    name: str
-    role: ProjectRole
-    """The current user's role in it."""
-    documents: int
-    """Document types with a version, not counting the brief."""
-    executions: int
-    budget_usd: Usd | None
-    """Cap on the total cost of its executions; None: no cap."""
-    spent_usd: Usd
-    """Cost of the calls with a known price."""
-    reserved_usd: Usd
-    """Reserved for calls in flight and calls whose outcome is unknown."""
-    created_at: datetime
 
 
 class ProjectService:

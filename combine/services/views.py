@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,9 @@ from uuid import UUID
 
 from pydantic import PlainSerializer
 
-from combine.documents.statuses import ExecutionStatus, StepStatus
+from combine.auth.permissions import ProjectRole
+from combine.documents.diff import DocumentDiff
+from combine.documents.statuses import ExecutionStatus, GroupBy, StepStatus
 from combine.services.amounts import usd_text
 
 if TYPE_CHECKING:
@@ -207,3 +210,139 @@ class ExecutorView:
     silent_s: float
     """Seconds since its last heartbeat."""
     alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDetail:
+    """One version with its content, keys in the schema's order."""
+
+    document: DocumentView
+    content: Mapping[str, Any]
+    call_ids: tuple[UUID, ...]
+    input_ids: tuple[UUID, ...]
+    prompt_sha256: str | None
+    assets: Mapping[str, str]
+    """The prompt files and schema that produced it -> SHA-256."""
+    revision: int | None
+    attempt: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChanges:
+    """The differences between two versions."""
+
+    old: DocumentView
+    new: DocumentView
+    diff: DocumentDiff
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentExport:
+    """One version in its export formats."""
+
+    document: DocumentView
+    json_text: str
+    """The content in the schema's order; validates against the schema."""
+    markdown: str
+
+    @property
+    def html(self) -> str:
+        """The Markdown as a self-contained HTML page."""
+        from combine.documents.html import render_html  # noqa: PLC0415 - few processes render pages
+
+        return render_html(self.markdown, self._title)
+
+    @property
+    def html_key(self) -> str:
+        """Equal for equal pages; computed without rendering the page."""
+        from combine.documents.html import html_key  # noqa: PLC0415 - as above
+
+        return html_key(self.markdown, self._title)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.document.project}: {self.document.type} {self.document.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """One project."""
+
+    id: UUID
+    name: str
+    role: ProjectRole
+    """The current user's role in it."""
+    documents: int
+    """Document types with a version, not counting the brief."""
+    executions: int
+    budget_usd: Usd | None
+    """Cap on the total cost of its executions; None: no cap."""
+    spent_usd: Usd
+    """Cost of the calls with a known price."""
+    reserved_usd: Usd
+    """Reserved for calls in flight and calls whose outcome is unknown."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CostGroupView:
+    """Totals for one group of calls."""
+
+    key: str
+    calls: int
+    failed: int
+    outcome_unknown: int
+    """Sent, but the process ended before the reply."""
+    unpriced: int
+    """Answered, but the price is unknown; not in ``cost_usd``."""
+    tokens: TokensView
+    cost_usd: Usd
+    """Of the calls with a known price."""
+    reserved_usd: Usd
+    """Reserved for calls in flight; not in ``cost_usd``."""
+    outcome_unknown_usd: Usd
+    """Reserved for calls whose outcome is unknown; not in ``cost_usd``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostReport:
+    """Costs by group, and their total."""
+
+    by: GroupBy
+    groups: tuple[CostGroupView, ...]
+    total: CostGroupView
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Range of tokens, from typical to high."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsdRange:
+    """Range of cost in USD, from typical to high."""
+
+    low: Usd
+    high: Usd
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateView:
+    """The expected use of an execution. This is not a limit; to limit the cost, set a cap."""
+
+    workflow: str
+    model: str
+    uses_model: bool
+    """False: every step is drafted offline."""
+    input_tokens: Range
+    """Including cached tokens."""
+    output_tokens: Range
+    usd: UsdRange | None
+    """None: the price of a model is unknown."""
+    earlier_executions: int
+    """Number of executions behind the figures (median and maximum of each step). 0: an approximation."""
+    characters_per_token: tuple[float, float] | None
+    """Highest and lowest figure that the approximation assumes; None with history."""

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from combine.documents.statuses import CallState
+from combine.documents.statuses import CallState, GroupBy
 from combine.errors import Conflict, NotFound
 from combine.records import Call
 from combine.storage.core.database import ReadSession
@@ -43,17 +42,6 @@ class CallGroup:
     """Reserved for calls in flight."""
     outcome_unknown_usd: Decimal
     """Reserved for calls whose outcome is unknown: the most that can have been spent on them."""
-
-
-class GroupBy(StrEnum):
-    """Ways to group costs."""
-
-    DAY = "day"
-    MODEL = "model"
-    WORKFLOW = "workflow"
-    STEP = "step"
-    PROJECT = "project"
-    EXECUTION = "execution"
 
 
 def _set_aside(state: CallState) -> sa.ColumnElement[Any]:

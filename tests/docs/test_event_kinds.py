@@ -19,7 +19,7 @@ from combine.errors import PermanentLLMError, TransientLLMError
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import ModelPrice, Pricing
 from combine.llm.protocol import Progress
-from combine.services.forks import ForkExecution
+from combine.services.commands import ForkExecution
 from combine.services.settling import SettlingService
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definitions import definition_from_json, definition_to_json

@@ -31,7 +31,7 @@ import combine.execution.runner
 from combine.bootstrap import open_working
 from combine.brief.reading import split_brief
 from combine.llm.factory import ProviderFactory
-from combine.services.executions import StartExecution
+from combine.services.commands import StartExecution
 from combine.settings import read_settings
 from combine.storage.core.database import Database
 

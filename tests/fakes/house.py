@@ -18,7 +18,8 @@ from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
 from combine.llm.scripted import ScriptedProvider
 from combine.records import Execution
-from combine.services.executions import ExecutionService, StartExecution
+from combine.services.commands import StartExecution
+from combine.services.executions import ExecutionService
 from combine.storage.core.database import Database
 from combine.storage.core.visibility import EVERYTHING
 from combine.storage.documents import Documents

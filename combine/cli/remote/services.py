@@ -1,7 +1,4 @@
-"""Documents, executions, costs, projects and settling on a server.
-
-One module because importing it is what takes long; it is imported when a command needs one of them.
-"""
+"""Documents, executions, costs, projects and settling on a server."""
 
 from __future__ import annotations
 
@@ -17,15 +14,19 @@ from uuid import UUID, uuid4
 from combine.brief.brief import Brief
 from combine.cli.remote.client import API, Client, Page
 from combine.cli.remote.inspection import execution_path
-from combine.documents.statuses import DecisionAction, DocumentStatus
+from combine.documents.statuses import DecisionAction, DocumentStatus, GroupBy
 from combine.errors import NotFound
-from combine.services.costs import CostReport, GroupBy
-from combine.services.documents import DocumentChanges, DocumentDetail, DocumentExport
-from combine.services.estimates import EstimateView
-from combine.services.executions import StartExecution
-from combine.services.forks import ForkExecution
-from combine.services.projects import ProjectView
-from combine.services.views import DocumentView, ExecutionDetail
+from combine.services.commands import ForkExecution, StartExecution
+from combine.services.views import (
+    CostReport,
+    DocumentChanges,
+    DocumentDetail,
+    DocumentExport,
+    DocumentView,
+    EstimateView,
+    ExecutionDetail,
+    ProjectView,
+)
 from combine.storage.core.id_prefix import uuid_range
 
 _MAX_LISTED: Final = 200  # the default limit of the service

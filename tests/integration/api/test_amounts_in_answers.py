@@ -11,7 +11,7 @@ from api_world import World
 
 from combine.api.answers import answer
 from combine.api.errors import public_details
-from combine.services.estimates import UsdRange
+from combine.services.views import UsdRange
 
 FORM = re.compile(r"[0-9]+\.[0-9]{6}")
 

@@ -15,8 +15,8 @@ from api_world import Person, World
 
 from combine.api.application import operations
 from combine.brief.reading import split_brief
+from combine.documents.statuses import GroupBy
 from combine.main import create_app
-from combine.services.costs import GroupBy
 from combine.settings import Settings
 
 VOLATILE = re.compile(r'"(request_id|last_used_at|last_seen_at)":("[^"]*"|null)')

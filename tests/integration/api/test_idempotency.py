@@ -17,7 +17,7 @@ from starter import URL, Starter
 
 from combine.auth.permissions import Actor, InstanceRole, Scope
 from combine.brief.reading import split_brief
-from combine.services.executions import StartExecution
+from combine.services.commands import StartExecution
 from combine.storage.core.database import Database
 from combine.workflows.catalog import load_catalog
 

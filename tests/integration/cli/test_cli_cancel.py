@@ -14,7 +14,7 @@ from fake_llm import FakeLLM, Reply
 
 from combine.bootstrap import open_working
 from combine.brief.reading import split_brief
-from combine.services.executions import StartExecution
+from combine.services.commands import StartExecution
 from combine.settings import read_settings
 from combine.storage.core.urls import libpq_url
 

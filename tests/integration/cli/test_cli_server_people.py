@@ -205,9 +205,10 @@ def test_what_is_done_on_the_machine_is_not_done_at_a_server(people, command):
     refused(people("ada", *command.split()), f"combine {command}", "COMBINE_SERVER")
 
 
-def test_no_database_driver_is_loaded_to_look_at_a_server(people):
+@pytest.mark.parametrize("command", ["list", "docs list", "costs", "projects list", "workflows list", "tokens list"])
+def test_no_database_driver_is_loaded_to_look_at_a_server(people, command):
     loaded = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "combine", "list", "--server", people.server.url],
+        [sys.executable, "-X", "importtime", "-m", "combine", *command.split(), "--server", people.server.url],
         env=people.cli.env() | {"COMBINE_TOKEN": people.tokens["ada"]},
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ import pytest
 
 from combine.documents.statuses import DecisionAction
 from combine.errors import Conflict, Invalid, NotFound, PermanentLLMError
-from combine.services.forks import ForkExecution
+from combine.services.commands import ForkExecution
 from combine.storage.core.visibility import EVERYTHING
 from combine.storage.documents import Documents
 from combine.workflows.definitions import definition_from_json, definition_to_json

@@ -23,7 +23,7 @@ from combine.execution.runner import ExecutionRunner
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import UNKNOWN, ModelPrice, Pricing
-from combine.services.forks import ForkExecution
+from combine.services.commands import ForkExecution
 from combine.storage.core.database import Database
 from combine.storage.hot.caps import Caps
 from combine.storage.hot.journal import Journal

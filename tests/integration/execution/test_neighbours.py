@@ -13,7 +13,7 @@ from combine.brief.reading import split_brief
 from combine.documents.items import iter_items
 from combine.drafter import OfflineProvider
 from combine.errors import OwnershipLost
-from combine.services.forks import ForkExecution
+from combine.services.commands import ForkExecution
 from combine.services.replay import ReplayService
 from combine.storage.core.tables import executions
 from combine.storage.documents import Documents

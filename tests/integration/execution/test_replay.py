@@ -19,7 +19,7 @@ from combine.execution.recording import read_recording_file, write_recording
 from combine.llm.factory import LLMConfig, ProviderFactory
 from combine.llm.protocol import StopReason
 from combine.llm.scripted import ScriptedReply
-from combine.services.forks import ForkExecution
+from combine.services.commands import ForkExecution
 from combine.services.replay import ReplayService, replay_recording
 from combine.workflows.catalog import load_catalog
 from combine.workflows.definitions import definition_from_json, definition_to_json

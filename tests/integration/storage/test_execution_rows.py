@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from combine.documents.findings import Finding, FindingKind, Severity
 from combine.documents.questions import Answer, AnswerType, Question
-from combine.documents.statuses import DecidedBy, DecisionAction
+from combine.documents.statuses import DecidedBy, DecisionAction, GroupBy
 from combine.errors import Conflict, Invalid, NotFound
-from combine.storage.calls import Calls, GroupBy
+from combine.storage.calls import Calls
 from combine.storage.core.tables import blobs, llm_calls
 from combine.storage.core.visibility import EVERYTHING
 from combine.storage.decisions import Decisions

@@ -26,9 +26,9 @@ from combine.errors import (
     TransientLLMError,
 )
 from combine.records import Event
-from combine.services.documents import DocumentChanges
 from combine.services.views import (
     CallView,
+    DocumentChanges,
     DocumentView,
     ExecutionDetail,
     ExecutionView,
