@@ -1,4 +1,4 @@
-"""The main language of a text, as an ISO 639-1 code, where script or function words settle it."""
+"""The main language of a text, as an ISO 639-1 code, where script or function words identify it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from combine.brief.brief import UNKNOWN_LANGUAGE
 _UNSEEN = re.compile("[\ud800-\udfff]")
 _SAMPLE = 20_000
 _SURE_WORDS = 3
-"""This many function words of one language, and twice as many as of any other, settle it."""
+"""This many function words of one language, and twice as many as of any other, identify it."""
 _SHORT, _SURE_WORDS_OF_SHORT = 60, 2
-"""In a text of fewer letters this many words settle it, if they are more than those of any other language."""
+"""In a text of fewer letters this many words identify it, if they are more than those of any other language."""
 
 _SCRIPTS: Mapping[str, str] = {
     "kana": "\u3040-\u30ff\uff66-\uff9d",
@@ -71,7 +71,7 @@ _FUNCTION_WORDS: Mapping[str, str] = {
 def detect_language(text: str) -> str:
     """The main language: by script where only one language is written in it, else by function words.
 
-    ``UNKNOWN_LANGUAGE`` if neither settles it.
+    ``UNKNOWN_LANGUAGE`` if neither identifies it.
     """
     sample = _UNSEEN.sub("", text[:_SAMPLE])
     counts = {script: len(re.findall(f"[{letters}]", sample)) for script, letters in _SCRIPTS.items()}

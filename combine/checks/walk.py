@@ -46,7 +46,7 @@ class Walked:
     def upstream(self, document_type: str) -> tuple[Item, ...]:
         """The items of a document that the step reads; none if there is no such document."""
         if document_type not in self._upstream:
-            # The order of JSONB was once the only one, and the order of findings depends on it; so recordings replay.
+            # Content used to be stored only as JSONB. Findings still follow its order, so that recordings replay.
             content = self._context.upstream.get(document_type) or {}
             self._upstream[document_type] = tuple(iter_items(content, stored=True))
         return self._upstream[document_type]

@@ -40,7 +40,7 @@ _MAKERS: Final = (__version__, markdown_it.__version__, mdit_py_plugins.__versio
 
 
 def html_key(markdown: str, title: str) -> str:
-    """Stands for the page that ``render_html`` makes of them: the same in every process of this version."""
+    """Identifies the page that ``render_html`` makes of them; the same in every process of this version."""
     return hashlib.sha256(repr((_MAKERS, title, markdown)).encode()).hexdigest()
 
 

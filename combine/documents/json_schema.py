@@ -30,7 +30,7 @@ _SCHEMAS_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "depen
 _VALUES = frozenset({"const", "enum", "default", "examples"})
 _UNIONS = frozenset({"anyOf", "oneOf"})
 _PATTERN = "pattern "
-"""Begins the name of a format that stands for a pattern; no real format has a space in its name."""
+"""Prefix of the names of formats that stand for a pattern; no real format has a space in its name."""
 _PLAIN_KEY = re.compile("[a-zA-Z][a-zA-Z0-9_]*")
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),

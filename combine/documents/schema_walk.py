@@ -90,7 +90,7 @@ class Part:
 
     @cached_property
     def element(self) -> Part:
-        """The elements of an array; a part that says nothing if the schema does not describe them."""
+        """The elements of an array; an empty part if the schema does not describe them."""
         items = self.node.get("items")
         return self._schema.part(items) if isinstance(items, Mapping) else self._schema.unknown
 

@@ -200,8 +200,8 @@ class Replay:
         previous = () if shown is None else (self._version(shown["type"], shown["version"]),)
         context = context_of(replace(state, previous=tuple(one for one in previous if one)), revision.step)
         # The number of steps that ran concurrently is only visible in the item numbers that were offered.
-        beside = call.input["next_ids"].get("ASM", 1) - 1 - context.used_ids.get("ASM", 0)
-        return replace(context, assumptions_from=max(0, beside))
+        offset = call.input["next_ids"].get("ASM", 1) - 1 - context.used_ids.get("ASM", 0)
+        return replace(context, assumptions_from=max(0, offset))
 
     def _version(self, type_: str, version: int) -> Document | None:
         known = (*self._recorded.previous, *self._recorded.documents)

@@ -118,7 +118,7 @@ class _Work:
         with caused_by(self._state.execution.request_id):  # differs from before if a person has changed something
             for step in runnable_steps(self._workflow, statuses):
                 if step.step_id not in self._tasks and step.step_id not in self._resting:
-                    context = context_of(self._state, step, beside=len(self._tasks))
+                    context = context_of(self._state, step, running=len(self._tasks))
                     self._revisions[step.step_id] = context.revision
                     self._tasks[step.step_id] = asyncio.create_task(self._executor.execute(step, context))
 

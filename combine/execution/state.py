@@ -66,8 +66,8 @@ ASSUMPTIONS_PER_STEP = 20
 """More than any document may contain (``x-count`` of the seed's schemas)."""
 
 
-def context_of(state: ExecutionSnapshot, step: StepDefinition, *, beside: int = 0) -> StepContext:
-    """Everything this step reads, as of now; ``beside``: how many steps are already running."""
+def context_of(state: ExecutionSnapshot, step: StepDefinition, *, running: int = 0) -> StepContext:
+    """Everything this step reads, as of now; ``running``: how many steps are already running."""
     now, execution = state.step(step.step_id), state.execution
     inputs = [_made(state, name) for name in step.inputs]
     findings = _findings_to_mend(state, step, now)
@@ -99,7 +99,7 @@ def context_of(state: ExecutionSnapshot, step: StepDefinition, *, beside: int = 
         findings=findings,
         guidance=now.guidance or (INPUTS_CHANGED if redrawn and not findings else None),
         droppable_ids=_droppable(now, draft),
-        assumptions_from=ASSUMPTIONS_PER_STEP * beside,
+        assumptions_from=ASSUMPTIONS_PER_STEP * running,
         accept_findings=now.accepted,
         revisions_done=execution.revision,
         stored=_stored(state, now),

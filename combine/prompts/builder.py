@@ -1,4 +1,4 @@
-"""Prompts: how what is known becomes text for a model, and how that text reads back.
+"""Prompts: renders what is known as text for a model, and reads that text back.
 
 ``system`` holds house rules, role and the model's own suffix; ``prefix`` holds the sources and is byte-stable
 over the calls of one step, so that a cache can keep it; ``task`` holds what to do now. All data stands as JSON

@@ -82,7 +82,7 @@ reserve_project AS (
 room AS (
   SELECT 1 FROM execution WHERE :amount = 0 OR EXISTS (SELECT 1 FROM day)
 ),
--- reserve: the amount under the execution's cap, and the number of the event; from here on the row is ours
+-- reserve: the amount under the execution's cap, and the number of the event; from here on the row is locked
 reserve AS (
   UPDATE executions
   SET reserved_usd = reserved_usd + :amount, seq = seq + 1, updated_at = clock_timestamp()
@@ -120,7 +120,7 @@ event AS (
 """
 
 _CLOSE_CALL = Statement(f"""
--- reply: stored whatever has become of the call's row, as it was paid for
+-- reply: stored whatever the state of the call's row, as it was paid for
 WITH reply AS (
   INSERT INTO blobs (sha256, body) SELECT :reply_sha256, :reply WHERE cast(:reply_sha256 AS text) IS NOT NULL
   ON CONFLICT DO NOTHING

@@ -71,13 +71,13 @@ mine AS (
   SELECT d.id, d.project_id, d.type FROM complete, steps s JOIN documents d ON d.id = s.document_id
   WHERE s.execution_id = :execution_id
 ),
--- earlier: what these versions replace: those that counted in the project, and this execution's own earlier drafts
+-- earlier: what these versions replace: those that were active in the project, and this execution's own earlier drafts
 earlier AS (
   UPDATE documents d SET status = 'superseded' FROM mine
   WHERE d.project_id = mine.project_id AND d.type = mine.type AND d.id <> mine.id
     AND (d.status IN ('active', 'stale') OR (d.status = 'draft' AND d.execution_id = :execution_id))
 ),
--- current: from now on they count
+-- current: they become active
 current AS (
   UPDATE documents d SET status = 'active' FROM mine WHERE d.id = mine.id
 ),

@@ -23,13 +23,13 @@ WITH made AS (
 project AS (
   SELECT id FROM made UNION ALL SELECT id FROM projects WHERE name = :project LIMIT 1
 ),
--- same: the brief that counts in the project, and whether its text is this one
+-- same: the active brief of the project, and whether it has the same text
 same AS (
   SELECT d.id, d.content ->> 'text' = :brief_text AS text FROM documents d, project
   WHERE d.project_id = project.id AND d.type = '{BRIEF_TYPE}' AND d.status = 'active'
   ORDER BY d.version DESC LIMIT 1
 ),
--- replaced: a brief of another text no longer counts
+-- replaced: an active brief with another text is superseded
 replaced AS (
   UPDATE documents SET status = 'superseded' WHERE id = (SELECT id FROM same WHERE NOT text)
 ),

@@ -58,7 +58,7 @@ class Transitions:
         reason_code: str | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        """Set the execution's status, with its event; ``data``: the event's data besides the reason."""
+        """Set the execution's status, with its event; ``data``: more data for the event than the reason."""
         await Executions(self._session).set_status(execution_id, status, reason=reason, reason_code=reason_code)
         await Events(self._session).append(
             execution_id, f"execution_{status}", data={"reason": reason, "reason_code": reason_code, **(data or {})}

@@ -98,7 +98,7 @@ def _upgrade_locked(connection: sa.Connection, url: str) -> bool:
     config = alembic_config(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
-        if _may_work_beside_newer(connection):
+        if _may_work_with_newer(connection):
             return False
         raise Unavailable(
             f"The database at {display_url(url)} has schema version {found}; this program supports up to {HEAD}.",
@@ -109,7 +109,7 @@ def _upgrade_locked(connection: sa.Connection, url: str) -> bool:
     return True
 
 
-def _may_work_beside_newer(connection: sa.Connection) -> bool:
+def _may_work_with_newer(connection: sa.Connection) -> bool:
     oldest = connection.execute(sa.text("SELECT oldest_revision FROM compatibility")).scalar_one()
     return bool(oldest <= HEAD)
 
