@@ -43,6 +43,7 @@ async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, fl
     from combine.auth.permissions import OPERATOR
     from combine.brief.reading import split_brief
     from combine.engine.engine import Engine
+    from combine.execution.kept_replies import KeptReplies
     from combine.execution.runner import ExecutionRunner
     from combine.execution.telemetry import Telemetry
     from combine.llm.pricing import Pricing
@@ -62,7 +63,8 @@ async def run_combine(url: str, executions: int, delay_s: float) -> dict[str, fl
     catalog, pricing, database = load_catalog(None), Pricing({}), Database(url, pool_size=10)
     listener = EventListener(url)
     await listener.start()
-    runner = ExecutionRunner(database, catalog, Providers(), pricing, Telemetry(database), 32_000)
+    replies = KeptReplies(database, None)
+    runner = ExecutionRunner(database, catalog, Providers(), pricing, Telemetry(database), replies, 32_000)
     ends: asyncio.Queue[None] = asyncio.Queue()
 
     async def segment(claimed: Any) -> None:

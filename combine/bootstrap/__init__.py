@@ -147,6 +147,7 @@ async def open_working(
     ``start=False``: take no segments, for commands that only end an execution.
     """
     from combine.engine.engine import Engine  # noqa: PLC0415 - takes half a second, only for commands that run executions
+    from combine.execution.kept_replies import KeptReplies  # noqa: PLC0415 - as above
     from combine.execution.runner import ExecutionRunner  # noqa: PLC0415 - as above
     from combine.execution.telemetry import Telemetry  # noqa: PLC0415 - as above
     from combine.services.executions import ExecutionService  # noqa: PLC0415 - as above
@@ -156,12 +157,14 @@ async def open_working(
         providers, pricing = provider_factory(settings), llm_config(settings).pricing()
         stack.push_async_callback(providers.close)
         slots = CallSlots(dict[str, int](settings.llm_concurrency.items()))
+        replies = KeptReplies(reading.database, settings.data_dir.expanduser() / "replies")
         runner = ExecutionRunner(
             database=reading.database,
             catalog=reading.catalog,
             providers=providers,
             pricing=pricing,
             telemetry=Telemetry(reading.database),
+            replies=replies,
             max_output_tokens=settings.llm_max_output_tokens,
             daily_budget_usd=settings.daily_budget_usd,
             slots=slots,
@@ -172,6 +175,7 @@ async def open_working(
             runner.run,
             kind=kind,
             shared=shared,
+            replies=replies,
             version=__version__,
             concurrency=settings.worker_concurrency,
             drain_grace_s=settings.drain_grace.total_seconds(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,12 +20,12 @@ from dbos import DBOS, DBOSConfig
 
 from combine.engine import dbos_private, queue
 from combine.engine.alive import SHARED_QUEUE
-from combine.engine.heartbeat import Heartbeat
+from combine.engine.heartbeat import Heartbeat, exit_fenced
 from combine.engine.outages import release_all_due
 from combine.engine.queue import APP_NAME, APP_VERSION, SEGMENT_NAME, Adoption, workflow_id
 from combine.engine.recovery import Recovery
 from combine.errors import DatabaseUnavailable, OwnershipLost
-from combine.execution.segment import SegmentRunner
+from combine.execution.segment import ReplyKeeper, SegmentRunner
 from combine.storage.core import locks
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.core.faults import mark_disconnects
@@ -37,6 +38,7 @@ POLL_S = 2.0  # only for lost notifications: whoever enqueues a segment wakes th
 _TURN_S = 0.1
 _COLLECT_AFTER = 20_000, 20, 50  # allocations, and collections of each younger generation
 _UNWIND_S = 5.0
+_FENCED_TURN_S = 0.2
 _SERIALIZER = dbos_private.JsonSerializer()
 
 log = logging.getLogger("combine.engine")
@@ -76,6 +78,7 @@ class Engine:
         *,
         kind: str,
         shared: bool,
+        replies: ReplyKeeper | None = None,
         version: str,
         concurrency: int = 64,
         drain_grace_s: float = 30.0,
@@ -88,12 +91,14 @@ class Engine:
         self._url = database.url
         self._listener = listener
         self._runner = runner
+        self._replies = replies
         self._kind = kind
         self._version = version
         self._concurrency = concurrency
         self._drain_grace_s = drain_grace_s
         self._poll_s = poll_s
-        self._heartbeat = Heartbeat(BeatConnection(database.url, self.executor_id))
+        self._heartbeat = Heartbeat(BeatConnection(database.url, self.executor_id), on_fenced=self._end_fenced)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._segments: set[_Segment] = set()
         self._ending: set[asyncio.Task[object]] = set()
         """Segments that have ended, until DBOS has recorded it; otherwise another process would run them again."""
@@ -110,6 +115,9 @@ class Engine:
     async def start(self) -> None:
         """Start the heartbeat, DBOS and the recovery, and begin to claim segments. Raises DatabaseUnavailable."""
         await self._database.ping()
+        self._loop = asyncio.get_running_loop()
+        if self._replies is not None:
+            await self._replies.take_in()
         # For DBOS's engines, too: it recognises a lost connection by its message, but not every such message.
         mark_disconnects(sa.Engine)
         self._begun = True
@@ -131,6 +139,7 @@ class Engine:
             on_recovered=lambda ids: log.info("recovered segments of stopped processes: %s", ", ".join(ids)),
             # A process with a private queue does only what its user asked for.
             also=self._release_waiting if shared else None,
+            first=self._replies.take_in if self._replies is not None else None,
             pause=self._poked.wait if self._poked else asyncio.sleep,
         )
         self._recovery_task = asyncio.create_task(recovery.run(), name="combine-recovery")
@@ -180,6 +189,20 @@ class Engine:
         if workflow_id(execution_id, round_) in dbos_private.running_here():
             return Adoption.BUSY
         return await queue.adopt(session, execution_id, round_, self.queue, executor_id=self.executor_id)
+
+    def _end_fenced(self) -> None:
+        """Stop all work, wait for replies that are nowhere else, end the process. Runs in the heartbeat's thread."""
+        assert self._loop is not None
+        while self._replies is not None and self._replies.any_unsaved():
+            self._loop.call_soon_threadsafe(self._stop_work)
+            time.sleep(_FENCED_TURN_S)
+        exit_fenced()
+
+    def _stop_work(self) -> None:
+        self.draining = True
+        for task in dbos_private.workflow_tasks() - self._ending:
+            if not task.cancelling():
+                task.cancel()
 
     async def _release_waiting(self) -> None:
         if released := await release_all_due(self._database, self.enqueue):

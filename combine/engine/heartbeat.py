@@ -42,7 +42,8 @@ def machine_name() -> str:
     return f"{socket.gethostname()}/{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
-def _exit_fenced() -> None:
+def exit_fenced() -> None:
+    """End the process at once, with a message."""
     sys.stderr.write(
         f"combine: no heartbeat reached the database for {FENCE_S:.0f} s; stopping, so that another process can "
         "take over. Finished work is saved. Continue with: combine resume ID\n"
@@ -60,7 +61,7 @@ class Heartbeat:
         *,
         beat_every_s: float = BEAT_EVERY_S,
         fence_s: float = FENCE_S,
-        on_fenced: Callable[[], None] = _exit_fenced,
+        on_fenced: Callable[[], None] = exit_fenced,
     ) -> None:
         self._connection = connection
         self._beat_every_s = beat_every_s

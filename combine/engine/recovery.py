@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from combine.documents.statuses import ExecutionStatus
 from combine.engine import dbos_private
 from combine.engine.alive import SHARED_QUEUE, read_liveness
+from combine.engine.heartbeat import DEAD_AFTER_S
 from combine.engine.queue import SEGMENT_NAME, Enqueue
 from combine.storage.core import locks
 from combine.storage.core.database import Database, WriteSession
@@ -100,18 +102,24 @@ class Recovery:
         on_recovered: Callable[[tuple[str, ...]], None],
         lost_after_s: float = LOST_AFTER_S,
         also: Callable[[], Awaitable[object]] | None = None,
+        first: Callable[[], Awaitable[object]] | None = None,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """``also`` is called in each pass. ``pause`` waits between passes for the given seconds, or less."""
+        """``first`` and ``also`` are called in each pass, before and after the rest.
+
+        ``pause`` waits between passes for the given seconds, or less.
+        """
         self._database = database
         self._executor_id = executor_id
         self._queue = queue
         self._every_s = every_s
         self._enqueue = enqueue
         self._also = also
+        self._first = first
         self._pause = pause
         self._on_recovered = on_recovered
         self._lost_after_s = lost_after_s
+        self._recover_from = 0.0
         self._suspects: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -120,11 +128,15 @@ class Recovery:
             try:
                 await self._once()
             except Exception as error:  # noqa: BLE001 - recovery must continue after any error
+                # Others could not send their heartbeat either: they get as long as they would have had.
+                self._recover_from = monotonic() + DEAD_AFTER_S
                 log.warning("recovery failed, retrying: %s", error)
             await self._pause(self._every_s)
 
     async def _once(self) -> None:
-        if returned := await self._database.transact(recover):
+        if self._first is not None:
+            await self._first()
+        if monotonic() >= self._recover_from and (returned := await self._database.transact(recover)):
             self._on_recovered(returned)
         if lost := await self._database.transact(
             lambda session: requeue_lost(session, self._enqueue, grace_s=self._lost_after_s)

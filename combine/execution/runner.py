@@ -10,6 +10,7 @@ from decimal import Decimal
 from combine.documents.statuses import ExecutionStatus
 from combine.errors import CombineError, LLMError, OwnershipLost, TransientLLMError
 from combine.execution.context import DocumentSaved, SentBack, StepResult
+from combine.execution.kept_replies import KeptReplies
 from combine.execution.llm_step_executor import LLMStepExecutor, Providers
 from combine.execution.output_parser import OutputParser
 from combine.execution.segment import Segment
@@ -39,6 +40,7 @@ class ExecutionRunner:
     providers: Providers
     pricing: Pricing
     telemetry: Telemetry
+    replies: KeptReplies
     max_output_tokens: int
     daily_budget_usd: Decimal | None = None
     slots: CallSlots = field(default_factory=CallSlots)
@@ -69,7 +71,7 @@ class ExecutionRunner:
             PromptBuilder(self.catalog),
             OutputParser(),
             self.telemetry,
-            StepJournal(self.database, segment, self.daily_budget_usd),
+            StepJournal(self.database, segment, self.replies, self.daily_budget_usd),
             catalog=self.catalog,
             pricing=self.pricing,
             max_output_tokens=self.max_output_tokens,

@@ -37,4 +37,16 @@ class Segment(Protocol):
         ...
 
 
+class ReplyKeeper(Protocol):
+    """The replies that the database could not take yet."""
+
+    async def take_in(self) -> None:
+        """Store those that earlier processes of this machine have left."""
+        ...
+
+    def any_unsaved(self) -> bool:
+        """Whether one is in the memory of this process only."""
+        ...
+
+
 SegmentRunner = Callable[[Segment], Awaitable[None]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -15,6 +14,7 @@ from combine.errors import LLMError
 from combine.execution.budgets import CODES, PRICE_UNKNOWN, no_price, no_room
 from combine.execution.clarification import settle_questions
 from combine.execution.context import Asked, DocumentSaved, SentBack, StepContext
+from combine.execution.kept_replies import KeptReplies
 from combine.execution.review_loop import AfterReview, ReviewPlan, plan_after_review, read_findings
 from combine.execution.segment import Segment
 from combine.records import Call, Document
@@ -47,6 +47,7 @@ class StepJournal:
 
     database: Database
     segment: Segment
+    replies: KeptReplies
     daily_budget_usd: Decimal | None = None
     """The cap of the whole installation per day (UTC)."""
 
@@ -93,16 +94,7 @@ class StepJournal:
 
     async def close_call(self, call: Call) -> None:
         """Store a paid reply, even if this process has lost the segment meanwhile or the step is cancelled."""
-
-        async def work(session: WriteSession) -> None:
-            await Journal(session).close_call(call)
-
-        storing = asyncio.create_task(self.database.once(work, give_up_after=None))
-        try:
-            await asyncio.shield(storing)
-        except asyncio.CancelledError:
-            await storing  # a second cancellation ends this wait, too
-            raise
+        await self.replies.store(call)
 
     async def note_fallback(
         self, step: StepDefinition, context: StepContext, attempt: int, fallback: ModelRef, error: LLMError

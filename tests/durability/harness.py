@@ -39,7 +39,7 @@ COMMITS = {
     "start": "ExecutionService.start.<locals>.<lambda>",
     "begin": "SegmentJournal.begin.<locals>.<lambda>",
     "open_call": "StepJournal._reserve.<locals>.<lambda>",
-    "close_call": "StepJournal.close_call.<locals>.work",
+    "close_call": "KeptReplies._close.<locals>.work",
     "save_questions": "StepJournal.save_questions.<locals>.work",
     "record_findings": "StepJournal.record_findings.<locals>.work",
     "save_document": "StepJournal.save_document.<locals>.save",

@@ -13,6 +13,7 @@ from combine.auth.permissions import OPERATOR, Actor
 from combine.brief.reading import split_brief
 from combine.engine.engine import Adoption
 from combine.engine.outages import release_due
+from combine.execution.kept_replies import KeptReplies
 from combine.execution.runner import ExecutionRunner
 from combine.execution.telemetry import Telemetry
 from combine.llm.pricing import Pricing
@@ -135,6 +136,7 @@ class House:
             self.llm,
             self.pricing,
             Telemetry(self.database),
+            KeptReplies(self.database, None),
             max_output_tokens=1000,
             daily_budget_usd=self.daily_budget_usd,
         )

@@ -189,14 +189,18 @@ class Database:
         work: Callable[[WriteSession], Awaitable[T]],
         *,
         give_up_after: timedelta | Own | None = Own.PATIENCE,
+        full_disk: bool = False,
     ) -> T:
-        """Like ``transact`` for a single statement, which needs no BEGIN and COMMIT."""
+        """Like ``transact`` for a single statement, which needs no BEGIN and COMMIT.
+
+        ``full_disk``: wait for a server whose disk is full, too.
+        """
 
         async def attempt() -> T:
             async with self._connection() as connection:
                 return await work(WriteSession(connection))
 
-        return await self._retry(attempt, give_up_after)
+        return await self._retry(attempt, give_up_after, full_disk=full_disk)
 
     async def ping(self) -> None:
         """One connection, one statement, no retry. Raises DatabaseUnavailable with the reason."""
@@ -253,7 +257,9 @@ class Database:
                 raise sa.exc.OperationalError(str(_XACT_STATUS), {}, TimeoutError("a commit is still in progress"))
             return (await connection.execute(trace.row)).first() is not None
 
-    async def _retry(self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | Own | None) -> T:
+    async def _retry(
+        self, attempt: Callable[[], Awaitable[T]], give_up_after: timedelta | Own | None, *, full_disk: bool = False
+    ) -> T:
         if give_up_after is Own.PATIENCE:
             give_up_after = self._patience
         deadline = None if give_up_after is None else monotonic() + give_up_after.total_seconds()
@@ -265,8 +271,10 @@ class Database:
                 fault = fault_of(error)
                 if fault is None:
                     raise
-                if fault is DatabaseFault.DISK_FULL:
+                if fault is DatabaseFault.DISK_FULL and not full_disk:
                     raise self._disk_full() from error
+                if fault is DatabaseFault.READ_ONLY:
+                    await self._engine.dispose()  # after a failover, another server is the one to write to
                 # A lost race is always retried once: the server takes a second to detect a deadlock, which may be all
                 # the patience there is.
                 over = deadline is not None and monotonic() >= deadline
@@ -284,7 +292,8 @@ class Database:
     def _unavailable(self, error: BaseException) -> Unavailable:
         if isinstance(error, sa.exc.TimeoutError):
             return self._busy()
-        told = f"The database at {display_url(self._url)} cannot be reached: {reason_of(error)}"
+        trouble = "accepts no writes" if fault_of(error) is DatabaseFault.READ_ONLY else "cannot be reached"
+        told = f"The database at {display_url(self._url)} {trouble}: {reason_of(error)}"
         if self._discreet:
             _log.warning(told)
             return DatabaseUnavailable(hint="Try again in a moment.")

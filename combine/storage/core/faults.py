@@ -13,6 +13,7 @@ from combine.errors import Unavailable
 
 _VERSION_RACE = "uq_documents_project_id_type_version"
 _DISK_FULL = "53100"
+_READ_ONLY = "25006"
 _NO_SPACE = "No space left on device"  # from a server that cannot accept connections; it has no code
 _CONFLICTS = frozenset({"40001", "40P01"})
 _NOT_PREPARED = frozenset({"26000", "42P05"})
@@ -25,6 +26,7 @@ class DatabaseFault(Enum):
 
     LOST = "lost"  # no connection, or a server that is temporarily unavailable: wait and retry
     CONFLICT = "conflict"  # another transaction was faster: retry at once
+    READ_ONLY = "read_only"  # a server that takes no writes, as during a failover: connect again and retry
     DISK_FULL = "disk_full"  # requires a person
 
 
@@ -37,6 +39,8 @@ def fault_of(error: BaseException) -> DatabaseFault | None:
     state = _sqlstate(error)
     if _is_disk_full(error.orig):
         return DatabaseFault.DISK_FULL
+    if state == _READ_ONLY:
+        return DatabaseFault.READ_ONLY
     if state in _CONFLICTS or _is_version_race(error, state):
         return DatabaseFault.CONFLICT
     return DatabaseFault.LOST if _is_lost(error, state) else None

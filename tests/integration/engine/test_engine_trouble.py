@@ -1,6 +1,7 @@
 """The engine when its start is cut short, its database is away for a moment, or it is asked for what it does."""
 
 import asyncio
+import threading
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from dbos import _migration
 from test_engine import engine_on, enqueue, state_of, until
 
 from combine.engine import dbos_private
+from combine.engine import engine as engine_module
 from combine.engine.engine import Adoption, Engine
 from combine.engine.recovery import Recovery
 from combine.errors import DatabaseUnavailable
@@ -176,3 +178,69 @@ async def test_a_start_goes_on_where_a_killed_one_has_left_the_tables(database):
     async with engine_on(database, runner) as started:
         await enqueue(database, started, uuid4())
         await asyncio.wait_for(done.wait(), 20)
+
+
+@pytest.mark.parametrize("outage", [True, False])
+async def test_after_an_outage_others_get_time_to_send_their_heartbeat(database, outage):
+    """They could not do it before either, so their age says nothing about them."""
+    passes = []
+
+    async def first() -> None:
+        passes.append(1)
+        if outage and len(passes) == 1:
+            raise DatabaseUnavailable("away")
+
+    async with engine_on(database, idle) as running:
+        pass  # makes the tables, and has no recovery of its own left
+    await database.transact(
+        lambda session: session.connection.execute(
+            sa.text(
+                "INSERT INTO executors (id, kind, queue, host, pid, version, beat_at)"
+                " VALUES ('elsewhere', 'worker', 'segments', 'elsewhere', 1, '1', now() - interval '1 minute')"
+            )
+        )
+    )
+    sweep = Recovery(database, "x", "q", every_s=0.01, enqueue=running.enqueue, on_recovered=print, first=first)
+    sweeping = asyncio.create_task(sweep.run())
+
+    async def swept() -> bool:
+        return len(passes) > 5
+
+    await until(swept)
+    sweeping.cancel()
+    await asyncio.gather(sweeping, return_exceptions=True)
+    assert await rows(database, "executors") == outage
+
+
+async def test_a_fenced_process_stops_its_work_and_outlives_a_reply_that_is_only_in_memory(database, monkeypatch):
+    """``combine.execution.kept_replies`` keeps it on disk if it can; else the process must not end before."""
+
+    class Replies:
+        unsaved = True
+
+        async def take_in(self) -> None: ...
+
+        def any_unsaved(self) -> bool:
+            return self.unsaved
+
+    replies, ended, stopped, begun = Replies(), threading.Event(), asyncio.Event(), asyncio.Event()
+
+    async def runner(_):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+
+    monkeypatch.setattr(engine_module, "exit_fenced", ended.set)
+    async with engine_on(database, runner, replies=replies) as running:
+        await enqueue(database, running, uuid4())
+        await asyncio.wait_for(begun.wait(), 20)
+        fence = threading.Thread(target=running._end_fenced)
+        fence.start()
+        await asyncio.wait_for(stopped.wait(), 20)
+        assert not ended.is_set()
+        replies.unsaved = False
+        assert await asyncio.to_thread(ended.wait, 20)
+        fence.join()

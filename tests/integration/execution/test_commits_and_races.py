@@ -12,6 +12,7 @@ from side_by_side import review_without_architecture, side_by_side
 from stored import a_document
 
 from combine.execution.context import DocumentSaved, QuestionsAsked, SentBack
+from combine.execution.kept_replies import KeptReplies
 from combine.execution.runner import ExecutionRunner
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
@@ -81,7 +82,7 @@ async def saving(house):
     """A step that saves: (its journal, its definition, its context, its execution's row)."""
     execution = await house.start()
     row = await house.row(execution)
-    journal = StepJournal(house.database, HandSegment(house, row.id, 1))
+    journal = StepJournal(house.database, HandSegment(house, row.id, 1), KeptReplies(house.database, None))
     return journal, row.workflow.step("discovery"), Context(row.id), row
 
 
@@ -214,8 +215,9 @@ async def test_a_step_whose_answer_was_faster_goes_on_beside_the_others(house):
     house.llm.complete = requirements_wait
     execution = await house.start()
     execution_id, round_ = house.queue.pop(0)
+    telemetry, replies = Telemetry(house.database), KeptReplies(house.database, None)
     runner = AnsweredAtOnce(
-        house.database, house.catalog, house.llm, house.pricing, Telemetry(house.database), max_output_tokens=1000
+        house.database, house.catalog, house.llm, house.pricing, telemetry, replies, max_output_tokens=1000
     )
     once, reads = house.database.once, []
 

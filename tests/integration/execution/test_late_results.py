@@ -19,6 +19,7 @@ from stored import ANYBODY
 from combine.documents.findings import Finding, FindingKind, Severity
 from combine.documents.questions import AnswerType, Question
 from combine.errors import PermanentLLMError, TransientLLMError
+from combine.execution.kept_replies import KeptReplies
 from combine.execution.runner import ExecutionRunner
 from combine.execution.step_journal import StepJournal
 from combine.execution.telemetry import Telemetry
@@ -113,7 +114,7 @@ WRITES = {
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 async def test_nothing_is_written_of_a_revision_that_is_over(house, write):
     row = await house.row(await house.start(budget_usd=Decimal(5)))
-    journal = StepJournal(house.database, HandSegment(house, row.id, 1))
+    journal = StepJournal(house.database, HandSegment(house, row.id, 1), KeptReplies(house.database, None))
     async with house.database.engine.begin() as connection:
         await connection.execute(sa.text("UPDATE steps SET revision = 1 WHERE step_id = 'discovery'"))
     before = await house.steps(row.id), await house.events(row.id)
@@ -206,7 +207,15 @@ class SlowToEnd(Telemetry):
 async def test_a_reply_that_came_whole_is_stored_when_its_step_is_cancelled_behind_it(house):
     execution = await house.start(**ANSWERED)
     telemetry = SlowToEnd(house.database)
-    runner = ExecutionRunner(house.database, house.catalog, house.llm, house.pricing, telemetry, max_output_tokens=1000)
+    runner = ExecutionRunner(
+        house.database,
+        house.catalog,
+        house.llm,
+        house.pricing,
+        telemetry,
+        KeptReplies(house.database, None),
+        max_output_tokens=1000,
+    )
     running = asyncio.create_task(runner.run(HandSegment(house, *house.queue.pop(0))))
     await asyncio.wait_for(telemetry.ending.wait(), 20)
     running.cancel()

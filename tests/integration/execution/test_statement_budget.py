@@ -14,7 +14,7 @@ FINAL_STEP = {"statements": 4, "commits": 3}
 """Its findings are one more statement, and its document a transaction."""
 SEGMENT = {"statements": 4, "commits": 3}
 """Beside its steps: it begins, reads, and ends; the reading commits nothing but is a transaction."""
-_IN_A_STEP = {"LLMStepExecutor.execute", "Database.once"}  # a paid reply is stored in a task of its own
+_IN_A_STEP = {"LLMStepExecutor.execute", "KeptReplies._close"}  # a paid reply is stored in a task of its own
 
 
 class Meter:
