@@ -273,21 +273,24 @@ class Database:
                     raise
                 if fault is DatabaseFault.DISK_FULL and not full_disk:
                     raise self._disk_full() from error
-                if fault is DatabaseFault.READ_ONLY:
-                    await self._engine.dispose()  # after a failover, another server is the one to write to
                 # A lost race is always retried once: the server takes a second to detect a deadlock, which may be all
                 # the patience there is.
                 over = deadline is not None and monotonic() >= deadline
                 if over and not (fault is DatabaseFault.CONFLICT and tries == 0):
                     raise self._unavailable(error) from error
-                if tries == 2:  # noqa: PLR2004 - the first two take too little time to report
-                    _log.warning("Transaction failed, retrying: %s", reason_of(error))
-                await asyncio.sleep(_delay(tries, fault))
+                await self._pause(tries, fault, error)
                 tries += 1
             else:
                 if tries > 2:  # noqa: PLR2004 - as above
                     _log.warning("Transaction succeeded after %d attempts", tries + 1)
                 return result
+
+    async def _pause(self, tries: int, fault: DatabaseFault, error: BaseException) -> None:
+        if fault is DatabaseFault.READ_ONLY:
+            await self._engine.dispose()  # after a failover, another server is the one to write to
+        if tries == 2:  # noqa: PLR2004 - the first two take too little time to report
+            _log.warning("Transaction failed, retrying: %s", reason_of(error))
+        await asyncio.sleep(_delay(tries, fault))
 
     def _unavailable(self, error: BaseException) -> Unavailable:
         if isinstance(error, sa.exc.TimeoutError):
