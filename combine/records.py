@@ -96,7 +96,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One node of the workflow inside an execution, as it stands."""
+    """One node of the workflow inside an execution, in its current state."""
 
     step_id: str
     position: int = 0

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with limits on request heads and on bodies that nobody reads.
+"""uvicorn's HTTP protocol with limits on request heads and on bodies that no one reads.
 
 Everything after the head is limited by middleware. uvicorn has no settings for this, so this builds on methods of its
 protocol that it does not document; ``tests/unit/api/test_uvicorn_contract.py`` checks each of them.
@@ -43,7 +43,7 @@ class HeadTooLarge(Exception):
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """Limits the head of a request, and the part of a body that nobody reads, in size and time."""
+    """Limits the head of a request, and the part of a body that no one reads, in size and time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -18,7 +18,7 @@ from combine.auth.providers import Person, ProviderConfig
 from combine.errors import Invalid, NotPermitted, NotSignedIn
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
-"""Asymmetric only: with a symmetric algorithm anybody could sign with the public key."""
+"""Asymmetric only: with a symmetric algorithm anyone could sign with the public key."""
 LEEWAY_S = 60
 """Tolerated clock difference."""
 ABOUT_EMAIL = ("email", "email_verified", "xms_edov")

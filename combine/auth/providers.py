@@ -78,7 +78,7 @@ class SignInProvider(Protocol):
         """
 
     def refusal(self, word: str) -> NotPermitted | Invalid:
-        """The error for a response with ``error`` instead of a code. It grants nothing, so anybody may have sent it."""
+        """The error for a response with ``error`` instead of a code. It grants nothing, so anyone may have sent it."""
 
     async def person(self, params: Mapping[str, str], attempt: SignInAttempt) -> Person:
         """Who signed in, from the query of the redirect. The caller has checked the state.
@@ -123,7 +123,7 @@ def provider_config(
     scopes: tuple[str, ...] | None = None,
     trust_email: bool | None = None,
 ) -> ProviderConfig:
-    """From the validated settings of one provider; fills in what is known of Google and Microsoft."""
+    """From the validated settings of one provider; fills in what is known about Google and Microsoft."""
     microsoft = name == MICROSOFT
     home = tenant or "common"
     if name == GOOGLE:

@@ -26,7 +26,7 @@ _STEADY_S: Final = 60.0
 _STOPPING_S: Final = 120.0
 """A server that has been stopping for longer than this died while stopping."""
 _START: Final = timedelta(seconds=10)
-"""How long to wait for one start, even if our server stops meanwhile; a recovery continues on its own."""
+"""How long to wait for one start, even if our server stops in the meantime; a recovery continues on its own."""
 
 _log = logging.getLogger(__name__)
 

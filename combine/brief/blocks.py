@@ -151,7 +151,7 @@ class _Page:
             if len(spans) == len(wanted):
                 break
             line, piece = self._line(n), wanted[len(spans)]
-            # rfind: what closes a heading may follow, what opens a list or a quote stands before.
+            # rfind: what closes a heading may follow, what opens a list or a quote comes before it.
             at = line.rfind(piece)
             rest = line[at + len(piece) :] if at >= 0 else ""
             if at >= 0 and not rest.strip(" \t#").strip():

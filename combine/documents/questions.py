@@ -55,4 +55,4 @@ class Answer:
     """The answer in words; for multi_choice the choices joined by ``; ``."""
     decided_by: DecidedBy = DecidedBy.PERSON
     assumption_id: str | None = None
-    """``ASM-001`` when the default stands as an assumption."""
+    """``ASM-001`` if the default is recorded as an assumption."""

@@ -148,7 +148,7 @@ class _Parts:
         self._made: dict[int, Part] = {}
 
     def part(self, node: JsonObject) -> Part:
-        """The part for a node that stands in this schema."""
+        """The part for a node of this schema."""
         made = self._made.get(id(node))
         if made is None:
             made = self._made[id(node)] = Part(self, resolve(self.root, node))

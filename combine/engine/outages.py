@@ -28,7 +28,7 @@ async def release_due(session: WriteSession, enqueue: Enqueue, *, now: datetime 
     released = 0
     for due in await outages.due(limit=BATCH_SIZE):
         if (await Executions(session).lock(due.execution_id)).status != ExecutionStatus.WAITING_FOR_PROVIDER:
-            continue  # a person has changed it meanwhile
+            continue  # a person has changed it in the meantime
         await outages.try_now(due.execution_id, probe=due.probe)
         await transitions.release_steps(due.execution_id, ExecutionStatus.WAITING_FOR_PROVIDER.value)
         await enqueue(session, due.execution_id, await transitions.requeue(due.execution_id, by_itself=True))

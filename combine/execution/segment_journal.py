@@ -40,7 +40,7 @@ class Ending(Enum):
     """The result of trying to end a segment."""
 
     OVER = "over"
-    MORE_TO_DO = "more_to_do"  # a person has answered meanwhile
+    MORE_TO_DO = "more_to_do"  # a person has answered in the meantime
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class SegmentJournal:
             await Journal(session).forget_open_calls(self.segment.execution_id)
             execution = await Executions(session).lock(self.segment.execution_id)
             if execution.round != self.segment.round or execution.status not in UNDER_WAY:
-                return  # a person has cancelled it meanwhile, or this has been written before
+                return  # a person has cancelled it, or this has been written before
             await Transitions(session).finish(
                 self.segment.execution_id, ExecutionStatus.FAILED.value, reason=reason, reason_code=code
             )
@@ -130,7 +130,7 @@ class SegmentJournal:
         await self.database.transact(work, give_up_after=None)
 
     async def end(self, workflow: WorkflowDefinition) -> Ending:
-        """Pause or end the execution according to its steps, unless a step has become ready meanwhile."""
+        """Pause or end the execution according to its steps, unless a step has become ready in the meantime."""
 
         async def work(session: WriteSession) -> Ending:
             segments = Segments(session)

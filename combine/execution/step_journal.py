@@ -93,7 +93,7 @@ class StepJournal:
         return await self.database.transact(work, give_up_after=None)
 
     async def close_call(self, call: Call) -> None:
-        """Store a paid reply, even if this process has lost the segment meanwhile or the step is cancelled."""
+        """Store a paid reply, even if this process has lost the segment or the step is cancelled."""
         await self.replies.store(call)
 
     async def note_fallback(

@@ -239,8 +239,8 @@ def read_prompt(prefix: str, task: str) -> PromptSections:
 
 
 def shown_document(content: JsonObject, *, with_sources: bool) -> dict[str, Any]:
-    """A document as a prompt shows it: the items of every step but the final one stand without their sources,
-    which serve to judge a document and not to build on it.
+    """A document as a prompt shows it: to the final step with the sources of its items, which serve to judge it, and to
+    every other step without them.
     """
     return dict(content) if with_sources else {k: _without_sources(v) for k, v in content.items()}
 
@@ -309,7 +309,7 @@ def _filled(shown: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _places(path: str, value: Any) -> Iterator[tuple[str, str | None]]:
-    """Every JSON path of a document in its order, with the id of the item that stands there."""
+    """Every JSON path of a document in its order, with the ID of the item that is there."""
     if isinstance(value, Mapping):
         yield path, str(value["id"]) if "id" in value else None
         for name, part in value.items():

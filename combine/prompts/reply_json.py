@@ -63,7 +63,7 @@ class _Read:
 
 
 def _objects(text: str) -> tuple[list[_Read], bool]:
-    """The whole text as one JSON value (and True), or the objects that stand in it one after the other."""
+    """The whole text as one JSON value (and True), or the objects it contains, one after the other."""
     try:
         read, end = _decode(text, 0)
     except ValueError:

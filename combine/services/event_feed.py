@@ -305,7 +305,7 @@ class EventFeed:
         for tail in await self._read(asked):
             watch = self._watches.get(tail.execution_id)
             if watch is None or watch.seq != asked[tail.execution_id]:
-                continue  # the readers left meanwhile, and others subscribed
+                continue  # the readers have left in the meantime, and others subscribed
             self._hand_round(watch, tail)
             if not tail.to_the_end:
                 self.look_at(tail.execution_id)

@@ -268,7 +268,7 @@ class ExecutionService:
         return await self._database.transact(work)
 
     async def cancel(self, execution: str) -> UUID:
-        """End the execution; a call in flight is cut. Raises Conflict if it has ended already."""
+        """End the execution; a call in flight is aborted. Raises Conflict if it has ended already."""
 
         async def work(session: WriteSession) -> UUID:
             # Here, since it may not be running; if it is, the reply is still stored. Before the lock,

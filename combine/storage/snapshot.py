@@ -117,7 +117,7 @@ WHERE e.id BETWEEN :low AND :high
 ORDER BY e.created_at DESC LIMIT 5""")
 
 
-# Only of calls that the snapshot shows as replied: one that is stored meanwhile lacks its stop reason there.
+# Only of calls that the snapshot shows as replied: one stored since then lacks its stop reason there.
 _REPLIES = Statement("""
 SELECT c.id, b.body AS reply FROM llm_calls c JOIN blobs b ON b.sha256 = c.reply_sha256 WHERE c.id = ANY(:replied)
 """)

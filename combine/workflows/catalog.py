@@ -137,7 +137,7 @@ def load_catalog(user_dir: Path | None) -> Catalog:
 def inspect_catalog(user_dir: Path | None, *, seed_dir: Path = SEED_DIR) -> tuple[Catalog, tuple[FileFault, ...]]:
     """Everything valid, and every error in the rest."""
     seed = read_folder(seed_dir)
-    # The shape of what ships with the package is proved by tests; checking it here would slow down every command.
+    # Tests verify the shape of what ships with the package; checking it here would slow down every command.
     workflows = {d.workflow_id: (d, BUILT_IN) for d in (definition_from_json(raw) for _, raw in seed.workflows)}
     content = _Content(workflows, seed.roles, seed.tasks, seed.models, seed.schemas, seed.house_rules)
     if user_dir is None:
@@ -172,7 +172,7 @@ def _not_read(user: CatalogFolder, user_dir: Path) -> list[FileFault]:
     files = [user_dir / "prompts" / "models" / f"{name}.txt" for name in sorted(user.models)]
     if user.house_rules is not None:
         files.insert(0, user_dir / "prompts" / "house-rules.txt")
-    message = "House rules and texts for single models cannot be customised; move this to a role or task prompt."
+    message = "House rules and model-specific prompts cannot be customised; move this to a role or task prompt."
     return [FileFault(str(path), Fault("not_read", "$", message)) for path in files]
 
 
