@@ -21,7 +21,6 @@ class ExecutionStatus(StrEnum):
 
 
 UNDER_WAY = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
-WAITING = frozenset(s for s in ExecutionStatus if s.value.startswith("waiting_"))
 ENDED = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
 
 

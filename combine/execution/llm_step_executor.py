@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Protocol
@@ -322,7 +322,7 @@ class LLMStepExecutor:
             transport_attempts=reply.attempts,
             cost_usd=price.usd,
             price_source=price.source,
-            **_tokens(reply.usage),
+            **asdict(reply.usage),
         )
 
     def _failed(self, call: Call, error: CombineError) -> Call:
@@ -339,7 +339,7 @@ class LLMStepExecutor:
             price_source=price.source,
             error_code=error.code,
             error_message=error.message,
-            **_tokens(usage),
+            **asdict(usage),
         )
 
     async def _save_questions(
@@ -451,12 +451,3 @@ def _cut_short(used: Usage) -> LLMError:
         code=CANCELLED,
         details={"usage": used},
     )
-
-
-def _tokens(usage: Usage) -> dict[str, Any]:
-    return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cache_read_tokens": usage.cache_read_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-    }

@@ -9,6 +9,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor, ProjectRole, Scope
 from combine.services.access import Access
 from combine.services.people_views import AuditView
+from combine.services.views import view
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.people.audit import Audit
 
@@ -54,18 +55,4 @@ class AuditService:
             if project_id is not None:
                 await self._access.need(session, project_id, ProjectRole.OWNER, Scope.ADMIN)
             rows = await Audit(session).list(project_id=project_id, before=before, limit=limit)
-        return tuple(
-            AuditView(
-                id=row.id,
-                at=row.at,
-                action=row.action,
-                user_id=row.user_id,
-                user_name=row.user_name,
-                token_id=row.token_id,
-                project_id=row.project_id,
-                object=row.object,
-                data=row.data,
-                request_id=row.request_id,
-            )
-            for row in rows
-        )
+        return tuple(view(AuditView, row) for row in rows)

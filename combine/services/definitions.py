@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from combine.errors import NotFound
+from combine.services.views import view
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import definition_to_json
 
@@ -65,11 +66,9 @@ class WorkflowService:
 
     def _view(self, workflow_id: str) -> WorkflowView:
         workflow = self._catalog.workflow(workflow_id)
-        return WorkflowView(
-            workflow_id=workflow.workflow_id,
-            name=workflow.name,
-            version=workflow.version,
-            description=workflow.description,
+        return view(
+            WorkflowView,
+            workflow,
             steps=tuple(step.step_id for step in workflow.steps),
             documents=tuple(step.output for step in workflow.steps),
             source=PurePath(self._catalog.source(workflow_id)).name,

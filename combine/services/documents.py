@@ -184,16 +184,7 @@ class DocumentService:
         return next(iter(found.items()))
 
     def _detail(self, row: Document, project: str) -> DocumentDetail:
-        return DocumentDetail(
-            document=view(DocumentView, row, project=project),
-            content=self._content(row),
-            call_ids=row.call_ids,
-            input_ids=row.input_ids,
-            prompt_sha256=row.prompt_sha256,
-            assets=row.assets,
-            revision=row.revision,
-            attempt=row.attempt,
-        )
+        return view(DocumentDetail, row, document=view(DocumentView, row, project=project), content=self._content(row))
 
     def _content(self, row: Document) -> Mapping[str, Any]:
         return in_order(row, self._catalog).content

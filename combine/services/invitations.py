@@ -12,6 +12,7 @@ from combine.services.access import Access
 from combine.services.audit import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import InvitationView
+from combine.services.views import view
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.people.invitations import InvitationRow, Invitations, invitation_not_found
 from combine.storage.people.members import Members
@@ -167,16 +168,7 @@ _ASK = "Ask an owner of the project for a new one."
 
 
 def _view(row: InvitationRow) -> InvitationView:
-    return InvitationView(
-        id=row.id,
-        project_id=row.project_id,
-        project=row.project,
-        email=row.email,
-        role=ProjectRole(row.role),
-        state=_state(row),
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-    )
+    return view(InvitationView, row, role=ProjectRole(row.role), state=_state(row))
 
 
 def _state(row: InvitationRow) -> str:

@@ -10,6 +10,7 @@ from combine.errors import Conflict
 from combine.services.access import Access
 from combine.services.audit import record_audit
 from combine.services.people_views import MemberView
+from combine.services.views import view
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.people.members import MemberRow, Members
 
@@ -83,11 +84,4 @@ async def _must_not_be_last_owner(session: WriteSession, row: MemberRow) -> None
 
 
 def _view(row: MemberRow) -> MemberView:
-    return MemberView(
-        user_id=row.user_id,
-        name=row.name,
-        email=row.email,
-        role=ProjectRole(row.role),
-        disabled=row.disabled_at is not None,
-        created_at=row.created_at,
-    )
+    return view(MemberView, row, role=ProjectRole(row.role), disabled=row.disabled_at is not None)

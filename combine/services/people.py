@@ -7,6 +7,7 @@ from uuid import UUID
 from combine.auth.permissions import Actor, InstanceRole, Scope
 from combine.errors import NotPermitted
 from combine.services.people_views import UserView
+from combine.services.views import view
 from combine.storage.people.users import UserRow
 
 
@@ -19,14 +20,7 @@ def need_person(actor: Actor) -> UUID:
 
 def user_view(row: UserRow) -> UserView:
     """One person."""
-    return UserView(
-        id=row.id,
-        name=row.name,
-        email=row.email,
-        role=InstanceRole(row.role),
-        disabled=row.disabled_at is not None,
-        created_at=row.created_at,
-    )
+    return view(UserView, row, role=InstanceRole(row.role), disabled=row.disabled_at is not None)
 
 
 def acting(user: UserRow, session_id: UUID | None = None) -> Actor:

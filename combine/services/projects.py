@@ -11,7 +11,7 @@ from combine.services.access import Access
 from combine.services.amounts import check_budget
 from combine.services.audit import record_audit
 from combine.services.names import project_name
-from combine.services.views import ProjectView
+from combine.services.views import ProjectView, view
 from combine.storage.core.database import Database, ReadSession, WriteSession
 from combine.storage.people.members import Members
 from combine.storage.projects import Projects, ProjectSums
@@ -77,20 +77,8 @@ class ProjectService:
 
     async def _views(self, session: ReadSession, sums: tuple[ProjectSums, ...]) -> tuple[ProjectView, ...]:
         roles = await self._access.roles(session)
-        return tuple(
-            ProjectView(
-                id=one.project.id,
-                name=one.project.name,
-                role=roles.get(one.project.id, ProjectRole.OWNER if self._actor.everywhere else ProjectRole.VIEWER),
-                documents=one.documents,
-                executions=one.executions,
-                budget_usd=one.project.budget_usd,
-                spent_usd=one.project.spent_usd,
-                reserved_usd=one.project.reserved_usd,
-                created_at=one.project.created_at,
-            )
-            for one in sums
-        )
+        without = ProjectRole.OWNER if self._actor.everywhere else ProjectRole.VIEWER
+        return tuple(view(ProjectView, one, role=roles.get(one.id, without)) for one in sums)
 
 
 async def make_project(session: WriteSession, actor: Actor, project_id: UUID, name: str) -> None:

@@ -10,6 +10,7 @@ from combine.errors import NotFound
 from combine.services.audit import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import SessionView
+from combine.services.views import view
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.people.sessions import Sessions
 
@@ -27,18 +28,7 @@ class SessionService:
         user_id = need_person(self._actor)
         async with self._database.read() as session:
             rows = await Sessions(session).list(user_id, self._session_idle)
-        return tuple(
-            SessionView(
-                id=row.id,
-                current=row.id == self._actor.session_id,
-                provider=row.provider,
-                user_agent=row.user_agent,
-                created_at=row.created_at,
-                last_seen_at=row.last_seen_at,
-                expires_at=row.expires_at,
-            )
-            for row in rows
-        )
+        return tuple(view(SessionView, row, current=row.id == self._actor.session_id) for row in rows)
 
     async def end(self, session_id: UUID) -> None:
         """End a session. Raises NotFound, NotPermitted below the scope admin."""

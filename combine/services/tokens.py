@@ -12,6 +12,7 @@ from combine.errors import Invalid, NotPermitted
 from combine.services.audit import record_audit
 from combine.services.people import need_person
 from combine.services.people_views import NewTokenView, TokenView
+from combine.services.views import view
 from combine.storage.core.database import Database, ReadSession, WriteSession
 from combine.storage.people.api_tokens import ApiTokens, NewToken, TokenRow
 from combine.storage.people.users import LOCAL, LOCAL_USER_ID, Users
@@ -105,13 +106,4 @@ def _name(text: str) -> str:
 
 
 def _view(row: TokenRow) -> TokenView:
-    return TokenView(
-        id=row.id,
-        name=row.name,
-        scope=Scope(row.scope),
-        hint=row.hint,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-    )
+    return view(TokenView, row, scope=Scope(row.scope))

@@ -12,6 +12,7 @@ from combine.errors import Conflict, NotFound
 from combine.services.audit import record_audit
 from combine.services.people import need_person, user_view
 from combine.services.people_views import IdentityView, MeView, UserView
+from combine.services.views import view
 from combine.storage.core.database import Database, ReadSession, WriteSession
 from combine.storage.people.sessions import Sessions
 from combine.storage.people.users import LOCAL_USER_ID, Identities, IdentityRow, UserRow, Users
@@ -122,13 +123,8 @@ class UserService:
 
     async def _me(self, session: ReadSession, user_id: UUID) -> MeView:
         row = await Users(session).get(user_id)
-        return MeView(
-            user=user_view(row),
-            scope=self._actor.scope,
-            token_id=self._actor.token_id,
-            session_id=self._actor.session_id,
-            identities=tuple(_identity(one) for one in await Identities(session).list(user_id)),
-        )
+        identities = tuple(_identity(one) for one in await Identities(session).list(user_id))
+        return view(MeView, self._actor, user=user_view(row), identities=identities)
 
 
 def _must_not_be_last_admin(admins: Collection[UUID], user_id: UUID) -> None:
@@ -142,15 +138,7 @@ def _must_not_be_last_admin(admins: Collection[UUID], user_id: UUID) -> None:
 
 
 def _identity(row: IdentityRow) -> IdentityView:
-    return IdentityView(
-        id=_identity_id(row),
-        provider=row.provider,
-        issuer=row.issuer,
-        subject=row.subject,
-        email=row.email,
-        created_at=row.created_at,
-        last_used_at=row.last_used_at,
-    )
+    return view(IdentityView, row, id=_identity_id(row))
 
 
 def _identity_id(row: IdentityRow) -> str:

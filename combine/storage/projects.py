@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from combine.brief.brief import BRIEF_TYPE
 from combine.errors import NotFound
 from combine.storage.core.database import ReadSession
-from combine.storage.core.rows import build, columns
+from combine.storage.core.rows import build, build_all, columns
 from combine.storage.core.tables import documents, executions, projects
 from combine.storage.core.visibility import Visibility
 
@@ -33,10 +34,9 @@ class ProjectRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectSums:
+class ProjectSums(ProjectRow):
     """A project with counts of its contents."""
 
-    project: ProjectRow
     documents: int
     """Document types with a version, not counting the brief."""
     executions: int
@@ -103,14 +103,14 @@ class Projects:
         made = sa.select(sa.func.count(sa.distinct(documents.c.type)))
         made = made.where(documents.c.project_id == projects.c.id, documents.c.type != BRIEF_TYPE)
         run = sa.select(sa.func.count()).where(executions.c.project_id == projects.c.id)
-        query = sa.select(*columns(projects, ProjectRow), made.scalar_subquery(), run.scalar_subquery())
-        query = query.where(visibility.of(projects.c.id))
+        counts = made.label("documents"), run.label("executions")
+        query: sa.Select[Any] = sa.select(*columns(projects, ProjectRow), *counts).where(visibility.of(projects.c.id))
         if project_id is not None:
             query = query.where(projects.c.id == project_id)
         if after is not None:
             query = query.where(projects.c.name > after)
         rows = await self._connection.execute(query.order_by(projects.c.name).limit(limit))
-        return tuple(ProjectSums(ProjectRow(*row[:-2]), *row[-2:]) for row in rows)
+        return build_all(ProjectSums, rows)
 
     async def set_budget(self, project_id: UUID, budget_usd: Decimal | None) -> None:
         """Set its cap; None: no cap."""

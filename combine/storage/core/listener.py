@@ -88,7 +88,7 @@ class EventListener:
         self._url = libpq_url(url)
         self._waiting: defaultdict[tuple[str, str], set[Subscription]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
-        self._listening = asyncio.Event()
+        self._listening = False
 
     async def start(self) -> None:
         """Start listening in the background. Does not wait for the connection and never fails."""
@@ -126,11 +126,7 @@ class EventListener:
     @property
     def is_connected(self) -> bool:
         """Whether the connection is established, as far as is known."""
-        return self._listening.is_set()
-
-    async def connected(self) -> None:
-        """Return once the connection is established."""
-        await self._listening.wait()
+        return self._listening
 
     async def _listen_for_ever(self) -> None:
         backoff = Backoff(_FIRST_DELAY, _LONGEST_DELAY)
@@ -138,9 +134,9 @@ class EventListener:
             try:
                 await self._listen()
             except psycopg.Error as error:
-                if self._listening.is_set():
+                if self._listening:
                     backoff.reset()
-                self._listening.clear()
+                self._listening = False
                 _log.info("The event listener has lost its connection: %s", str(error).splitlines()[:1])
             await asyncio.sleep(backoff.next_s())
 
@@ -155,7 +151,7 @@ class EventListener:
         async with connection:
             for channel in _CHANNELS:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-            self._listening.set()
+            self._listening = True
             self._wake_all()  # what was stored before the connection was established
             while True:
                 async for notification in connection.notifies(timeout=_CHECK_SECONDS):

@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from api_house import HandMoved
+from api_house import HandMoved, until
 
 from combine.services.event_feed import EventFeed
 from combine.settings import Settings
@@ -17,7 +17,7 @@ def moved(database) -> HandMoved:
 async def listener(database_url) -> AsyncIterator[EventListener]:
     made = EventListener(database_url)
     await made.start()
-    await made.connected()
+    await until(lambda: made.is_connected)
     yield made
     await made.close()
 

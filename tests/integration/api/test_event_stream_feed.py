@@ -242,7 +242,7 @@ async def test_the_feed_waits_for_an_unavailable_database_and_continues(server):
     await moved.event(execution_id)
     reading = asyncio.create_task(everything(feed, execution_id))
     await until(lambda: feed.readers == 1)
-    await listener.connected()
+    await until(lambda: listener.is_connected)
     await asyncio.to_thread(server.crash)
     await until(lambda: not listener.is_connected)
     assert not reading.done()

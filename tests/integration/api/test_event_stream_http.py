@@ -37,7 +37,7 @@ async def stream(execution_id: UUID, after: AfterSeq, shell: TheShell) -> Respon
 @pytest.fixture
 async def serving(settings):
     async with open_serving(settings, print) as opened:
-        await opened.listener.connected()
+        await until(lambda: opened.listener.is_connected)
         yield opened
 
 
@@ -199,7 +199,7 @@ async def test_streams_stay_open_while_the_database_is_unavailable(settings, ser
     settings = settings.model_copy(update={"database_url": SecretStr(server.url)})
     async with AsyncExitStack() as stack:
         serving = await stack.enter_async_context(open_serving(settings, print))
-        await serving.listener.connected()
+        await until(lambda: serving.listener.is_connected)
         moved = HandMoved(serving.database)
         execution_id = await moved.new()
         app = create_app(settings, serving=serving, routers=(health.router, router))

@@ -12,7 +12,7 @@ from combine.storage.server.migrate import head_version
 @pytest.fixture
 async def serving(settings):
     async with open_serving(settings, print) as opened:
-        await opened.listener.connected()
+        await until(lambda: opened.listener.is_connected)
         yield opened
 
 

@@ -29,7 +29,7 @@ async def test_a_project_is_made_once(stored):
     (project_id,) = [one for one, its_own in zip(ids, made, strict=True) if its_own]
     assert await stored.write(Projects, "insert", project_id, "New")
     assert (await stored.read(Projects, "get", project_id)).name == "New"
-    assert [one.project.name for one in await stored.read(Projects, "sums", EVERYTHING)] == ["New", "Shop"]
+    assert [one.name for one in await stored.read(Projects, "sums", EVERYTHING)] == ["New", "Shop"]
     with pytest.raises(NotFound):
         await stored.read(Projects, "by_name", "Unknown", EVERYTHING)
 
