@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import inspect
 import json
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from itertools import pairwise
 from threading import Lock
 from typing import Any, Final
 
@@ -27,7 +31,9 @@ from combine.api.errors import (
     validation_faults,
 )
 from combine.api.middleware import allows_head
+from combine.documents import diff, items
 from combine.errors import CombineError
+from combine.services import definitions, people_views, views
 
 JsonDict = dict[str, Any]
 
@@ -185,6 +191,25 @@ def _complete(document: JsonDict) -> None:
             described[status] = {"$ref": f"#/components/responses/{status}"}
         operation["responses"] = dict(sorted(described.items()))
     document["components"]["responses"] = dict(sorted(shared.items()))
+    for name, described in _field_docstrings().items():
+        for field, schema in document["components"]["schemas"].get(name, {}).get("properties", {}).items():
+            if field in described:
+                schema.setdefault("description", described[field])
+
+
+def _field_docstrings() -> dict[str, dict[str, str]]:
+    """The docstrings of the fields of views. Read here, because pydantic would read them at each start."""
+    return {
+        node.name: {
+            field.target.id: re.sub(r"\bNone\b", "`null`", inspect.cleandoc(text.value.value))
+            for field, text in pairwise(node.body)
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+            if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+        }
+        for module in (views, people_views, definitions, diff, items)
+        for node in ast.parse(inspect.getsource(module)).body
+        if isinstance(node, ast.ClassDef)
+    }
 
 
 def operations(document: JsonDict) -> Iterator[tuple[str, JsonDict]]:

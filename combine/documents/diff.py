@@ -47,7 +47,7 @@ class DocumentDiff:
     changed: tuple[ItemChange, ...]
     """In the new document's order."""
     fields: tuple[FieldChange, ...]
-    """Fields outside items, lists without items as a whole."""
+    """Fields outside items; a list without items is one field."""
 
     @property
     def is_empty(self) -> bool:

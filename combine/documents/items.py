@@ -24,7 +24,7 @@ class Item:
 
     id: str
     prefix: str
-    """The part before the hyphen, e.g. ``FR``; empty if the id has a different form."""
+    """The part before the hyphen, e.g. ``FR``; empty if the ID has a different form."""
     list_name: str
     """Name of the array it is in, e.g. ``functional_requirements``."""
     path: str

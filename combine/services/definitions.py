@@ -22,7 +22,7 @@ class WorkflowView:
     version: str
     description: str
     steps: tuple[str, ...]
-    """Step ids, as written in the definition."""
+    """Step IDs, as written in the definition."""
     documents: tuple[str, ...]
     """The document types its steps produce."""
     source: str

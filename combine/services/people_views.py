@@ -55,7 +55,9 @@ class MeView:
     scope: Scope
     """The scope of the token in use; a session has the widest."""
     token_id: UUID | None
+    """The token in use, if any."""
     session_id: UUID | None
+    """The browser session in use, if any."""
     identities: tuple[IdentityView, ...]
 
 
@@ -70,7 +72,7 @@ class SessionView:
     user_agent: str
     created_at: datetime
     last_seen_at: datetime
-    """To the minute."""
+    """Accurate to the minute."""
     expires_at: datetime
 
 
@@ -100,7 +102,7 @@ class TokenView:
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
-    """To the minute."""
+    """Accurate to the minute."""
     revoked_at: datetime | None
 
 
@@ -148,11 +150,15 @@ class AuditView:
     id: int
     at: datetime
     action: str
+    """One of the actions in the audit log reference."""
     user_id: UUID | None
     """None: from the command line."""
     user_name: str | None
+    """The user's current name."""
     token_id: UUID | None
+    """The token used, if any."""
     project_id: UUID | None
     object: str | None
+    """ID of the object that was changed."""
     data: Mapping[str, Any]
     request_id: str | None

@@ -36,6 +36,7 @@ class TokensView:
     """Token counts; no token is counted twice."""
 
     input: int = 0
+    """Input tokens that were neither read from nor written to the cache."""
     output: int = 0
     cache_read: int = 0
     cache_write: int = 0
@@ -49,13 +50,19 @@ class DocumentView:
     project: str
     project_id: UUID
     type: str
+    """``brief`` is the brief itself."""
     version: int
     status: str
+    """``draft``, ``active``, ``stale`` or ``superseded``."""
     origin: str
+    """``person``, ``model`` or ``offline``."""
     model: str | None
+    """None if no model wrote it."""
     execution_id: UUID | None
+    """The execution that created it; None for a brief."""
     step_id: str | None
     content_sha256: str
+    """Of the canonical JSON of the content."""
     created_at: datetime
 
 
@@ -64,17 +71,26 @@ class QuestionView:
     """One question and, once answered, its answer."""
 
     id: str
+    """``Q-1``, ``Q-2``... over the whole execution."""
     step_id: str
     round: int
+    """1 or 2, within the step."""
     text: str
     why: str
+    """The decision that depends on the answer."""
     answer_type: str
+    """``free_text``, ``single_choice``, ``multi_choice``, ``yes_no``, ``number`` or ``date``."""
     choices: tuple[str, ...]
     default: str
+    """Used for "decide for me"."""
     required: bool
+    """Whether the document needs the answer."""
     answer: str | None
+    """None while the question is open."""
     decided_by: str | None
+    """``person`` or ``default``."""
     assumption_id: str | None
+    """``ASM-001`` if the default is recorded as an assumption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +99,17 @@ class FindingView:
 
     step_id: str
     kind: str
+    """``mechanical`` (found by code) or ``semantic`` (found by the review)."""
     severity: str
+    """``critical``, ``major``, ``minor`` or ``observation``."""
     code: str
+    """Stable name of the rule, e.g. ``quote_not_found``."""
     document: str
+    """The document type it is about, or ``brief``."""
     item: str | None
+    """ID of the item, e.g. ``FR-002``."""
     path: str
+    """JSON path inside the document."""
     message: str
 
 
@@ -100,12 +122,17 @@ class CallView:
     revision: int
     attempt: int
     purpose: str
+    """``draft``, ``remediation``, ``revision`` or ``review``."""
     state: str
+    """``intent`` (in flight), ``replied``, ``failed`` or ``outcome_unknown``."""
     provider: str
     model: str
+    """As named by the provider in its reply, otherwise as requested."""
     tokens: TokensView
     cost_usd: Usd | None
+    """None if it is not known."""
     reserved_usd: Usd | None
+    """The amount reserved for the call; while the outcome is unknown, it counts under the caps."""
     started_at: datetime
     finished_at: datetime | None
     stop_reason: str | None
@@ -121,12 +148,16 @@ class StepView:
     step_id: str
     role: str
     output: str
+    """The document type that the step writes."""
     status: StepStatus
     revision: int
+    """How many times the step was sent back."""
     attempts: int
     """Calls with a reply, over all revisions."""
     document_id: UUID | None
+    """The latest version that the step has saved or reused."""
     reason: str | None
+    """Why it is waiting or has failed."""
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -141,9 +172,12 @@ class ExecutionView:
     workflow_id: str
     status: ExecutionStatus
     reason: str | None
+    """Why it is waiting or has failed, for people."""
     reason_code: str | None
+    """The reason as a stable code."""
     model: str
     budget_usd: Usd | None
+    """Cap on the total cost; None: no cap."""
     spent_usd: Usd
     """Cost of the calls with a known price."""
     cost_usd: Usd | None
@@ -152,8 +186,9 @@ class ExecutionView:
     updated_at: datetime
     finished_at: datetime | None
     waits_for: str | None = None
-    """The unavailable provider; this and the next two only while the execution waits for one."""
+    """The unavailable provider. This and the next two fields are set only while the execution waits for one."""
     next_try_at: datetime | None = None
+    """When a worker retries."""
     tries: int = 0
     """Consecutive failures, over all executions that wait for the same provider."""
     forked_from: UUID | None = None
@@ -170,14 +205,20 @@ class ExecutionDetail:
     """Every version this execution has made or taken over, including those sent back."""
     questions: tuple[QuestionView, ...]
     findings: tuple[FindingView, ...]
+    """The findings that the last attempt of each step has left open."""
     calls: tuple[CallView, ...]
     tokens: TokensView
+    """Of all calls."""
     reserved_usd: Usd
+    """Reserved for calls in flight and calls whose outcome is unknown."""
     revision: int
+    """Automatic revisions so far."""
     round: int
+    """Number of the current segment: the work between two waits."""
     seq: int
+    """Number of the last event."""
     duration_s: float
-    """Running time; waiting for people does not count."""
+    """Running time in seconds; waiting for people does not count."""
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -219,11 +260,14 @@ class DocumentDetail:
     document: DocumentView
     content: Mapping[str, Any]
     call_ids: tuple[UUID, ...]
+    """The calls that produced it."""
     input_ids: tuple[UUID, ...]
+    """The document versions it was based on."""
     prompt_sha256: str | None
     assets: Mapping[str, str]
-    """The prompt files and schema that produced it -> SHA-256."""
+    """SHA-256 of each prompt file and schema that was used."""
     revision: int | None
+    """Of the step that wrote it."""
     attempt: int | None
 
 
@@ -289,15 +333,16 @@ class CostGroupView:
     """Totals for one group of calls."""
 
     key: str
+    """The day, model, workflow, step, project or execution; ``total`` for the total."""
     calls: int
     failed: int
     outcome_unknown: int
-    """Sent, but the process ended before the reply."""
+    """Calls that were sent, but whose process ended before the reply."""
     unpriced: int
-    """Answered, but the price is unknown; not in ``cost_usd``."""
+    """Calls with a reply but without a known price; not in ``cost_usd``."""
     tokens: TokensView
     cost_usd: Usd
-    """Of the calls with a known price."""
+    """Cost of the calls with a known price."""
     reserved_usd: Usd
     """Reserved for calls in flight; not in ``cost_usd``."""
     outcome_unknown_usd: Usd
@@ -336,7 +381,7 @@ class EstimateView:
     workflow: str
     model: str
     uses_model: bool
-    """False: every step is drafted offline."""
+    """If false, every step is drafted offline."""
     input_tokens: Range
     """Including cached tokens."""
     output_tokens: Range

@@ -45,6 +45,14 @@ def test_every_route_has_a_name_of_its_own_and_says_what_it_does(document):
     assert [one["operationId"] for one in found if not one.get("description") or not one.get("tags")] == []
 
 
+def test_fields_of_answers_are_described_by_their_docstrings(document):
+    schemas = document["components"]["schemas"]
+    described = {name: schemas["ExecutionView"]["properties"][name].get("description") for name in ("id", "budget_usd")}
+    assert described["id"] is None
+    assert "`null`" in described["budget_usd"]
+    assert "None" not in json.dumps([one.get("properties", {}) for one in schemas.values()])
+
+
 def test_what_changes_something_may_be_refused_to_pages_of_other_sites(document):
     unsafe = {name: one for name, one in operations(document) if name.split(" ")[0] not in SAFE}
     assert [name for name, one in unsafe.items() if "403" not in one["responses"]] == []
