@@ -9,7 +9,7 @@ from typing import Any, Final
 import anthropic
 import httpx2
 
-from combine.errors import LLMError, PermanentLLMError
+from combine.errors import PermanentLLMError
 from combine.llm import faults, refusals
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage, text_of
 from combine.llm.retry import USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
@@ -74,20 +74,15 @@ class AnthropicProvider:
 
     async def check(self) -> ProviderHealth:
         """Request the list of models: costs nothing and checks the key."""
-        try:
-            async with self._errors_of("", None):
-                await self._client.models.list(limit=1, timeout=_CHECK_TIMEOUT_S)
-        except LLMError as error:
-            if error.code == "endpoint_not_found":
-                return ProviderHealth(
-                    self.name, ok=True, message=f"{self._endpoint.where()} responds but does not list models."
-                )
-            return ProviderHealth(self.name, ok=False, message=f"{error.message} {error.hint or ''}".strip())
-        return ProviderHealth(self.name, ok=True, message=f"{self._endpoint.where()} responds and accepts the key.")
+        return await faults.health(self._endpoint, self.name, self._list_models(), "responds and accepts the key")
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _list_models(self) -> None:
+        async with self._errors_of("", None):
+            await self._client.models.list(limit=1, timeout=_CHECK_TIMEOUT_S)
 
     async def _send(self, request: LLMRequest, attempt: Attempt) -> LLMReply:
         reading = _Reading(attempt)
@@ -95,10 +90,9 @@ class AnthropicProvider:
         async with self._errors_of(request.model, reading):
             stream = await self._client.messages.create(**body, stream=True)
             async with stream:
-                content_type = stream.response.headers.get("content-type", "")
-                if "event-stream" not in content_type:
-                    raise faults.not_a_stream(self._endpoint, content_type)
-                request_id = stream.response.headers.get("request-id")
+                headers = stream.response.headers
+                faults.require_stream(self._endpoint, headers.get("content-type", ""))
+                request_id = headers.get("request-id")
                 async for event in stream:
                     reading.take(event)
                     if reading.complete:

@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from combine.errors import LLMError, PermanentLLMError, TransientLLMError
+from combine.llm.protocol import ProviderHealth
 
 _QUOTED_AT_MOST: Final = 300
 
@@ -143,13 +144,26 @@ def stream_corrupt(endpoint: Endpoint) -> TransientLLMError:
     )
 
 
-def not_a_stream(endpoint: Endpoint, content_type: str) -> PermanentLLMError:
-    """The server does not speak the expected protocol."""
-    return PermanentLLMError(
-        f"{endpoint.where()} responded with {endpoint.quote(content_type) or 'no content type'}, not an event stream.",
-        code="protocol_mismatch",
-        hint=f"Check {endpoint.base_url_variable}: it may point to a web page, a login portal or another API.",
-    )
+def require_stream(endpoint: Endpoint, content_type: str) -> None:
+    """Raises PermanentLLMError (``protocol_mismatch``) unless the response is an event stream."""
+    if "event-stream" not in content_type:
+        kind = endpoint.quote(content_type) or "no content type"
+        raise PermanentLLMError(
+            f"{endpoint.where()} responded with {kind}, not an event stream.",
+            code="protocol_mismatch",
+            hint=f"Check {endpoint.base_url_variable}: it may point to a web page, a login portal or another API.",
+        )
+
+
+async def health(endpoint: Endpoint, provider: str, models: Awaitable[object], answer: str) -> ProviderHealth:
+    """The result of a request for the list of models. ``answer``: what the endpoint does if it succeeds."""
+    try:
+        await models
+    except LLMError as error:
+        if error.code != "endpoint_not_found":
+            return ProviderHealth(provider, ok=False, message=f"{error.message} {error.hint or ''}".strip())
+        answer = "responds but does not list models"
+    return ProviderHealth(provider, ok=True, message=f"{endpoint.where()} {answer}.")
 
 
 def base_url_invalid(endpoint: Endpoint) -> PermanentLLMError:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from combine.errors import LLMError
 from combine.llm import faults, refusals
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage, text_of
 from combine.llm.retry import USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
@@ -82,30 +81,24 @@ class OpenAIProvider:
 
     async def check(self) -> ProviderHealth:
         """Request the list of models: costs nothing, and checks the key where one is required."""
-        try:
-            async with self._errors_of("", None):
-                await self._client.models.list(timeout=_CHECK_TIMEOUT_S)
-        except LLMError as error:
-            if error.code == "endpoint_not_found":
-                return ProviderHealth(
-                    self.name, ok=True, message=f"{self._endpoint.where()} responds but does not list models."
-                )
-            return ProviderHealth(self.name, ok=False, message=f"{error.message} {error.hint or ''}".strip())
-        return ProviderHealth(self.name, ok=True, message=f"{self._endpoint.where()} responds.")
+        return await faults.health(self._endpoint, self.name, self._list_models(), "responds")
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+    async def _list_models(self) -> None:
+        async with self._errors_of("", None):
+            await self._client.models.list(timeout=_CHECK_TIMEOUT_S)
 
     async def _send(self, request: LLMRequest, attempt: Attempt) -> LLMReply:
         reading = _Reading(attempt)
         async with self._errors_of(request.model, reading):
             stream = await self._client.chat.completions.create(**self._body(request), stream=True)
             async with stream:
-                content_type = stream.response.headers.get("content-type", "")
-                if "event-stream" not in content_type:
-                    raise faults.not_a_stream(self._endpoint, content_type)
-                request_id = stream.response.headers.get("x-request-id")
+                headers = stream.response.headers
+                faults.require_stream(self._endpoint, headers.get("content-type", ""))
+                request_id = headers.get("x-request-id")
                 async for chunk in stream:
                     reading.take(chunk)
         if not reading.complete:
