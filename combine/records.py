@@ -178,6 +178,25 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call, over all its transport attempts. The four counts do not overlap."""
+
+    input_tokens: int = 0
+    """Input that was neither read from nor written to a cache."""
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedPrompt:
     """The three parts of a request, as they were sent."""
 

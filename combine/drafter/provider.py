@@ -15,8 +15,9 @@ from combine.drafter.repair import mended
 from combine.drafter.requirements import draft_requirements
 from combine.drafter.review import draft_review
 from combine.errors import PermanentLLMError
-from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage
+from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason
 from combine.prompts.builder import PromptSections, read_prompt
+from combine.records import Usage
 
 _DRAFTERS: Mapping[str, Callable[[Reading, Ids], JsonDict]] = {
     "project-discovery": draft_discovery,

@@ -29,11 +29,11 @@ from combine.execution.context import (
 from combine.execution.output_parser import OutputParser, StepOutput
 from combine.execution.step_records import CallTelemetry, StepRecords
 from combine.llm.pricing import Pricing
-from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Progress, Usage
+from combine.llm.protocol import LLMProvider, LLMReply, LLMRequest, Progress
 from combine.llm.slots import CallSlots
 from combine.prompts.builder import PromptBuilder, PromptInput, RenderedPrompt
 from combine.prompts.inputs import input_to_json
-from combine.records import Call, Document, RecordedPrompt
+from combine.records import Call, Document, RecordedPrompt, Usage
 from combine.storage.steps import SentBackSince
 from combine.workflows.catalog import Catalog, SchemaAsset
 from combine.workflows.definitions import StepDefinition

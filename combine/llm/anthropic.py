@@ -11,8 +11,9 @@ import httpx2
 
 from combine.errors import PermanentLLMError
 from combine.llm import faults, refusals
-from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, Usage, text_of
+from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, text_of
 from combine.llm.retry import USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
+from combine.records import Usage
 
 _STOP_REASONS: Final[Mapping[str, StopReason]] = {
     "end_turn": StopReason.END,

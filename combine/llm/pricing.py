@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from combine.llm.protocol import Price, Usage
+from combine.llm.protocol import Price
+from combine.records import Usage
 from combine.workflows.models import ModelRef
 
 FREE_PROVIDERS: Final = frozenset({"offline", "scripted"})

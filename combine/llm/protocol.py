@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from combine.records import Usage
+
 
 class StopReason(StrEnum):
     """Why the model stopped, the same for all providers."""
@@ -38,25 +40,6 @@ class LLMRequest:
     max_output_tokens: int
     cache: bool = True
     """Mark the end of ``prefix`` as a cache breakpoint if the provider supports it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call, over all its transport attempts. The four counts do not overlap."""
-
-    input_tokens: int = 0
-    """Input that was neither read from nor written to a cache."""
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.cache_read_tokens + other.cache_read_tokens,
-            self.cache_write_tokens + other.cache_write_tokens,
-        )
 
 
 @dataclass(frozen=True, slots=True)

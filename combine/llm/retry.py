@@ -15,7 +15,8 @@ from typing import Final
 
 from combine.backoff import doubled, jittered
 from combine.errors import LLMError, PermanentLLMError, TransientLLMError
-from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, Progress, Usage
+from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, Progress
+from combine.records import Usage
 
 CHARACTERS_PER_TOKEN: Final = 3.5
 """For estimating progress, and usage that a provider did not report."""

@@ -33,8 +33,9 @@ from typing import Any, Final
 import yaml
 
 from combine.errors import Invalid, LLMError, PermanentLLMError, TransientLLMError
-from combine.llm.protocol import StopReason, Usage
+from combine.llm.protocol import StopReason
 from combine.llm.scripted import ScriptedReply, When
+from combine.records import Usage
 
 _CONTENTS: Final = ("text", "json", "file", "error")
 _REPLY_KEYS: Final = frozenset({*_CONTENTS, "delay_s", "stop_reason", "usage", "detail", "model", "when"})

@@ -26,16 +26,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from combine.errors import PermanentLLMError
-from combine.llm.protocol import (
-    LLMReply,
-    LLMRequest,
-    OnProgress,
-    Progress,
-    ProviderHealth,
-    StopReason,
-    Usage,
-)
+from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, Progress, ProviderHealth, StopReason
 from combine.llm.retry import CHARACTERS_PER_TOKEN
+from combine.records import Usage
 
 ANY_TYPE: Final = "*"
 

@@ -11,12 +11,12 @@ from typing import Final
 from combine.auth.permissions import Actor
 from combine.brief.brief import Brief
 from combine.llm.pricing import Pricing
-from combine.llm.protocol import Usage
 from combine.prompts.builder import PromptBuilder, PromptInput
+from combine.records import Usage
 from combine.services.access import Access
 from combine.services.views import EstimateView, Range, UsdRange
 from combine.storage.core.database import Database
-from combine.storage.history import History, StepHistory, TokensUsed
+from combine.storage.history import History, StepHistory
 from combine.workflows.catalog import Catalog
 from combine.workflows.definitions import StepDefinition, WorkflowDefinition
 from combine.workflows.models import ModelRef, parse_model
@@ -114,11 +114,7 @@ class EstimateService:
 
 
 def _from_history(ref: ModelRef, history: StepHistory) -> _StepEstimate:
-    return _StepEstimate(ref, _usage(history.median), _usage(history.highest))
-
-
-def _usage(tokens: TokensUsed) -> Usage:
-    return Usage(tokens.input, tokens.output, tokens.cache_read, tokens.cache_write)
+    return _StepEstimate(ref, history.median, history.highest)
 
 
 def _input(usage: Usage) -> int:

@@ -10,7 +10,7 @@ from combine.errors import Invalid
 from combine.execution.budgets import CODES as CODES  # noqa: PLC0414 - re-exported for the services
 from combine.execution.budgets import PRICE_UNKNOWN, cap_name
 from combine.llm.pricing import Pricing
-from combine.llm.protocol import Usage
+from combine.records import Usage
 from combine.storage.core.database import WriteSession
 from combine.storage.events import Events
 from combine.storage.hot.caps import CapKind

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from combine.records import Usage
 from combine.storage.core.database import ReadSession
 from combine.storage.core.visibility import Visibility
 
@@ -36,23 +37,13 @@ FROM used GROUP BY step_id
 
 
 @dataclass(frozen=True, slots=True)
-class TokensUsed:
-    """Tokens of one step over all its calls; the four counts do not overlap."""
-
-    input: int
-    output: int
-    cache_read: int
-    cache_write: int
-
-
-@dataclass(frozen=True, slots=True)
 class StepHistory:
     """One step over several executions. Median and maximum are computed for each count separately."""
 
     step_id: str
     executions: int
-    median: TokensUsed
-    highest: TokensUsed
+    median: Usage
+    highest: Usage
 
 
 class History:
@@ -69,8 +60,8 @@ class History:
             row.step_id: StepHistory(
                 row.step_id,
                 row.executions,
-                TokensUsed(row.input, row.output, row.cache_read, row.cache_write),
-                TokensUsed(row.max_input, row.max_output, row.max_cache_read, row.max_cache_write),
+                Usage(row.input, row.output, row.cache_read, row.cache_write),
+                Usage(row.max_input, row.max_output, row.max_cache_read, row.max_cache_write),
             )
             for row in await self._connection.execute(_USED, given)
         }

@@ -19,7 +19,7 @@ import psycopg
 from fake_llm import FakeLLM, Received, Reply
 
 from combine.llm.pricing import Pricing
-from combine.llm.protocol import Usage
+from combine.records import Usage
 from combine.storage.core.urls import libpq_url
 from combine.workflows.models import parse_model
 

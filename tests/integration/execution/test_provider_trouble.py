@@ -8,7 +8,7 @@ import pytest
 from house import HandSegment, ProviderByName, Requests, WithFallback
 
 from combine.errors import OwnershipLost, PermanentLLMError, TransientLLMError
-from combine.llm.protocol import Usage
+from combine.records import Usage
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}
 DOWN = TransientLLMError("It is overloaded.", code="provider_overloaded")

@@ -12,8 +12,9 @@ from combine.documents.statuses import DecisionAction
 from combine.engine.engine import Adoption
 from combine.errors import Conflict, Invalid, OwnershipLost, PermanentLLMError, TransientLLMError
 from combine.llm.pricing import ModelPrice, Pricing
-from combine.llm.protocol import StopReason, Usage
+from combine.llm.protocol import StopReason
 from combine.llm.scripted import ScriptedReply
+from combine.records import Usage
 from combine.workflows.catalog import load_catalog
 
 ANSWERED = {"answers": {"Q-1": "Offer the next free day."}}

@@ -24,7 +24,7 @@ def test_only_what_is_used_is_loaded(doing, loaded):
 import sys
 from pydantic import SecretStr
 from combine.llm import factory
-from combine.llm.protocol import Usage
+from combine.records import Usage
 def config():
     return factory.LLMConfig(anthropic_api_key=SecretStr("k"), openai_api_key=SecretStr("k"))
 def build(name):

@@ -6,7 +6,8 @@ import pytest
 from fake_llm import FakeLLM, Reply
 
 from combine.llm.openai import OpenAIProvider
-from combine.llm.protocol import StopReason, Usage
+from combine.llm.protocol import StopReason
+from combine.records import Usage
 
 
 async def test_the_request_on_the_wire(fake, provider_of, request_):

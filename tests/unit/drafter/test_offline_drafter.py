@@ -21,9 +21,10 @@ from combine.documents.questions import Answer
 from combine.documents.statuses import DecidedBy
 from combine.drafter import OfflineProvider
 from combine.errors import Invalid, PermanentLLMError
-from combine.llm.protocol import LLMRequest, StopReason, Usage
+from combine.llm.protocol import LLMRequest, StopReason
 from combine.prompts.builder import PromptBuilder, PromptInput, UpstreamDocument
 from combine.prompts.replies import parse_reply
+from combine.records import Usage
 from combine.workflows.catalog import load_catalog
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from combine.llm.pricing import ModelPrice, Pricing
-from combine.llm.protocol import Price, Usage
+from combine.llm.protocol import Price
+from combine.records import Usage
 from combine.workflows.models import ModelRef
 
 SONNET = ModelRef("anthropic", "claude-sonnet-5-5")

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from combine.errors import PermanentLLMError, TransientLLMError
-from combine.llm.protocol import LLMReply, LLMRequest, StopReason, Usage
+from combine.llm.protocol import LLMReply, LLMRequest, StopReason
 from combine.llm.retry import RetryPolicy, Timing, complete_with_retries
+from combine.records import Usage
 
 REQUEST = LLMRequest(
     model="m",

@@ -3,9 +3,10 @@ import json
 import pytest
 
 from combine.errors import Invalid, PermanentLLMError, TransientLLMError
-from combine.llm.protocol import StopReason, Usage
+from combine.llm.protocol import StopReason
 from combine.llm.script_file import load_script
 from combine.llm.scripted import ScriptedReply, When
+from combine.records import Usage
 
 EVERYTHING = """
 delay_s: 0.5

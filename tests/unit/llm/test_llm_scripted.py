@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from combine.errors import PermanentLLMError, TransientLLMError
-from combine.llm.protocol import LLMRequest, StopReason, Usage
+from combine.llm.protocol import LLMRequest, StopReason
 from combine.llm.scripted import ScriptedProvider, ScriptedReply, When
+from combine.records import Usage
 
 REQUEST = LLMRequest(
     model="",
