@@ -237,10 +237,31 @@ class LLMStepExecutor:
         prompt: RenderedPrompt,
         schema: dict[str, Any],
     ) -> Call | None:
-        """Record the intent, send the request, record the raw reply. None: the worst case could exceed a cap.
+        """Call until there is a reply. None: the worst case of the next call could exceed a cap.
 
-        Raises LLMError, NoMoreCalls.
+        An attempt that may have been billed is a call of its own, so that it has room under the caps. Raises LLMError,
+        NoMoreCalls.
         """
+        attempts = 0
+        while True:
+            try:
+                return await self._call_once(step, context, state, prompt, schema, attempts_before=attempts)
+            except TransientLLMError as error:
+                if not error.details.get("may_repeat"):
+                    raise
+                attempts += int(error.details["attempts"])
+
+    async def _call_once(
+        self,
+        step: StepDefinition,
+        context: StepContext,
+        state: _StepState,
+        prompt: RenderedPrompt,
+        schema: dict[str, Any],
+        *,
+        attempts_before: int,
+    ) -> Call | None:
+        """Record the intent, send the request, record the raw reply. None: the worst case could exceed a cap."""
         provider = self._providers.provider(context.model)
         request = LLMRequest(
             model=context.model.model,
@@ -250,6 +271,7 @@ class LLMStepExecutor:
             schema=schema,
             schema_name=step.output,
             max_output_tokens=state.output_tokens,
+            attempts_before=attempts_before,
         )
         # Bytes, because a Chinese or Japanese character takes three of them, and may take more than one token.
         text = prompt.system + prompt.prefix + prompt.task

@@ -38,6 +38,8 @@ class LLMRequest:
     schema_name: str
     """A short name for it (letters, digits, ``-`` and ``_``)."""
     max_output_tokens: int
+    attempts_before: int = 0
+    """Attempts of earlier calls with this request, which count against the limit of retries."""
     cache: bool = True
     """Mark the end of ``prefix`` as a cache breakpoint if the provider supports it."""
 

@@ -1,7 +1,8 @@
 """The retry loop for transport errors.
 
 The SDKs' own retries are switched off: two loops multiply, and theirs wait for any Retry-After, however long.
-This one covers the whole stream, so an interrupted reply is requested again and its cost is still counted.
+This one covers the whole stream. An attempt that may have been billed ends the call, because the next one needs room
+of its own under the caps.
 """
 
 from __future__ import annotations
@@ -114,30 +115,29 @@ async def complete_with_retries(
     policy: RetryPolicy,
     timing: Timing,
 ) -> LLMReply:
-    """The reply of the first attempt that succeeds, with the usage of all of them.
+    """The reply of the first attempt that succeeds.
 
     ``send`` raises TransientLLMError to be called again. Errors raised here have in ``details`` the number of
-    ``attempts``, the ``usage`` of the failed ones (a Usage) and ``retry_after_s`` if the
-    provider sent one. A cancelled call reports its usage as its last progress.
+    ``attempts``, the ``usage`` of the last one (a Usage), ``retry_after_s`` if the provider sent one, and
+    ``may_repeat`` if the attempt may have been billed and the call may be made again now. A cancelled call reports its
+    usage as its last progress.
     """
-    spent = Usage()
-    number = 0
+    number = request.attempts_before
     while True:
         number += 1
         attempt = Attempt(number, request, on_progress, timing)
         try:
             reply = await send(attempt)
         except asyncio.CancelledError:
-            attempt.report(Progress(output_tokens=0, attempt=number, usage=spent + attempt.billed()))
+            attempt.report(Progress(output_tokens=0, attempt=number, usage=attempt.billed()))
             raise
         except TransientLLMError as error:
-            spent += attempt.billed()
+            spent = attempt.billed()
+            _account(error, number - request.attempts_before, spent)
             too_long = _asks_for_too_long(error, policy)
             if too_long is not None:
-                _account(too_long, number, spent)
                 raise too_long from error
             if number > policy.max_retries:
-                _account(error, number, spent)
                 raise
             wait = _wait(error, number, policy, timing)
             attempt.report(Progress(output_tokens=0, attempt=number, waiting_s=wait, reason=error.message))
@@ -146,18 +146,21 @@ async def complete_with_retries(
             except asyncio.CancelledError:
                 attempt.report(Progress(output_tokens=0, attempt=number, usage=spent))
                 raise
+            if spent != Usage():
+                error.details["may_repeat"] = True
+                raise
         except PermanentLLMError as error:
-            _account(error, number, spent + attempt.billed())
+            _account(error, number - request.attempts_before, attempt.billed())
             raise
         else:
             attempt.report(Progress(output_tokens=reply.usage.output_tokens, attempt=number))
             return LLMReply(
                 text=reply.text,
                 stop_reason=reply.stop_reason,
-                usage=spent + reply.usage,
+                usage=reply.usage,
                 model=reply.model,
                 request_id=reply.request_id,
-                attempts=number,
+                attempts=number - request.attempts_before,
                 detail=reply.detail,
             )
 

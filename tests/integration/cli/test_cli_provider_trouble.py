@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections import Counter
+from decimal import Decimal
 
 import psycopg
 import pytest
 from fake_llm import Broken, Error, FakeLLM, Reply
 from reserved_port import reserved_port
 from scripted_bakery import QUESTIONS, TYPES, asking, document
+
+from combine.storage.core.urls import libpq_url
 
 MODEL = "anthropic:claude-sonnet-5-5"
 KEY = "sk-ant-very-secret"
@@ -222,3 +226,22 @@ def test_a_fallback_model_answers_for_a_retired_one(cli):
     page = cli.here("show", found["id"]).out
     assert "failed" in page
     assert "openai:spare" in page
+
+
+def test_each_attempt_that_may_be_billed_has_room_under_the_cap_before_it_leaves(cli):
+    """Streams that are cut just before their end are billed like whole replies."""
+    long = Reply(text=" ".join(["word"] * 700), pieces=50)
+    with FakeLLM(lambda _: Broken("cut", after=50, reply=long)) as fake:
+        talk_to(cli, fake, COMBINE_LLM_MAX_RETRIES="3", COMBINE_LLM_MAX_OUTPUT_TOKENS="1000")
+        stopped = run(cli, "--budget", "0.000001")
+        assert (stopped.code, fake.requests) == (4, []), stopped.err
+        needed = Decimal(re.search(r"can cost up to (0\.\d+)", stopped.out)[1])
+        budget = round(needed * Decimal("1.3"), 6)
+        stopped = run(cli, "--budget", str(budget), project="capped")
+        assert stopped.code == 4, stopped.out + stopped.err
+        assert 1 <= len(fake.requests) < 4
+    with psycopg.connect(libpq_url(cli.url)) as connection:
+        states = connection.execute("SELECT state, cost_usd FROM llm_calls").fetchall()
+    assert {state for state, _ in states} == {"failed"}
+    assert len(states) == len(fake.requests)
+    assert needed / 4 < sum(cost for _, cost in states) <= budget

@@ -1,5 +1,6 @@
 import pytest
 from fake_llm import FakeLLM
+from repeating import Repeating
 
 from combine.llm.anthropic import AnthropicProvider
 from combine.llm.openai import OpenAIProvider
@@ -51,7 +52,7 @@ async def provider_of(fake):
             built.append(AnthropicProvider(base_url=base_url or fake.anthropic_url, **common))
         else:
             built.append(OpenAIProvider(base_url=base_url or fake.openai_url, **common))
-        return built[-1]
+        return Repeating(built[-1])
 
     yield build
     for one in built:

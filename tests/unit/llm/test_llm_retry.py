@@ -3,6 +3,7 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from repeating import repeated
 
 from combine.errors import PermanentLLMError, TransientLLMError
 from combine.llm.protocol import LLMReply, LLMRequest, StopReason
@@ -54,7 +55,8 @@ def overloaded(wait=None):
 
 
 async def run(send, clock, policy=None, on_progress=None):
-    return await complete_with_retries(send, REQUEST, on_progress, policy or RetryPolicy(), clock.timing)
+    policy = policy or RetryPolicy()
+    return await repeated(lambda one: complete_with_retries(send, one, on_progress, policy, clock.timing), REQUEST)
 
 
 async def test_a_first_success_is_one_attempt():
