@@ -9,11 +9,17 @@ from combine.storage.core.listener import EventListener
 from combine.storage.events import Events
 
 
+async def until_connected(listener):
+    async with asyncio.timeout(20):
+        while not listener.is_connected:
+            await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 async def listener(database_url):
     made = EventListener(database_url)
     await made.start()
-    await made.connected()
+    await until_connected(made)
     yield made
     await made.close()
 
@@ -113,7 +119,7 @@ async def test_everybody_is_woken_after_a_reconnect_and_events_flow_again(stored
 async def test_the_listener_survives_a_database_that_is_away(server):
     listener = EventListener(server.url)
     await listener.start()
-    await listener.connected()
+    await until_connected(listener)
     with listener.subscribe(uuid4()) as subscription:
         server.crash()
         assert await subscription.wait(0.5) is False
