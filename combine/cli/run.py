@@ -62,7 +62,10 @@ async def run(options: RunOptions, presentation: Presentation) -> int:
         if model == SERVER_DEFAULT_MODEL:
             _say_if_offline(estimate.model)
         say(estimate_text(estimate))
-        return await services.executions.start(replace(start, model=estimate.model))
+        execution_id = await services.executions.start(replace(start, model=estimate.model))
+        # Before anything is waited for: whoever loses this process continues with the ID instead of paying again.
+        say(f"Started execution {short(execution_id)} in project {project!r}.")
+        return execution_id
 
     return await carry_on(backend, begin, presentation)
 
