@@ -13,7 +13,8 @@ from combine.errors import DatabaseUnavailable, Unavailable
 from combine.storage.core import locks
 from combine.storage.core.database import ReadSession
 from combine.storage.core.faults import fault_of, reason_of
-from combine.storage.core.urls import display_url, libpq_url, normalise_url
+from combine.storage.core.urls import display_url, normalise_url, own_url
+from combine.storage.server.fitness import inspect, require
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -30,18 +31,16 @@ def head_version() -> str:
 
 
 async def current_version(url: str) -> str | None:
-    """The schema version of the database; None if it is empty. Raises DatabaseUnavailable."""
+    """The schema version of the database; None if it is empty.
+
+    Raises Invalid if this program cannot work with the database, DatabaseUnavailable if it cannot be reached.
+    """
     try:
-        async with await psycopg.AsyncConnection.connect(
-            libpq_url(url), autocommit=True, connect_timeout=5
-        ) as connection:
-            cursor = await connection.execute("SELECT version_num FROM alembic_version")
-            row = await cursor.fetchone()
-    except psycopg.errors.UndefinedTable:
-        return None
+        found = await inspect(url)
     except psycopg.OperationalError as error:
         raise _unavailable(url, error) from error
-    return None if row is None else str(row[0])
+    require(found, url)
+    return found.schema_version
 
 
 async def fits(session: ReadSession) -> bool:
@@ -76,7 +75,7 @@ def alembic_config(connection: sa.Connection) -> Config:
 
 
 def _upgrade(url: str) -> bool:
-    engine = sa.create_engine(normalise_url(url), poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
+    engine = sa.create_engine(normalise_url(own_url(url)), poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
     try:
         with engine.begin() as connection:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(locks.MIGRATION)))
