@@ -30,6 +30,7 @@ from combine.storage.core import locks
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.core.faults import mark_disconnects
 from combine.storage.core.listener import CONTROL_CHANNEL, QUEUE_CHANNEL, EventListener, Subscription
+from combine.storage.core.urls import own_url
 from combine.storage.hot.claim import Claim
 from combine.storage.hot.outages import NOBODY
 from combine.storage.server.beat import BeatConnection
@@ -88,7 +89,7 @@ class Engine:
         self.queue = SHARED_QUEUE if shared else f"cli-{self.executor_id}"
         self.draining = False
         self._database = database
-        self._url = database.url
+        self._url = own_url(database.url)
         self._listener = listener
         self._runner = runner
         self._replies = replies

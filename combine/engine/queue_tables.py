@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from combine.errors import DatabaseUnavailable
 from combine.storage.core.database import Database
+from combine.storage.core.urls import own_url
 
 TABLES_VERSION = 125
 """The last migration of DBOS 3.4.0; a constant, so that a start need not import DBOS."""
@@ -24,7 +25,7 @@ async def make_queue_tables(database: Database) -> bool:
             version = await session.connection.execute(sa.text("SELECT max(version) FROM dbos.dbos_migrations"))
             if (version.scalar() or 0) >= TABLES_VERSION:
                 return False
-    await asyncio.to_thread(_migrate, database.url)
+    await asyncio.to_thread(_migrate, own_url(database.url))
     return True
 
 

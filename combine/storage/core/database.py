@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -20,8 +21,7 @@ from combine.backoff import doubled, jittered
 from combine.errors import DatabaseUnavailable, Unavailable
 from combine.storage.core.faults import DatabaseFault, fault_of, is_not_prepared, mark_disconnects, reason_of
 from combine.storage.core.statements import Statement, to_json
-from combine.storage.core.urls import KEEPALIVE, display_url, normalise_url
-from combine.storage.core.urls import sqlalchemy_url as sqlalchemy_url  # noqa: PLC0414 - re-exported for the engine
+from combine.storage.core.urls import KEEPALIVE, OPTIONS, display_url, libpq_url, normalise_url, with_options
 
 T = TypeVar("T")
 
@@ -119,8 +119,8 @@ class Database:
 
     @property
     def url(self) -> str:
-        """The URL with its password, in SQLAlchemy's form; for code that opens its own connection."""
-        return self._url.render_as_string(hide_password=False)
+        """The URL with its password; for code that opens its own connection."""
+        return libpq_url(self._url)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -342,6 +342,9 @@ def _connect_args(url: sa.URL, patience: timedelta) -> dict[str, Any]:
     Parameters in the URL take precedence.
     """
     connect_timeout = max(_SHORTEST_CONNECT_S, min(_LONGEST_CONNECT_S, ceil(patience.total_seconds())))
-    wanted = {"application_name": "combine", "connect_timeout": connect_timeout, "options": "-c TimeZone=UTC"}
-    wanted |= KEEPALIVE
-    return {key: value for key, value in wanted.items() if key not in url.query}
+    wanted = {"application_name": "combine", "connect_timeout": connect_timeout} | KEEPALIVE
+    args: dict[str, Any] = {key: value for key, value in wanted.items() if key not in url.query}
+    # A ``Statement`` is prepared and finds its rows by their keys, so one plan fits all values. Everything else is
+    # planned for its values each time: psycopg would prepare it after this many uses.
+    options = with_options(url, f"{OPTIONS} -c plan_cache_mode=force_generic_plan")
+    return args | {"options": options, "prepare_threshold": sys.maxsize}

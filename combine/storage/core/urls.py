@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -21,7 +22,8 @@ def normalise_url(text: str) -> sa.URL:
         shown = scheme if separator and scheme.isascii() and scheme.replace("+", "").isalnum() else "another scheme"
         raise _invalid(f"The database URL must start with postgresql://, not with {shown}.")
     try:
-        url = sa.make_url(f"postgresql+psycopg://{rest}")
+        # For libpq a plus is a plus, also in the query.
+        url = sa.make_url(f"postgresql+psycopg://{rest.replace('+', '%2B')}")
     except (sa.exc.ArgumentError, ValueError):
         raise _invalid("The database URL is not valid.") from None
     if _holds_raw_password(rest, url):
@@ -39,7 +41,7 @@ def _holds_raw_password(rest: str, url: sa.URL) -> bool:
         rest = rest.partition("@" if url.password is None else ":")[2]
     place, _, query = (rest if url.password is None else rest.partition("@")[2]).partition("?")
     names = {one.partition("=")[0] for one in query.split("&") if one}
-    return "@" in place or "/" in (url.database or "") or bool(names and not names <= _parameters())
+    return "@" in place or place.count("/") > 1 or bool(names and not names <= _parameters())
 
 
 @cache
@@ -50,15 +52,41 @@ def _parameters() -> frozenset[str]:
     return frozenset(option.keyword.decode() for option in Conninfo.get_defaults())
 
 
-def sqlalchemy_url(text: str) -> str:
-    """The URL in SQLAlchemy's form with the password; for libraries that create their own engine."""
-    return normalise_url(text).render_as_string(hide_password=False)
-
-
 def libpq_url(url: sa.URL | str) -> str:
     """The URL in the form of psycopg and libpq, with the password."""
     parsed = normalise_url(url) if isinstance(url, str) else url
-    return parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+    # Percent-encoded, which SQLAlchemy reads, too; it would write a blank as a plus, which libpq takes for a plus.
+    secret = "" if parsed.password is None else f":{_encoded(parsed.password)}"
+    user = f"{_encoded(parsed.username or '')}{secret}@" if parsed.username or secret else ""
+    host = parsed.host or ""
+    host = f"[{host}]" if ":" in host else _encoded(host)
+    port = f":{parsed.port}" if parsed.port else ""
+    query = "&".join(f"{name}={_encoded(value)}" for name, values in parsed.query.items() for value in _all(values))
+    return f"postgresql://{user}{host}{port}/{_encoded(parsed.database or '')}{'?' if query else ''}{query}"
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _all(values: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (values,) if isinstance(values, str) else values
+
+
+OPTIONS = r"-c TimeZone=UTC -c default_transaction_isolation=read\ committed"
+"""Settings of our connections, whatever the defaults of the server are."""
+
+
+def own_url(url: str) -> str:
+    """The URL with ``OPTIONS``, for libraries that create their own connections."""
+    parsed = normalise_url(url)
+    return libpq_url(parsed.update_query_dict({"options": with_options(parsed, OPTIONS)}))
+
+
+def with_options(url: sa.URL | str, options: str) -> str:
+    """Our ``options`` for a connection, followed by those of the URL, which take precedence."""
+    parsed = normalise_url(url) if isinstance(url, str) else url
+    return " ".join([options, *_all(parsed.query.get("options", ()))])
 
 
 def display_url(url: sa.URL | str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import psycopg
 
-from combine.storage.core.urls import libpq_url
+from combine.storage.core.urls import libpq_url, with_options
 
 CONNECT_TIMEOUT_S = 2
 STATEMENT_TIMEOUT_MS = 2000
@@ -24,6 +24,7 @@ class BeatConnection:
 
     def __init__(self, url: str, executor_id: str) -> None:
         self._url = libpq_url(url)
+        self._options = with_options(url, f"-c statement_timeout={STATEMENT_TIMEOUT_MS}")
         self._executor_id = executor_id
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
@@ -52,7 +53,7 @@ class BeatConnection:
                     self._url,
                     autocommit=True,
                     connect_timeout=CONNECT_TIMEOUT_S,
-                    options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+                    options=self._options,
                     application_name="combine-heartbeat",
                 )
             return self._connection.execute(statement, values).rowcount

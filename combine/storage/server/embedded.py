@@ -8,6 +8,7 @@ in a folder of the server's user, not on the network.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -296,8 +297,11 @@ class _Launch:
         _disown(socket_dir / f".s.PGSQL.{PORT}.lock", host.cluster)
         self._log_size = _rotated_log(host)
         options = {**_SERVER_OPTIONS, "unix_socket_directories": str(socket_dir), "port": str(PORT)}
-        words = " ".join(f"-c {shlex.quote(f'{key}={value}')}" for key, value in options.items())
-        done = host.run("pg_ctl", "start", "-D", str(host.cluster), "-W", "-l", str(host.log), "-o", words)
+        words = " ".join(
+            ["-D", shlex.quote(str(host.cluster)), *(f"-c {shlex.quote(f'{k}={v}')}" for k, v in options.items())]
+        )
+        log = re.sub(r'([\\"$`])', r"\\\1", str(host.log))  # pg_ctl puts it into a shell command, in double quotes
+        done = host.run("pg_ctl", "start", "-W", "-l", log, "-o", words)
         if done.returncode == 0:
             self._at = time.monotonic()
             return

@@ -25,6 +25,7 @@ from combine.errors import Unavailable
 
 ROOTS_SERVER_USER = "combine-postgres"
 PORT = 5432
+_SEPARATORS = frozenset(',"\\\n')  # of the list of folders that PostgreSQL and libpq take
 _LONGEST_SOCKET_PATH = 103  # macOS; Linux allows four more
 _OTHERS_SEARCH, _OTHERS_READ = 0o011, 0o055
 
@@ -52,7 +53,10 @@ class Host:
     def run(
         self, program: str, *arguments: str, given: str | None = None, seconds: float = 300
     ) -> subprocess.CompletedProcess[str]:
-        """Run a PostgreSQL program as the server's user; stdout includes stderr; does not raise on exit codes."""
+        """Run a PostgreSQL program as the server's user; stdout includes stderr; does not raise on exit codes.
+
+        The cluster is in PGDATA: ``pg_ctl`` would put the value of ``-D`` into a shell command.
+        """
         with tempfile.TemporaryFile("w+", errors="replace") as output:  # the daemon would keep a pipe open
             done = subprocess.run(  # noqa: S603 - our own programs, no shell
                 [str(self.bin_dir / program), *arguments],
@@ -63,7 +67,7 @@ class Host:
                 stderr=subprocess.STDOUT,
                 text=True,
                 timeout=seconds,
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "PGDATA": str(self.cluster)},
                 cwd="/",
                 user=self.uid,
                 group=self.gid,
@@ -78,8 +82,9 @@ class Host:
             os.chown(path, self.uid, self.gid)
 
     def socket_dir(self) -> Path:
-        """The cluster itself, or a private folder in /tmp if its path is too long for a socket."""
-        if len(os.fsencode(self.cluster / f".s.PGSQL.{PORT}")) <= _LONGEST_SOCKET_PATH:
+        """The cluster itself, or a private folder in /tmp if its path is too long for a socket, or reads as a list."""
+        is_short = len(os.fsencode(self.cluster / f".s.PGSQL.{PORT}")) <= _LONGEST_SOCKET_PATH
+        if is_short and not set(str(self.cluster)) & _SEPARATORS:
             return self.cluster
         owner = os.geteuid() if self.uid is None else self.uid
         name = hashlib.sha256(os.fsencode(self.cluster)).hexdigest()[:12]

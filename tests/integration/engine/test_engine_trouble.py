@@ -244,3 +244,14 @@ async def test_a_fenced_process_stops_its_work_and_outlives_a_reply_that_is_only
         replies.unsaved = False
         assert await asyncio.to_thread(ended.wait, 20)
         fence.join()
+
+
+async def test_the_first_start_works_where_transactions_are_serializable_by_default(database):
+    """DBOS builds indexes concurrently; a snapshot that is held for longer than its statement would block it."""
+    async with database.engine.connect() as connection:
+        name = (await connection.execute(sa.text("SELECT current_database()"))).scalar_one()
+        await connection.execute(sa.text(f"ALTER DATABASE {name} SET default_transaction_isolation = serializable"))
+    fresh = Database(database.url)
+    async with asyncio.timeout(30), engine_on(fresh, idle):
+        pass
+    await fresh.close()
