@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -24,6 +25,8 @@ from combine.storage.server.embedded_host import prepare_host
 
 if TYPE_CHECKING:
     from combine.storage.core.database import Database
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script; what tests start inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("house", deadline=None)  # no test asserts a time
 settings.load_profile("house")
 _HOME_VARIABLE = "TEST_POSTGRES_HOME"

@@ -18,8 +18,10 @@ from combine.cli.progress import LiveDisplay, PlainDisplay
 from combine.cli.result import as_object, next_step, summary
 from combine.cli.runtime import is_terminal, put, say
 from combine.documents.statuses import UNDER_WAY
-from combine.errors import CombineError, Conflict
+from combine.errors import CombineError, Conflict, DatabaseUnavailable
 from combine.services.views import ExecutionDetail
+
+_NEXT_TRY_S = 1.0
 
 Begin = Callable[[WorkServices], Awaitable[UUID]]
 """Starts an execution or acts on one; returns its id."""
@@ -90,15 +92,21 @@ async def _until_rest(
 
 
 async def follow(services: ReadServices, execution_id: UUID, after_seq: int, *, live: bool) -> int:
-    """Show events until the execution finishes or waits. Returns the number of the last one."""
+    """Show events until the execution finishes or waits, also across outages. Returns the number of the last one."""
     detail = await services.inspection.detail(str(execution_id))
     outputs = {step.step_id: step.output for step in detail.steps}
     kind = LiveDisplay if live else PlainDisplay
     with kind(outputs, detail.execution.model) as display:
-        async for event in services.inspection.follow(execution_id, after_seq):
-            display.show(event)
-            after_seq = event.seq
-    return after_seq
+        while True:
+            try:
+                async for event in services.inspection.follow(execution_id, after_seq):
+                    display.show(event)
+                    after_seq = event.seq
+            except DatabaseUnavailable as error:  # it has been retried for a while
+                say(f"{error.message} Still waiting; if you stop, continue with: combine resume {short(execution_id)}")
+                await asyncio.sleep(_NEXT_TRY_S)
+            else:
+                return after_seq
 
 
 async def report(services: ReadServices, detail: ExecutionDetail, presentation: Presentation) -> int:
