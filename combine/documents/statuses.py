@@ -36,6 +36,7 @@ class StepStatus(StrEnum):
     WAITING_FOR_DECISION = "waiting_for_decision"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # was running when its execution was cancelled; shown, never stored
 
 
 class DocumentStatus(StrEnum):

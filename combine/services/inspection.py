@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from combine.auth.permissions import Actor
-from combine.documents.statuses import UNDER_WAY, CallState, ExecutionStatus
+from combine.documents.statuses import UNDER_WAY, CallState, ExecutionStatus, StepStatus
 from combine.engine.alive import pid_is_gone
 from combine.engine.heartbeat import DEAD_AFTER_S
 from combine.records import Call, Event, Execution, ExecutionSnapshot, Step
@@ -156,7 +156,15 @@ def _execution(execution: Execution, cost_usd: Decimal | None) -> ExecutionView:
 def _step(step: Step, whole: ExecutionSnapshot) -> StepView:
     definition = whole.execution.workflow.step(step.step_id)
     replied = sum(call.step_id == step.step_id and call.state is CallState.REPLIED for call in whole.calls)
-    return view(StepView, step, role=definition.role, output=definition.output, attempts=replied)
+    status = _as_ended(step.status, whole.execution.status)
+    return view(StepView, step, role=definition.role, output=definition.output, attempts=replied, status=status)
+
+
+def _as_ended(status: StepStatus, execution: ExecutionStatus) -> StepStatus:
+    """A step that was running when its execution failed or was cancelled has ended with it."""
+    if status is StepStatus.RUNNING and execution in {ExecutionStatus.FAILED, ExecutionStatus.CANCELLED}:
+        return StepStatus(execution.value)
+    return status
 
 
 def _call(call: Call) -> CallView:

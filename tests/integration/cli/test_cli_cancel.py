@@ -5,6 +5,7 @@ The real Anthropic SDK over HTTP, real PostgreSQL, the real engine.
 
 import asyncio
 import json
+import re
 import time
 
 import bakery
@@ -78,6 +79,8 @@ def test_another_process_cancels(cli, fake):
     shown = cli.here("show", execution).out
     assert "Cancelled while receiving the reply" in shown
     assert f"combine resume {execution[:8]} --from" in shown
+    assert re.search(r"^ +requirements .*\bcancelled\b", shown, re.MULTILINE), shown
+    assert "running" not in shown
     assert len(fake.requests) == 2
 
 
