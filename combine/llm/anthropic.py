@@ -10,9 +10,9 @@ import anthropic
 import httpx2
 
 from combine.errors import PermanentLLMError
-from combine.llm import faults, refusals
+from combine.llm import faults, refusals, shapes
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, text_of
-from combine.llm.retry import USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
+from combine.llm.retry import TEXT_IN_REASONING, USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
 from combine.records import Usage
 
 _STOP_REASONS: Final[Mapping[str, StopReason]] = {
@@ -22,6 +22,7 @@ _STOP_REASONS: Final[Mapping[str, StopReason]] = {
     "refusal": StopReason.REFUSAL,
     "model_context_window_exceeded": StopReason.CONTEXT_EXCEEDED,
 }
+_SPOKEN: Final = frozenset({"text", "text_delta", "thinking", "thinking_delta"})
 _CHECK_TIMEOUT_S: Final = 10.0
 
 
@@ -82,24 +83,34 @@ class AnthropicProvider:
         await self._client.close()
 
     async def _list_models(self) -> None:
-        async with self._errors_of("", None):
+        async with self._errors_of(None, None):
             await self._client.models.list(limit=1, timeout=_CHECK_TIMEOUT_S)
 
     async def _send(self, request: LLMRequest, attempt: Attempt) -> LLMReply:
         reading = _Reading(attempt)
-        body = self._body(request)
-        async with self._errors_of(request.model, reading):
-            stream = await self._client.messages.create(**body, stream=True)
+        async with self._errors_of(request, reading):
+            # The plain JSON of each event: the SDK's typed events fail on the shapes that gateways send.
+            stream = await self._client.post(
+                "/v1/messages",
+                body={**self._body(request), "stream": True},
+                cast_to=object,
+                stream=True,
+                stream_cls=anthropic.AsyncStream[object],
+            )
             async with stream:
-                headers = stream.response.headers
-                faults.require_stream(self._endpoint, headers.get("content-type", ""))
-                request_id = headers.get("request-id")
-                async for event in stream:
-                    reading.take(event)
-                    if reading.complete:
-                        break
+                request_id = stream.response.headers.get("request-id")
+                whole = await faults.body_instead_of_stream(self._endpoint, stream.response)
+                if whole is None:
+                    async for event in stream:
+                        reading.take(event)
+                        if reading.complete:
+                            break
+                else:
+                    reading.take_whole(whole)
+        if reading.failure is not None:
+            raise refusals.refused(self._endpoint, refusals.inside_reply(reading.failure, request))
         if not reading.complete:
-            raise faults.stream_cut(self._endpoint)
+            raise faults.stream_cut(self._endpoint) if whole is None else faults.not_a_reply(self._endpoint, whole)
         return reading.reply(request.model, request_id)
 
     def _body(self, request: LLMRequest) -> dict[str, Any]:
@@ -116,15 +127,15 @@ class AnthropicProvider:
         }
 
     @asynccontextmanager
-    async def _errors_of(self, model: str, reading: _Reading | None) -> AsyncIterator[None]:
+    async def _errors_of(self, request: LLMRequest | None, reading: _Reading | None) -> AsyncIterator[None]:
         try:
             yield
         except anthropic.APIStatusError as error:
-            raise refusals.refused(self._endpoint, _refusal(error, model)) from None
-        except (anthropic.APIConnectionError, httpx2.TransportError, httpx2.InvalidURL) as error:
+            raise refusals.refused(self._endpoint, _refusal(error, request)) from None
+        except (anthropic.APIConnectionError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             streaming = reading is not None and reading.began
             raise faults.broken(self._endpoint, error, streaming=streaming) from error
-        except (anthropic.APIResponseValidationError, ValueError) as error:
+        except (anthropic.AnthropicError, *faults.UNREADABLE) as error:
             # Not JSON, or not UTF-8: the SDK does not convert these errors.
             raise faults.stream_corrupt(self._endpoint) from error
 
@@ -135,71 +146,95 @@ class _Reading:
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._texts: list[str] = []
+        self._thoughts: list[str] = []
         self._usage = Usage()
         self._stop: str | None = None
-        self._detail: str | None = None
+        self._detail = ""
         self._model = ""
+        self.failure: object = None
+        """An error inside the reply: an object or a message; None if there was none."""
         self.began = False
         self.complete = False
 
-    def take(self, event: Any) -> None:
+    def take(self, event: object) -> None:
         """Add one raw event. Fields are read leniently: gateways leave some out."""
         self.began = True
-        match getattr(event, "type", None):
+        match shapes.text(event, "type"):
             case "message_start":
-                message = getattr(event, "message", None)
-                self._model = getattr(message, "model", None) or ""
-                self._count(getattr(message, "usage", None), final=False)
+                self._model = shapes.text(event, "message", "model")
+                self._count(shapes.field(event, "message", "usage"), final=False)
             case "content_block_start":
-                self._add(getattr(event, "content_block", None), "text")
+                self._add(shapes.field(event, "content_block"))
             case "content_block_delta":
-                self._add(getattr(event, "delta", None), "text_delta")
+                self._add(shapes.field(event, "delta"))
             case "message_delta":
-                delta = getattr(event, "delta", None)
-                self._stop = getattr(delta, "stop_reason", None)
-                self._detail = getattr(getattr(delta, "stop_details", None), "explanation", None)
-                self._count(getattr(event, "usage", None), final=True)
+                self._stopped(shapes.field(event, "delta"))
+                self._count(shapes.field(event, "usage"), final=True)
             case "message_stop":
                 self.complete = True
+            case "error":
+                self.failure = shapes.field(event, "error") or event
+
+    def take_whole(self, body: Mapping[str, Any]) -> None:
+        """Read a reply that came as one JSON object instead of a stream."""
+        self.failure = body.get("error")
+        if self.failure is None and isinstance(body.get("content"), str | list):
+            self.began = True
+            self._model = shapes.text(body, "model")
+            content = body["content"]
+            for block in content if isinstance(content, list) else [content]:
+                self._add(block)
+            self._stopped({"stop_reason": "end_turn", **body})
+            self._count(body.get("usage"), final=True)
+            self.complete = True
 
     def reply(self, asked: str, request_id: str | None) -> LLMReply:
         """The complete reply."""
         stop = _STOP_REASONS.get(self._stop or "", StopReason.OTHER)
-        detail = self._detail or (f"stop reason: {self._stop}" if stop is StopReason.OTHER else None)
-        if detail is None and not self._attempt.usage_stated:
-            detail = USAGE_ESTIMATED
+        text, details = text_of(self._texts), []
+        if self._detail or stop is StopReason.OTHER:
+            details.append(self._detail or f"stop reason: {self._stop}")
+        if stop is StopReason.END and not text.strip() and self._thoughts:
+            text = text_of(self._thoughts)
+            details.append(TEXT_IN_REASONING)
+        if not self._attempt.usage_stated and stop is not StopReason.REFUSAL:
+            details.append(USAGE_ESTIMATED)
         return LLMReply(
-            text=text_of(self._texts),
+            text=text,
             stop_reason=stop,
             usage=self._attempt.billed(),
             model=self._model or asked,
             request_id=request_id,
-            detail=detail,
+            detail="; ".join(details) or None,
         )
 
-    def _add(self, part: Any, kind: str) -> None:
-        # Thinking and tool blocks may precede the text, so select by type, not by position.
-        text = getattr(part, "text", None) or ""
-        if text and getattr(part, "type", None) == kind:
-            self._texts.append(text)
-        self._attempt.streamed(text or getattr(part, "thinking", None) or "")
+    def _stopped(self, delta: object) -> None:
+        self._stop = shapes.text(delta, "stop_reason") or self._stop
+        self._detail = shapes.text(delta, "stop_details", "explanation")
+        if self._stop == "error":
+            self.failure = shapes.field(delta, "error") or f"stop reason: {self._stop}"
 
-    def _count(self, usage: Any, *, final: bool) -> None:
+    def _add(self, part: object) -> None:
+        # Thinking and tool blocks may precede the text, so select by type, not by position.
+        said = shapes.spoken(part) if isinstance(part, str) or shapes.text(part, "type") in _SPOKEN else shapes.Spoken()
+        if said.text:
+            self._texts.append(said.text)
+        if said.thoughts:
+            self._thoughts.append(said.thoughts)
+        self._attempt.streamed(said.text + said.thoughts)
+
+    def _count(self, usage: object, *, final: bool) -> None:
         """Counts in a stream are cumulative, and a later event may omit unchanged ones."""
         if usage is None:
             return
-
-        def latest(name: str, before: int) -> int:
-            value = getattr(usage, name, None)
-            return before if value is None else int(value)
-
+        output = shapes.tokens(usage, "output_tokens")
         self._usage = Usage(
-            input_tokens=latest("input_tokens", self._usage.input_tokens),
-            output_tokens=latest("output_tokens", self._usage.output_tokens),
-            cache_read_tokens=latest("cache_read_input_tokens", self._usage.cache_read_tokens),
-            cache_write_tokens=latest("cache_creation_input_tokens", self._usage.cache_write_tokens),
+            input_tokens=shapes.tokens(usage, "input_tokens") or self._usage.input_tokens,
+            output_tokens=output or self._usage.output_tokens,
+            cache_read_tokens=shapes.tokens(usage, "cache_read_input_tokens") or self._usage.cache_read_tokens,
+            cache_write_tokens=shapes.tokens(usage, "cache_creation_input_tokens") or self._usage.cache_write_tokens,
         )
-        self._attempt.counted(self._usage, final=final)
+        self._attempt.counted(self._usage, final=final and output > 0)
 
 
 def _schema(request: LLMRequest) -> dict[str, Any]:
@@ -213,7 +248,7 @@ def _schema(request: LLMRequest) -> dict[str, Any]:
         ) from error
 
 
-def _refusal(error: anthropic.APIStatusError, model: str) -> refusals.Refusal:
+def _refusal(error: anthropic.APIStatusError, request: LLMRequest | None) -> refusals.Refusal:
     status = error.status_code
     return refusals.Refusal(
         # an error event inside a stream that started with status 200
@@ -223,5 +258,6 @@ def _refusal(error: anthropic.APIStatusError, model: str) -> refusals.Refusal:
         message=error.api_message or refusals.body_message(error.body),
         headers=error.response.headers,
         request_id=error.request_id,
-        model=model,
+        model=request.model if request else "",
+        max_output_tokens=request.max_output_tokens if request else None,
     )

@@ -8,13 +8,15 @@ The library is imported at the top; only the provider modules import this one, a
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
@@ -23,6 +25,11 @@ from combine.errors import LLMError, PermanentLLMError, TransientLLMError
 from combine.llm.protocol import ProviderHealth
 
 _QUOTED_AT_MOST: Final = 300
+_LIKE_A_KEY: Final = re.compile(r"(?<=\bBearer )\S+|\b(?:sk|pk|rk|gsk|xai|key)[-_][\w*.-]{4,}|\bAIza[\w-]{10,}")
+_PAGE: Final = re.compile(r"\s*(<\?xml[^>]*>\s*)?<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_BODY_AT_MOST: Final = 16 * 1024 * 1024
+UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What reading a malformed reply raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +81,9 @@ class Endpoint:
         return f"{self.name} ({parts.hostname}{f':{parts.port}' if parts.port else ''})"
 
     def quote(self, text: str) -> str:
-        """The server's message on one line, shortened, without the key."""
+        """The server's message on one line, shortened, without the key or anything that looks like one."""
         said = text.replace(self.secret, "***") if self.secret else text
+        said = _LIKE_A_KEY.sub("***", said)
         said = re.sub(r"://[^/\s@]+@", "://***@", " ".join(said.split()))
         return said if len(said) <= _QUOTED_AT_MOST else said[: _QUOTED_AT_MOST - 1] + "…"
 
@@ -102,7 +110,7 @@ def broken(endpoint: Endpoint, error: Exception, *, streaming: bool) -> LLMError
             hint=f"Check {endpoint.base_url_variable} (http or https?) and, behind a company proxy, set SSL_CERT_FILE "
             "to its certificate.",
         )
-    if streaming:
+    if streaming or any(isinstance(one, httpx2.DecodingError) for one in chain):
         return stream_cut(endpoint)
     return TransientLLMError(
         f"Cannot connect to {where}.",
@@ -144,15 +152,57 @@ def stream_corrupt(endpoint: Endpoint) -> TransientLLMError:
     )
 
 
-def require_stream(endpoint: Endpoint, content_type: str) -> None:
-    """Raises PermanentLLMError (``protocol_mismatch``) unless the response is an event stream."""
-    if "event-stream" not in content_type:
-        kind = endpoint.quote(content_type) or "no content type"
-        raise PermanentLLMError(
-            f"{endpoint.where()} responded with {kind}, not an event stream.",
-            code="protocol_mismatch",
-            hint=f"Check {endpoint.base_url_variable}: it may point to a web page, a login portal or another API.",
-        )
+async def body_instead_of_stream(endpoint: Endpoint, response: httpx2.Response) -> Mapping[str, Any] | None:
+    """The JSON object that a server sent instead of an event stream; None: this is an event stream.
+
+    Raises PermanentLLMError (``protocol_mismatch``) if it is neither.
+    """
+    content_type = response.headers.get("content-type", "")
+    if "event-stream" in content_type:
+        return None
+    body = b""
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > _BODY_AT_MOST:
+            break
+    try:
+        parsed = json.loads(body)
+    except UNREADABLE:
+        parsed = None
+    if isinstance(parsed, list) and parsed:
+        # as Google's servers wrap their errors
+        parsed = parsed[0]
+    if isinstance(parsed, dict):
+        return parsed
+    kind = endpoint.quote(content_type) or "no content type"
+    raise _mismatch(endpoint, f"{kind}, not an event stream", body.decode(errors="replace"))
+
+
+def not_a_reply(endpoint: Endpoint, body: Mapping[str, Any]) -> PermanentLLMError:
+    """The error for a JSON object that is neither a reply nor an error."""
+    return _mismatch(endpoint, "JSON that is not a reply", json.dumps(body, default=str))
+
+
+def _mismatch(endpoint: Endpoint, what: str, body: str) -> PermanentLLMError:
+    said = endpoint.quote(page_text(body))
+    return PermanentLLMError(
+        f"{endpoint.where()} responded with {what}{': ' + said if said else ''}.",
+        code="protocol_mismatch",
+        hint=f"Check {endpoint.base_url_variable}: it may point to a web page, a login portal or another API.",
+    )
+
+
+def is_page(text: str) -> bool:
+    """Whether this is a web page instead of a message."""
+    return _PAGE.match(text) is not None
+
+
+def page_text(text: str) -> str:
+    """The title and words of a web page; any other text unchanged."""
+    if not is_page(text):
+        return text
+    plain = re.sub(r"<(script|style)\b.*?</\1\s*>", " ", text, flags=re.IGNORECASE | re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]*>", " ", plain)).strip()
 
 
 async def health(endpoint: Endpoint, provider: str, models: Awaitable[object], answer: str) -> ProviderHealth:

@@ -1,7 +1,7 @@
 """OpenAI and every server that supports its chat completions API, through OpenAI's SDK.
 
 Imported when the provider is first used, since the SDK takes a second to load. Compatible servers (Ollama, vLLM,
-LM Studio, llama.cpp, gateways) omit fields: a missing or null usage is estimated and marked as such.
+LM Studio, llama.cpp, gateways) omit and retype fields: a missing or impossible usage is estimated and marked as such.
 """
 
 from __future__ import annotations
@@ -14,16 +14,23 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from combine.llm import faults, refusals
+from combine.llm import faults, refusals, shapes
 from combine.llm.protocol import LLMReply, LLMRequest, OnProgress, ProviderHealth, StopReason, text_of
-from combine.llm.retry import USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
+from combine.llm.retry import TEXT_IN_REASONING, USAGE_ESTIMATED, Attempt, RetryPolicy, Timing, complete_with_retries
 from combine.records import Usage
 
 _STOP_REASONS: Final[Mapping[str, StopReason]] = {
     "stop": StopReason.END,
     "length": StopReason.MAX_TOKENS,
     "content_filter": StopReason.REFUSAL,
+    # compatible servers
+    "end_turn": StopReason.END,
+    "eos": StopReason.END,
+    "max_tokens": StopReason.MAX_TOKENS,
+    "model_length": StopReason.MAX_TOKENS,
 }
+_FAILURES: Final = frozenset({"error", "network_error", "insufficient_system_resource"})
+"""Finish reasons with which a server reports its own failure."""
 _OWN_HOSTS: Final = (".openai.com", ".openai.azure.com", ".services.ai.azure.com")
 _NO_KEY: Final = "none"
 _CHECK_TIMEOUT_S: Final = 10.0
@@ -89,22 +96,49 @@ class OpenAIProvider:
         await self._client.close()
 
     async def _list_models(self) -> None:
-        async with self._errors_of("", None):
+        async with self._errors_of(None, None):
             await self._client.models.list(timeout=_CHECK_TIMEOUT_S)
 
     async def _send(self, request: LLMRequest, attempt: Attempt) -> LLMReply:
         reading = _Reading(attempt)
-        async with self._errors_of(request.model, reading):
-            stream = await self._client.chat.completions.create(**self._body(request), stream=True)
+        request_id = None
+        async with self._errors_of(request, reading):
+            stream = await self._open(request)
             async with stream:
-                headers = stream.response.headers
-                faults.require_stream(self._endpoint, headers.get("content-type", ""))
-                request_id = headers.get("x-request-id")
-                async for chunk in stream:
-                    reading.take(chunk)
+                request_id = stream.response.headers.get("x-request-id")
+                whole = await faults.body_instead_of_stream(self._endpoint, stream.response)
+                if whole is None:
+                    async for chunk in stream:
+                        reading.take(chunk)
+                else:
+                    reading.take_whole(whole)
+        if reading.failure is not None:
+            raise refusals.refused(self._endpoint, refusals.inside_reply(reading.failure, request))
         if not reading.complete:
-            raise faults.stream_cut(self._endpoint)
+            raise faults.stream_cut(self._endpoint) if whole is None else faults.not_a_reply(self._endpoint, whole)
         return reading.reply(request.model, request_id)
+
+    async def _open(self, request: LLMRequest) -> openai.AsyncStream[object]:
+        """Send the request; under the other name of the output limit, once, if the server demands that name."""
+        name = self._limit_name
+        try:
+            return await self._post(request)
+        except openai.APIStatusError as error:
+            if not refusals.wants_other_limit_name(error.status_code, refusals.body_message(error.body), name):
+                raise
+        # kept for the later calls
+        self._limit_name = next(one for one in refusals.LIMIT_NAMES if one != name)
+        return await self._post(request)
+
+    async def _post(self, request: LLMRequest) -> openai.AsyncStream[object]:
+        # The plain JSON of each chunk: the SDK's typed chunks fail on the shapes that compatible servers send.
+        return await self._client.post(
+            "/chat/completions",
+            body={**self._body(request), "stream": True},
+            cast_to=object,
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
 
     def _body(self, request: LLMRequest) -> dict[str, Any]:
         return {
@@ -123,12 +157,12 @@ class OpenAIProvider:
         }
 
     @asynccontextmanager
-    async def _errors_of(self, model: str, reading: _Reading | None) -> AsyncIterator[None]:
+    async def _errors_of(self, request: LLMRequest | None, reading: _Reading | None) -> AsyncIterator[None]:
         try:
             yield
         except openai.APIStatusError as error:
-            raise refusals.refused(self._endpoint, _refusal(error, error.status_code, model)) from None
-        except (openai.APIConnectionError, httpx2.TransportError, httpx2.InvalidURL) as error:
+            raise refusals.refused(self._endpoint, _refusal(error, error.status_code, request)) from None
+        except (openai.APIConnectionError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             if reading is not None and reading.complete:
                 # The reply is complete; only the token counts, or the end of the connection, did not arrive.
                 return
@@ -138,9 +172,8 @@ class OpenAIProvider:
             raise faults.stream_corrupt(self._endpoint) from error
         except openai.APIError as error:
             # an error object inside a stream that started with status 200
-            status = refusals.stream_status(error.code, error.type)
-            raise refusals.refused(self._endpoint, _refusal(error, status, model)) from None
-        except ValueError as error:
+            raise refusals.refused(self._endpoint, refusals.inside_reply(error.body, request)) from None
+        except faults.UNREADABLE as error:
             # Not JSON, or not UTF-8: the SDK does not convert these errors.
             raise faults.stream_corrupt(self._endpoint) from error
 
@@ -151,10 +184,13 @@ class _Reading:
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._texts: list[str] = []
+        self._thoughts: list[str] = []
         self._refusals: list[str] = []
         self._finish: str | None = None
         self._model = ""
         self._id: str | None = None
+        self.failure: object = None
+        """An error inside the reply: an object or a message; None if there was none."""
         self.began = False
 
     @property
@@ -162,68 +198,102 @@ class _Reading:
         """Whether the server has sent a finish reason; without one the reply is incomplete."""
         return self._finish is not None
 
-    def take(self, chunk: Any) -> None:
+    def take(self, chunk: object) -> None:
         """Add one chunk. Fields are read leniently: compatible servers omit some."""
         self.began = True
-        self._model = getattr(chunk, "model", None) or self._model
-        self._id = getattr(chunk, "id", None) or self._id
-        for choice in getattr(chunk, "choices", None) or ():
-            delta = getattr(choice, "delta", None)
-            content = getattr(delta, "content", None) or ""
-            refusal = getattr(delta, "refusal", None) or ""
-            if content:
-                self._texts.append(content)
-            if refusal:
-                self._refusals.append(refusal)
-            # Not part of the protocol; servers of reasoning models send their thinking in it.
-            self._attempt.streamed(content or refusal or getattr(delta, "reasoning_content", None) or "")
-            self._finish = getattr(choice, "finish_reason", None) or self._finish
-        usage = getattr(chunk, "usage", None)
+        self._model = shapes.text(chunk, "model") or self._model
+        self._id = shapes.text(chunk, "id") or self._id
+        if shapes.text(chunk, "object") == "error":
+            self.failure = chunk
+        for choice in shapes.entries(chunk, "choices"):
+            self._choice(choice)
+        usage = shapes.field(chunk, "usage")
         if usage is not None:
             self._attempt.counted(_usage(usage), final=True)
 
+    def take_whole(self, body: Mapping[str, Any]) -> None:
+        """Read a reply that came as one JSON object instead of a stream."""
+        self.failure = body.get("error")
+        if self.failure is None and (shapes.entries(body, "choices") or body.get("object") == "error"):
+            self.take(body)
+            if self._texts or self._thoughts or self._refusals:
+                self._finish = self._finish or "stop"
+
     def reply(self, asked: str, request_id: str | None) -> LLMReply:
         """The complete reply."""
-        stop = _STOP_REASONS.get(self._finish or "", StopReason.OTHER)
-        detail = f"finish reason: {self._finish}" if stop is StopReason.OTHER else None
+        finish = self._finish or ""
+        stop = _STOP_REASONS.get(finish.lower(), StopReason.OTHER)
+        text, details = text_of(self._texts), []
+        if stop is StopReason.OTHER:
+            details.append(f"finish reason: {finish}")
+        if stop is StopReason.END and not text.strip() and not self._refusals and self._thoughts:
+            text = text_of(self._thoughts)
+            details.append(TEXT_IN_REASONING)
+        if not self._attempt.usage_stated:
+            details.append(USAGE_ESTIMATED)
         if self._refusals:
-            stop, detail = StopReason.REFUSAL, "".join(self._refusals)
+            stop, details = StopReason.REFUSAL, ["".join(self._refusals)]
         elif stop is StopReason.REFUSAL:
-            detail = "stopped by the provider's content filter"
-        if detail is None and not self._attempt.usage_stated:
-            detail = USAGE_ESTIMATED
+            details = ["stopped by the provider's content filter"]
         return LLMReply(
-            text=text_of(self._texts),
+            text=text,
             stop_reason=stop,
             usage=self._attempt.billed(),
             model=self._model or asked,
             request_id=request_id or self._id,
-            detail=detail,
+            detail="; ".join(details) or None,
         )
 
+    def _choice(self, choice: object) -> None:
+        message = shapes.field(choice, "delta")
+        if message is None and not self._texts:
+            # The message as a whole, as in a reply without a stream.
+            message = shapes.field(choice, "message")
+        said = shapes.spoken(shapes.field(message, "content"))
+        # Not part of the protocol; servers of reasoning models send their thinking in it.
+        thoughts = said.thoughts + shapes.thoughts(message)
+        refusal = said.refusal + shapes.text(message, "refusal")
+        for collected, words in ((self._texts, said.text), (self._thoughts, thoughts), (self._refusals, refusal)):
+            if words:
+                collected.append(words)
+        self._attempt.streamed(said.text + thoughts + refusal)
+        self._finish = shapes.text(choice, "finish_reason") or self._finish
+        error = shapes.field(choice, "error")
+        if error or (self._finish or "").lower() in _FAILURES:
+            self.failure = self.failure or error or f"finish reason: {self._finish}"
 
-def _usage(counts: Any) -> Usage:
-    details = getattr(counts, "prompt_tokens_details", None)
-    read = getattr(details, "cached_tokens", None) or 0
-    written = getattr(details, "cache_write_tokens", None) or 0
-    total = getattr(counts, "prompt_tokens", None) or 0
+
+def _usage(counts: object) -> Usage:
+    read = shapes.tokens(counts, "prompt_tokens_details", "cached_tokens")
+    written = shapes.tokens(counts, "prompt_tokens_details", "cache_write_tokens")
+    prompt = shapes.tokens(counts, "prompt_tokens")
+    output = shapes.tokens(counts, "completion_tokens")
+    reasoning = shapes.tokens(counts, "completion_tokens_details", "reasoning_tokens") or shapes.tokens(
+        counts, "reasoning_tokens"
+    )
+    apart = max(0, shapes.tokens(counts, "total_tokens") - prompt - output) if prompt else 0
+    # Some servers count reasoning beside the completion, which the total shows; OpenAI counts it within.
+    if reasoning > output or (apart and apart == reasoning):
+        output += reasoning
+    elif apart and not reasoning and apart != read + written:
+        output += apart
     return Usage(
         # The total includes cached tokens; inconsistent figures of a server must not lead to a negative count.
-        input_tokens=max(0, total - read - written),
-        output_tokens=getattr(counts, "completion_tokens", None) or 0,
+        input_tokens=max(0, prompt - read - written),
+        output_tokens=output,
         cache_read_tokens=read,
         cache_write_tokens=written,
     )
 
 
-def _refusal(error: openai.APIError, status: int, model: str) -> refusals.Refusal:
-    response = error.response if isinstance(error, openai.APIStatusError) else None
+def _refusal(error: openai.APIStatusError, status: int, request: LLMRequest | None) -> refusals.Refusal:
     return refusals.Refusal(
         status=status,
         type=error.type,
         code=error.code,
         message=refusals.body_message(error.body) or error.message,
-        headers=response.headers if response is not None else None,
-        request_id=response.headers.get("x-request-id") if response is not None else None,
-        model=model,
+        headers=error.response.headers,
+        request_id=error.response.headers.get("x-request-id"),
+        model=request.model if request else "",
+        max_output_tokens=request.max_output_tokens if request else None,
     )

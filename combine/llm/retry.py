@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from combine.backoff import doubled, jittered
@@ -22,8 +22,11 @@ from combine.records import Usage
 CHARACTERS_PER_TOKEN: Final = 3.5
 """For estimating progress, and usage that a provider did not report."""
 
-USAGE_ESTIMATED: Final = "the server reported no usage; tokens are estimated"
-"""The ``detail`` of a reply whose provider gave no counts."""
+USAGE_ESTIMATED: Final = "the server reported no usable token counts; tokens are estimated"
+"""In the ``detail`` of a reply whose provider gave no counts, or impossible ones."""
+
+TEXT_IN_REASONING: Final = "the server sent the text as the model's reasoning, not as content"
+"""In the ``detail`` of a reply whose content was empty."""
 
 _PROGRESS_INTERVAL_S: Final = 0.25
 
@@ -70,14 +73,16 @@ class Attempt:
     def streamed(self, text: str) -> None:
         """Output has arrived. Calls the progress callback, at most four times per second."""
         self._began = True
-        self._characters += len(text)
+        if text:
+            self._characters += len(text)
+            self._final = False
         now = self._timing.clock()
         if self._last_report is None or now - self._last_report >= _PROGRESS_INTERVAL_S:
             self._last_report = now
             self.report(Progress(output_tokens=_tokens(self._characters), attempt=self.number))
 
     def counted(self, usage: Usage, *, final: bool) -> None:
-        """The provider has reported its counts so far; they replace earlier ones."""
+        """The provider has reported its counts so far; they replace earlier ones. 0: not reported."""
         self._began = True
         self._usage = usage
         self._final = final
@@ -89,20 +94,24 @@ class Attempt:
 
     @property
     def usage_stated(self) -> bool:
-        """Whether the provider reported any counts."""
-        return self._usage is not None
+        """Whether the provider reported all counts, so that nothing is estimated."""
+        return self._usage is not None and self.billed() == self._usage
 
     def billed(self) -> Usage:
-        """The known usage of this attempt: the reported counts, and an estimate for missing ones."""
+        """The known usage of this attempt: the reported counts, and an estimate for missing ones.
+
+        No input for a prompt that was sent, and no output for text that arrived, count as missing.
+        """
         if not self._began:
             return Usage()
-        output = _tokens(self._characters)
-        if self._usage is None:
-            return Usage(input_tokens=_tokens(_request_characters(self._request)), output_tokens=output)
-        if self._final or self._usage.output_tokens >= output:
-            return self._usage
+        found = self._usage or Usage()
+        if found.input_tokens + found.cache_read_tokens + found.cache_write_tokens == 0:
+            found = replace(found, input_tokens=_tokens(_request_characters(self._request)))
+        if self._final and found.output_tokens:
+            return found
         # An interrupted stream never reports its final output count.
-        return Usage(self._usage.input_tokens, output, self._usage.cache_read_tokens, self._usage.cache_write_tokens)
+        estimate = max(1, _tokens(self._characters)) if self._characters else 0
+        return replace(found, output_tokens=max(found.output_tokens, estimate))
 
 
 Send = Callable[[Attempt], Awaitable[LLMReply]]
@@ -137,7 +146,7 @@ async def complete_with_retries(
             too_long = _asks_for_too_long(error, policy)
             if too_long is not None:
                 raise too_long from error
-            if number > policy.max_retries:
+            if number > policy.max_retries or error.details.get("limit_per_day"):
                 raise
             wait = _wait(error, number, policy, timing)
             attempt.report(Progress(output_tokens=0, attempt=number, waiting_s=wait, reason=error.message))

@@ -6,7 +6,8 @@
 
 A script says what to answer: a function of the ``Received`` request, a list, or a mapping of document type (read from
 ``<output type="...">`` in the prompt, else the schema's name; "*" for any) to a list; the last of a list repeats.
-Elements are a ``Reply``, an ``Error``, a ``Broken`` stream, a text, or a dict to be sent as JSON. Without a script the
+Elements are a ``Reply``, an ``Error``, a ``Broken`` stream, raw ``Chunks``, a ``Whole`` body without a stream, a text,
+or a dict to be sent as JSON. Without a script the
 answer is the smallest JSON that fits the requested schema. ``fake.inject(...)`` puts faults before the script.
 
 Like the real ones it refuses sampling parameters, prefill and schemas beyond the structured-output limits
@@ -29,13 +30,13 @@ from typing import Any, Self
 
 import fake_llm_rules as rules
 import fake_llm_wire as wire
-from fake_llm_wire import Broken, Error, Reply
+from fake_llm_wire import Broken, Chunks, Error, Given, Reply, Whole
 
-__all__ = ["Broken", "Error", "FakeLLM", "Received", "Reply"]
+__all__ = ["Broken", "Chunks", "Error", "FakeLLM", "Received", "Reply", "Whole"]
 
 _TLS_HANDSHAKE = b"\x16"
 
-Outcome = Reply | Error | Broken | str | Mapping[str, Any]
+Outcome = Given | str | Mapping[str, Any]
 Script = Callable[["Received"], Outcome] | Sequence[Outcome] | Mapping[str, Any] | None
 
 
@@ -256,6 +257,10 @@ class FakeLLM:
         outcome = self._next(received)
         if isinstance(outcome, Error):
             return await out.error(protocol, outcome)
+        if isinstance(outcome, Chunks):
+            return await out.chunks(outcome, protocol)
+        if isinstance(outcome, Whole):
+            return await out.whole(outcome)
         reply = outcome.reply if isinstance(outcome, Broken) else outcome
         if reply.delay_s:
             await asyncio.sleep(reply.delay_s)
@@ -264,7 +269,7 @@ class FakeLLM:
         stream = wire.events(protocol, body, reply, text, usage)
         return await out.stream(stream, reply, outcome if isinstance(outcome, Broken) else None, protocol)
 
-    def _next(self, received: Received) -> Reply | Error | Broken:
+    def _next(self, received: Received) -> Given:
         if self._faults:
             return wire.outcome(self._faults.popleft())
         script = self.script

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,8 @@ class Reply:
     delay_s: float = 0.0
     """Before the first byte."""
     piece_delay_s: float = 0.0
-    usage: str = "stated"
-    """stated, null or omitted; the latter two as some compatible servers do."""
+    usage: Any = "stated"
+    """stated, null or omitted; the latter two as some compatible servers do. Anything else is sent as it is."""
     detail: str | None = None
     """What the provider says about a refusal."""
     pings: bool = True
@@ -58,6 +58,21 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class Chunks:
+    """A stream of these data objects, as they are; OpenAI's end mark follows."""
+
+    data: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A body with status 200 instead of a stream: JSON, or a text as it is."""
+
+    body: Any
+    kind: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     input: int
     output: int
@@ -65,8 +80,11 @@ class Counts:
     written: int = 0
 
 
-def outcome(given: Any) -> Reply | Error | Broken:
-    if isinstance(given, Reply | Error | Broken):
+Given = Reply | Error | Broken | Chunks | Whole
+
+
+def outcome(given: Any) -> Given:
+    if isinstance(given, Given):
         return given
     return Reply(text=given if isinstance(given, str) else json.dumps(given, ensure_ascii=False))
 
@@ -147,7 +165,7 @@ def _anthropic(body: Mapping[str, Any], reply: Reply, pieces: list[str], counts:
     message: dict[str, Any] = {"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"]}
     message |= {"content": [], "stop_reason": None, "usage": {**stated, "output_tokens": 1}}
     if reply.usage != "stated":
-        message["usage"] = None
+        message["usage"] = None if reply.usage in ("null", "omitted") else reply.usage
     yield event("message_start", message=message)
     if reply.pings:
         yield event("ping")
@@ -165,7 +183,7 @@ def _anthropic(body: Mapping[str, Any], reply: Reply, pieces: list[str], counts:
     delta: dict[str, Any] = {"stop_reason": _ANTHROPIC_STOPS.get(reply.stop, reply.stop), "stop_sequence": None}
     if reply.detail is not None:
         delta["stop_details"] = {"type": "refusal", "category": "general_harms", "explanation": reply.detail}
-    final = {"output_tokens": counts.output} if reply.usage == "stated" else None
+    final = {"output_tokens": counts.output} if reply.usage == "stated" else message["usage"]
     yield event("message_delta", delta=delta, usage=final)
     yield event("message_stop")
 
@@ -195,6 +213,8 @@ def _openai(body: Mapping[str, Any], reply: Reply, pieces: list[str], counts: Co
         details = {"cached_tokens": counts.read}
         usage = {"prompt_tokens": total, "completion_tokens": counts.output, "total_tokens": total + counts.output}
         yield chunk(None, usage={**usage, "prompt_tokens_details": details})
+    elif reply.usage not in ("stated", "null", "omitted"):
+        yield chunk(None, usage=reply.usage)
     yield None, "[DONE]"
 
 
@@ -224,6 +244,15 @@ class Out:
         if error.body is not None:
             return await self._whole(error.status, "text/html", error.body.encode(), headers)
         return await self.json(error.status, error_object(protocol, error), headers)
+
+    async def chunks(self, given: Chunks, protocol: str) -> bool:
+        named = protocol == "anthropic"
+        events = [(one["type"] if named else None, one) for one in given.data]
+        return await self.stream(iter(events if named else [*events, (None, "[DONE]")]), Reply(), None, protocol)
+
+    async def whole(self, given: Whole) -> bool:
+        body = given.body if isinstance(given.body, str) else json.dumps(given.body)
+        return await self._whole(200, given.kind, body.encode(), {})
 
     async def stream(self, events: Iterator[Event], reply: Reply, broken: Broken | None, protocol: str) -> bool:
         if broken is not None and broken.kind == "silence":
