@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from combine.errors import CombineError
 from combine.records import Call
 from combine.storage.core.database import Database, WriteSession
 from combine.storage.hot.journal import Journal
@@ -42,6 +43,7 @@ class KeptReplies:
         self._folder = folder
         self._storing: set[UUID] = set()
         self._unsaved: set[UUID] = set()
+        self._warned: set[UUID] = set()
 
     def any_unsaved(self) -> bool:
         """Whether a reply is in the memory of this process only."""
@@ -50,17 +52,13 @@ class KeptReplies:
     async def store(self, call: Call) -> None:
         """Store a reply, however long the database cannot take it.
 
-        Cancelled, it waits all the same; cancelled again, it leaves the file.
+        If cancelled, it still waits; if cancelled again, it leaves the file, but never a reply that is nowhere else.
         """
         self._storing.add(call.id)
         self._unsaved.add(call.id)
         storing = asyncio.create_task(self._close(call, forever=True))
         try:
-            try:
-                await self._wait(storing, call)
-            except asyncio.CancelledError:
-                await self._wait(storing, call)
-                raise
+            await self._wait(storing, call)
         except BaseException:
             if not storing.done() or storing.cancelled() or storing.exception():
                 storing.cancel()
@@ -71,13 +69,21 @@ class KeptReplies:
             self._unsaved.discard(call.id)
 
     async def _wait(self, storing: asyncio.Task[None], call: Call) -> None:
+        cancelled: asyncio.CancelledError | None = None
         while not storing.done():
-            await asyncio.wait({storing}, timeout=KEEP_AFTER_S)
+            try:
+                await asyncio.wait({storing}, timeout=KEEP_AFTER_S)
+            except asyncio.CancelledError as error:
+                if cancelled is not None and call.id not in self._unsaved:
+                    raise
+                cancelled = error
             if not storing.done() and call.id in self._unsaved:
-                await asyncio.to_thread(self._keep, call)
+                self._keep(call)
         storing.result()
         if call.id not in self._unsaved:
             self._drop(self._path(call.id))
+        if cancelled is not None:
+            raise cancelled
 
     async def take_in(self) -> None:
         """Store the replies that processes of this machine have left. Those of another database stay.
@@ -86,15 +92,20 @@ class KeptReplies:
         """
         for path in sorted(self._folder.glob("*.json")) if self._folder is not None else ():
             try:
-                call = _read(path)
-            except FileNotFoundError:  # another process was faster
-                continue
-            except (OSError, ValidationError) as error:
-                log.warning("cannot read the kept reply %s: %s", path, error)
-                continue
-            if call.id not in self._storing and await self._is_ours(call.id):
-                await self._close(call)
-                self._drop(path)
+                await self._take(path)
+            except CombineError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one file must not stop the others, nor the recovery
+                log.warning("cannot store the kept reply %s: %s", path, error)
+
+    async def _take(self, path: Path) -> None:
+        try:
+            call = _read(path)
+        except FileNotFoundError:  # another process was faster
+            return
+        if call.id not in self._storing and await self._is_ours(call.id):
+            await self._close(call)
+            self._drop(path)
 
     async def _is_ours(self, call_id: UUID) -> bool:
         return await self._database.once(lambda session: Journal(session).knows_call(call_id))
@@ -116,15 +127,20 @@ class KeptReplies:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(path, call)
-        except OSError as error:
-            log.warning("cannot keep the reply of call %s on disk: %s", call.id, error)
+        except (OSError, ValueError) as error:
+            if call.id not in self._warned:
+                log.warning("cannot keep the reply of call %s on disk: %s", call.id, error)
+            self._warned.add(call.id)
             return
         self._unsaved.discard(call.id)
         log.warning("the database cannot store the reply of call %s; it is kept in %s", call.id, path)
 
     def _drop(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
         log.info("stored the reply that was kept in %s", path)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:  # storing it again changes nothing
+            log.warning("cannot remove %s: %s", path, error)
 
     def _path(self, call_id: UUID) -> Path:
         assert self._folder is not None

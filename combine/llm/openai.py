@@ -232,7 +232,7 @@ class _Reading:
         if not self._attempt.usage_stated:
             details.append(USAGE_ESTIMATED)
         if self._refusals:
-            stop, details = StopReason.REFUSAL, ["".join(self._refusals)]
+            stop, details = StopReason.REFUSAL, [text_of(self._refusals)]
         elif stop is StopReason.REFUSAL:
             details = ["stopped by the provider's content filter"]
         return LLMReply(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -286,8 +285,6 @@ class Database:
                 return result
 
     async def _pause(self, tries: int, fault: DatabaseFault, error: BaseException) -> None:
-        if fault is DatabaseFault.READ_ONLY:
-            await self._engine.dispose()  # after a failover, another server is the one to write to
         if tries == 2:  # noqa: PLR2004 - the first two take too little time to report
             _log.warning("Transaction failed, retrying: %s", reason_of(error))
         await asyncio.sleep(_delay(tries, fault))
@@ -344,7 +341,4 @@ def _connect_args(url: sa.URL, patience: timedelta) -> dict[str, Any]:
     connect_timeout = max(_SHORTEST_CONNECT_S, min(_LONGEST_CONNECT_S, ceil(patience.total_seconds())))
     wanted = {"application_name": "combine", "connect_timeout": connect_timeout} | KEEPALIVE
     args: dict[str, Any] = {key: value for key, value in wanted.items() if key not in url.query}
-    # A ``Statement`` is prepared and finds its rows by their keys, so one plan fits all values. Everything else is
-    # planned for its values each time: psycopg would prepare it after this many uses.
-    options = with_options(url, f"{OPTIONS} -c plan_cache_mode=force_generic_plan")
-    return args | {"options": options, "prepare_threshold": sys.maxsize}
+    return args | {"options": with_options(url, OPTIONS)}

@@ -83,7 +83,9 @@ def mark_disconnects(target: type[sa.Engine] | sa.Engine) -> None:
 def _mark_disconnect(context: Any) -> None:
     error = context.original_exception
     cannot_connect = context.connection is None and getattr(error, "sqlstate", None) is None
-    if cannot_connect or is_not_prepared(error) or _is_void_plan(error):
+    # A server that accepts no writes: after a failover, another one is the one to write to.
+    is_read_only = getattr(error, "sqlstate", None) == _READ_ONLY
+    if cannot_connect or is_read_only or is_not_prepared(error) or _is_void_plan(error):
         context.is_disconnect = True
 
 

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from combine.documents.ordering import stored_json
 from combine.documents.statuses import CallState
+from combine.formats import storable_text
 from combine.observability.correlation import current_request_id
 from combine.records import Call, Document
 from combine.storage.core.database import WriteSession
@@ -228,8 +229,12 @@ _STORED = frozenset(Document.__slots__) - {"version", "status", "created_at", "o
 
 
 def _ledger_row(call: Call) -> dict[str, Any]:
-    """The columns of a call, as caused by the current request; the statements set the times."""
-    values: dict[str, Any] = {name: getattr(call, name) for name in Call.__slots__}
+    """The columns of a call, as caused by the current request; the statements set the times.
+
+    What a provider says (its refusal, its model) may contain what cannot be stored, and is no reason to lose a reply.
+    """
+    given = {name: getattr(call, name) for name in Call.__slots__}
+    values = {name: storable_text(value) if isinstance(value, str) else value for name, value in given.items()}
     return values | {"purpose": call.purpose.value, "state": call.state.value, "request_id": current_request_id()}
 
 
@@ -283,7 +288,7 @@ class Journal:
                 "cache_read_tokens": call.cache_read_tokens,
                 "cache_write_tokens": call.cache_write_tokens,
                 "cost_usd": None if call.cost_usd is None else str(call.cost_usd),
-                "error": call.error_message,
+                "error": None if call.error_message is None else storable_text(call.error_message),
             },
         }
         await _CLOSE_CALL.first(self._connection, **values)
