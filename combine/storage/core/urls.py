@@ -58,8 +58,8 @@ def libpq_url(url: sa.URL | str) -> str:
     # Percent-encoded, which SQLAlchemy reads, too; it would write a blank as a plus, which libpq takes for a plus.
     secret = "" if parsed.password is None else f":{_encoded(parsed.password)}"
     user = f"{_encoded(parsed.username or '')}{secret}@" if parsed.username or secret else ""
-    host = parsed.host or ""
-    host = f"[{host}]" if ":" in host else _encoded(host)
+    host = parsed.host or ""  # as it is: SQLAlchemy does not decode it, and it may be a list
+    host = f"[{host}]" if ":" in host else host
     port = f":{parsed.port}" if parsed.port else ""
     query = "&".join(f"{name}={_encoded(value)}" for name, values in parsed.query.items() for value in _all(values))
     return f"postgresql://{user}{host}{port}/{_encoded(parsed.database or '')}{'?' if query else ''}{query}"

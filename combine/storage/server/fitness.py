@@ -25,10 +25,11 @@ SELECT current_setting('server_version_num')::int / 10000 AS version,
   has_database_privilege(current_database(), 'CREATE') AS may_create_schemas,
   to_regnamespace('dbos') IS NOT NULL AS has_queue,
   coalesce((SELECT bool_and(has_table_privilege(c.oid, p)) FROM pg_class c,
-    unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
+    unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) p
     WHERE c.relkind = 'r' AND c.relnamespace IN (to_regnamespace(current_schema()), to_regnamespace('dbos'))
       AND c.relname IN ('executions', 'llm_calls', 'documents', 'workflow_status')), true) AS may_write,
-  to_regclass('alembic_version') IS NOT NULL AS is_migrated
+  to_regclass('alembic_version') IS NOT NULL AS is_migrated,
+  coalesce(has_table_privilege(to_regclass('alembic_version'), 'SELECT'), false) AS may_read
 """
 
 
@@ -52,6 +53,8 @@ class Found:
     may_write: bool
     """Whether its tables, if there are any, can be written to."""
     is_migrated: bool
+    may_read: bool
+    """Whether the table with the schema's version can be read."""
     schema_version: str | None = None
     """None: the database is empty."""
 
@@ -67,7 +70,7 @@ async def inspect(url: str) -> Found:
         async with connection.cursor(row_factory=class_row(Found)) as cursor:
             found = await (await cursor.execute(_FOUND)).fetchone()
         assert found is not None  # the query has no WHERE
-        if not found.is_migrated:
+        if not found.may_read:
             return found
         row = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
     return found if row is None else replace(found, schema_version=str(row[0]))
@@ -75,8 +78,9 @@ async def inspect(url: str) -> Found:
 
 def require(found: Found, url: str) -> None:
     """Raises Invalid (``database_unsuitable``) that names the first problem and the next step."""
+    place = f"The database at {display_url(url)}"
     for message, hint in chain(_unfit(found), _missing_rights(found)):
-        raise Invalid(f"The database at {display_url(url)} {message}.", code="database_unsuitable", hint=hint)
+        raise Invalid(f"{place} {message}.", code="database_unsuitable", hint=hint)
 
 
 Problem = tuple[str, str]
@@ -102,7 +106,7 @@ def _unfit(found: Found) -> Iterator[Problem]:
 
 def _missing_rights(found: Found) -> Iterator[Problem]:
     role, schema = _quoted(found.role), _quoted(found.schema or "public")
-    if not found.may_write:
+    if not found.may_write or (found.is_migrated and not found.may_read):
         hint = (
             f"Run as their owner: GRANT USAGE ON SCHEMA {schema}, dbos TO {role}; "
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema}, dbos TO {role}; "

@@ -74,3 +74,11 @@ async def test_each_right_that_is_missing_is_named_with_its_grant_until_it_works
     own.run("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", database="shared")
     with pytest.raises(Invalid, match="write to the tables"):
         await upgrade(own.of("shared", "reader"))
+
+
+async def test_a_role_without_any_right_is_told_the_grants(own):
+    await upgrade(own.of("combine"))
+    own.run("CREATE ROLE nobody_yet LOGIN")
+    with pytest.raises(Invalid, match="write to the tables") as caught:
+        await upgrade(own.of("combine", "nobody_yet"))
+    assert "GRANT SELECT, INSERT, UPDATE, DELETE" in caught.value.hint

