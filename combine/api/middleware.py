@@ -31,7 +31,8 @@ from combine.api.event_stream import ABORT
 MAX_URL_BYTES: Final = 8192
 MAX_CONCURRENT_REQUESTS: Final = 5000
 """In one process, including event streams."""
-_ANY_HOST: Final = frozenset({"/health", "/health/ready", "/metrics"})  # monitoring uses the IP address
+_MONITORING: Final = frozenset({"/health", "/health/ready", "/metrics"})
+_ANY_HOST: Final = "/health"  # load balancers use the IP address; a name that a web page has rebound gets no more
 _FIRST_ERROR: Final = 400
 _HEAD_FLAG: Final = "combine.head"
 _HEAD_PATHS: Final = frozenset({"/health", "/health/ready", "/version", "/metrics"})
@@ -66,14 +67,14 @@ class Gate:
             self._running -= 1
 
     def _check(self, scope: Scope) -> HttpError | None:
-        if self._running >= self._max_concurrent and scope["path"] not in _ANY_HOST:
+        if self._running >= self._max_concurrent and scope["path"] not in _MONITORING:
             return server_busy()
         raw_path, query = scope.get("raw_path") or b"", scope.get("query_string") or b""
         if len(raw_path) + len(query) > MAX_URL_BYTES:
             return url_too_long(MAX_URL_BYTES)
         if b"%00" in raw_path or b"%00" in query or "\0" in scope["path"]:
             return nul_in_url()
-        if scope["path"] not in _ANY_HOST and not self._is_allowed(Headers(scope=scope).get("host", "")):
+        if scope["path"] != _ANY_HOST and not self._is_allowed(Headers(scope=scope).get("host", "")):
             return host_not_allowed()
         return None
 
@@ -97,7 +98,7 @@ class SecurityHeaders:
         self._headers = [
             (b"x-content-type-options", b"nosniff"),
             (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-            (b"referrer-policy", b"no-referrer"),
+            (b"referrer-policy", b"same-origin"),
             (b"cross-origin-resource-policy", b"same-origin"),
             (b"cross-origin-opener-policy", b"same-origin"),
             (b"cache-control", b"no-store"),

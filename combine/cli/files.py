@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,8 @@ from uuid import UUID
 from combine.cli.ports import Documents
 from combine.errors import CombineError, Invalid
 from combine.services.views import DocumentExport, ExecutionDetail
+
+_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 def prepare_folder(folder: Path) -> None:
@@ -37,7 +40,16 @@ async def write_documents(documents: Documents, detail: ExecutionDetail, folder:
 
 
 def write_export(export: DocumentExport, folder: Path, formats: tuple[str, ...]) -> list[Path]:
-    """Write a document to ``folder`` in the given formats (``json``, ``md``), replacing existing files."""
+    """Write a document to ``folder`` in the given formats (``json``, ``md``), replacing existing files.
+
+    Raises CombineError, also for a document type that is not a plain name: a server could name a file elsewhere.
+    """
+    if _TYPE.fullmatch(export.document.type) is None:
+        raise CombineError(
+            f"{export.document.type!r} is not a document type: it must consist of letters, digits, - and _.",
+            code="out_unwritable",
+            hint="The server may not be the one that you expect; check its address.",
+        )
     texts = {"json": export.json_text, "md": export.markdown}
     return [write_bytes(folder / f"{export.document.type}.{form}", texts[form].encode()) for form in formats]
 

@@ -54,6 +54,10 @@ def _alias(name: str, *others: str) -> AliasChoices:
     return AliasChoices(f"COMBINE_{name}", *others)
 
 
+SHORTEST_SECRET = 8
+"""Characters of the shortest text that is treated as a secret."""
+
+
 class Settings(BaseSettings):
     """Every setting. ``docs/configuration.md`` documents each; a test compares them."""
 
@@ -168,10 +172,14 @@ class Settings(BaseSettings):
         return lifetime
 
     def secret_texts(self) -> list[str]:
-        """Every secret in plain text: what must not appear in logs, responses and files."""
+        """Every secret in plain text: what must not appear in logs, responses and files.
+
+        Shorter texts are left out: people set keys such as ``x`` for local servers, which are in every text.
+        """
         values = [getattr(self, name) for name in type(self).model_fields]
         values += [provider.client_secret for provider in self.oidc_providers.values()]
-        return [text for value in values if isinstance(value, SecretStr) and (text := value.get_secret_value())]
+        texts = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        return [text for text in texts if len(text) >= SHORTEST_SECRET]
 
 
 def read_settings() -> Settings:

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import quote
 
 from combine.errors import DatabaseUnavailable, Unavailable
@@ -156,8 +157,7 @@ def _lock(host: Host, deadline: float, say: Report) -> Iterator[None]:
     import fcntl  # noqa: PLC0415 - not on Windows, which prepare_host has rejected
 
     began, told = time.monotonic(), False
-    with (host.data_dir / "start.lock").open("a") as file:
-        host.give(Path(file.name))
+    with host.open_own(host.data_dir / "start.lock") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -326,19 +326,25 @@ def _disown(lock_file: Path, cluster: Path) -> None:
     The pid may have been reused by another process (or belong to a zombie), and PostgreSQL would take it for a running
     server. The rest of the file stays: PostgreSQL uses it to find orphans that still use the old server's memory.
     """
-    with suppress(FileNotFoundError):
-        number, newline, rest = lock_file.read_text().partition("\n")
+    with suppress(FileNotFoundError), _opened_itself(lock_file) as file:
+        number, newline, rest = file.read().partition("\n")
         if not (number.strip().isdigit() and _is_alive(int(number), cluster)):
-            lock_file.write_text(f"{_NO_PROCESS}{newline}{rest}")
+            file.seek(0)
+            file.truncate()
+            file.write(f"{_NO_PROCESS}{newline}{rest}")
+
+
+def _opened_itself(path: Path) -> TextIO:
+    """The file, to be read and written. Raises OSError for a link, which may point to what its owner may not change."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC), "r+")
 
 
 def _rotated_log(host: Host) -> int:
     """Its size in bytes; a large log is rotated first, so that there are at most two."""
-    if host.log.exists() and host.log.stat().st_size > _LARGEST_LOG:
+    if host.log.exists() and host.log.lstat().st_size > _LARGEST_LOG:
         host.log.rename(host.log.with_suffix(".log.1"))
-    host.log.touch(mode=0o600)
-    host.give(host.log)
-    return host.log.stat().st_size
+    with host.open_own(host.log) as file:
+        return os.fstat(file.fileno()).st_size
 
 
 def _stop(host: Host) -> None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 from combine.errors import Unavailable
 
@@ -77,9 +78,21 @@ class Host:
             return subprocess.CompletedProcess(done.args, done.returncode, output.read(), None)
 
     def give(self, path: Path) -> None:
-        """Make the server's user the owner of ``path``."""
+        """Make the server's user the owner of ``path``, never of what a link points to."""
         if self.uid is not None and self.gid is not None:
-            os.chown(path, self.uid, self.gid)
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+    def open_own(self, path: Path) -> BinaryIO:
+        """A private file of the server's user, created if it does not exist. Raises OSError for a link."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+            if self.uid is not None and self.gid is not None:
+                os.fchown(descriptor, self.uid, self.gid)
+            return os.fdopen(descriptor, "rb+")
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def socket_dir(self) -> Path:
         """The cluster itself, or a private folder in /tmp if its path is too long for a socket, or reads as a list."""
@@ -147,6 +160,12 @@ def _host(folder: Path) -> Host:
     programs = _wheel_programs()
     if os.geteuid() != 0:
         return Host(folder, programs, None, None)
+    if folder.stat().st_uid != 0:
+        raise Unavailable(
+            f"The data folder {folder} belongs to another user, who could make root change other files through it.",
+            code="data_dir_unusable",
+            hint="Run combine as that user, or set COMBINE_DATA_DIR to a folder of root.",
+        )
     uid, gid = _server_user(folder)
     _open_the_way(folder, uid)
     if not _can_run(programs, uid, gid):

@@ -194,3 +194,32 @@ def test_a_damaged_cluster_is_explained(data_dir):
     assert caught.value.code == "embedded_start_failed"
     assert "could not find the database system" in caught.value.message
     assert "postgres.log" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["start.lock", "postgres.log"])
+def test_a_link_in_the_data_folder_is_not_followed(data_dir, tmp_path, name):
+    other = tmp_path / "secret"
+    other.write_text("secret")
+    other.chmod(0o640)
+    data_dir.mkdir()
+    (data_dir / name).symlink_to(other)
+    before = other.stat()
+    with pytest.raises(Unavailable, match="cannot be used"):
+        start_embedded(data_dir)
+    after = other.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode, other.read_text()) == (
+        before.st_uid,
+        before.st_gid,
+        before.st_mode,
+        "secret",
+    )
+    (data_dir / name).unlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could be made to change the files of others")
+def test_root_does_not_work_on_the_folder_of_another_user(data_dir):
+    data_dir.mkdir()
+    os.chown(data_dir, 65534, 65534)
+    with pytest.raises(Unavailable, match="belongs to another user"):
+        start_embedded(data_dir)
+    os.chown(data_dir, 0, 0)
