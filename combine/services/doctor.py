@@ -15,6 +15,7 @@ from combine.storage.core.database import Database
 from combine.storage.core.urls import display_url
 from combine.storage.executors import Executors
 from combine.storage.server.embedded import embedded_status
+from combine.storage.server.embedded_host import check_folder
 from combine.storage.server.migrate import current_version, head_version
 from combine.workflows.models import PROVIDERS, ModelRef
 
@@ -66,8 +67,7 @@ class DoctorService:
         place = str(self._data_dir)
         server = await asyncio.to_thread(embedded_status, self._data_dir)
         if server is None:
-            message = "Not running; the next command that needs it starts it."
-            return DatabaseHealth("embedded", place, up=False, ok=True, message=message)
+            return _not_running(self._data_dir)
         return await _health("embedded", f"{place} (pid {server.pid})", server.url)
 
     async def providers(self) -> tuple[ProviderView, ...]:
@@ -85,6 +85,15 @@ class DoctorService:
             text = f"{error.message} {error.hint or ''}".strip()
             return ProviderView(name, error.code not in _NEEDS_SETTINGS, ok=False, message=text)
         return ProviderView(name, configured=True, ok=health.ok, message=health.message)
+
+
+def _not_running(data_dir: Path) -> DatabaseHealth:
+    message = "Not running; the next command that needs it starts it."
+    try:
+        check_folder(data_dir)
+    except CombineError as error:
+        return DatabaseHealth("embedded", str(data_dir), up=False, ok=False, message=f"{error.message} {error.hint}")
+    return DatabaseHealth("embedded", str(data_dir), up=False, ok=True, message=message)
 
 
 async def _health(kind: str, place: str, url: str) -> DatabaseHealth:

@@ -135,6 +135,19 @@ def prepare_host(data_dir: Path) -> Host:
         raise folder_fault(folder, error) from error
 
 
+def check_folder(data_dir: Path) -> None:
+    """Check that the data folder can be used or created, without creating it. Raises Unavailable."""
+    folder = data_dir.expanduser().absolute()
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    number = 0
+    if not nearest.is_dir():
+        number = errno.ENOTDIR
+    elif not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
+        number = errno.EROFS if os.statvfs(nearest).f_flag & os.ST_RDONLY else errno.EACCES
+    if number:
+        raise folder_fault(folder, OSError(number, os.strerror(number)))
+
+
 def folder_fault(folder: Path, error: OSError) -> Unavailable:
     """The user-facing error for a file system error."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:

@@ -43,3 +43,13 @@ def test_an_own_server_with_an_odd_role_password_and_name(data_dir, tmp_path, by
     for said in (run, doctor, wrong):
         assert "plus" not in said.out + said.err
         assert "two" not in said.err
+
+
+@pytest.mark.parametrize("folder", ["/dev/null/data", "a file", "a file/below"])
+def test_doctor_names_a_data_folder_that_cannot_be_made(cli, tmp_path, folder):
+    (tmp_path / "a file").touch()
+    named = folder if folder.startswith("/") else str(tmp_path / folder)
+    found = cli.here("doctor", COMBINE_DATABASE_URL="", COMBINE_DATA_DIR=named)
+    assert found.code == 1
+    assert "Not a directory" in found.out
+    assert "COMBINE_DATA_DIR" in found.out
