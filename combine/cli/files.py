@@ -23,8 +23,9 @@ def prepare_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
+        reason = "it is a file, not a directory" if folder.is_file() else error.strerror
         raise Invalid(
-            f"Cannot write documents to {folder}: {error.strerror}.",
+            f"Cannot write documents to {folder}: {reason}.",
             code="out_unwritable",
             hint="Choose a writable directory with --out.",
         ) from None

@@ -19,8 +19,9 @@ def normalise_url(text: str) -> sa.URL:
     """The URL in SQLAlchemy's form with the psycopg driver. Raises Invalid, which never contains the text."""
     scheme, separator, rest = text.strip().partition("://")
     if not separator or scheme.lower() not in _SCHEMES:
-        shown = scheme if separator and scheme.isascii() and scheme.replace("+", "").isalnum() else "another scheme"
-        raise _invalid(f"The database URL must start with postgresql://, not with {shown}.")
+        is_plain = separator and scheme.isascii() and scheme.replace("+", "").isalnum()
+        shown = f", not with {scheme}://" if is_plain else ""
+        raise _invalid(f"The database URL must start with postgresql://{shown}.")
     try:
         # For libpq a plus is a plus, also in the query.
         url = sa.make_url(f"postgresql+psycopg://{rest.replace('+', '%2B')}")
