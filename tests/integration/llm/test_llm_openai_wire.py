@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from fake_llm import FakeLLM, Reply
+from fake_llm import Error, FakeLLM, Reply
 
+from combine.errors import PermanentLLMError
 from combine.llm.openai import OpenAIProvider
 from combine.llm.protocol import StopReason
 from combine.records import Usage
@@ -102,3 +103,35 @@ async def test_without_a_key_a_local_server_is_served(request_):
         assert (await provider.complete(request_)).text == '{"a": "text"}'
         await provider.close()
         assert open_to_all.requests[0].headers["authorization"] == "Bearer none"
+
+
+@pytest.mark.parametrize("old", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize(
+    "message",
+    ["Unsupported parameter: '{old}'. Use '{new}' instead.", "Unrecognized request argument supplied: {old}"],
+)
+async def test_the_other_name_of_the_limit_is_used_once_demanded_and_kept(fake, provider_of, request_, old, message):
+    new = "max_tokens" if old == "max_completion_tokens" else "max_completion_tokens"
+
+    def answer(received):
+        return Error(400, message=message.format(old=old, new=new)) if old in received.body else Reply("{}")
+
+    fake.script = answer
+    provider = provider_of("openai")
+    provider._provider._limit_name = old
+    first, second = [await provider.complete(request_) for _ in range(2)]
+    assert (first.attempts, second.attempts) == (1, 1)
+    assert [old in one.body for one in fake.requests] == [True, False, False]
+    assert [one.body.get(new) for one in fake.requests] == [None, 1000, 1000]
+
+
+@pytest.mark.parametrize(
+    ("message", "requests"), [("max_tokens is too large: 1000", 1), ("Use another: max_tokens unknown", 2)]
+)
+async def test_the_name_of_the_limit_is_changed_at_most_once_per_request(
+    fake, provider_of, request_, message, requests
+):
+    fake.inject(Error(400, message=message), times=9)
+    with pytest.raises(PermanentLLMError):
+        await provider_of("openai").complete(request_)
+    assert len(fake.requests) == requests

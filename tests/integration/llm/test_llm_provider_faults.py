@@ -137,6 +137,25 @@ async def test_an_hour_is_not_slept(fake, provider_of, request_, name, headers):
 
 
 @BOTH
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("Rate limit reached for requests per day (RPD)", "rate_limited"),
+        ("Too many. Please try again in 7m12s.", "retry_after_too_long"),
+    ],
+)
+async def test_a_limit_per_day_or_a_long_wait_in_words_is_not_retried(
+    fake, provider_of, request_, *, name, message, code
+):
+    fake.inject(Error(429, "rate_limit_error", message), times=9)
+    with pytest.raises(TransientLLMError) as caught:
+        await provider_of(name).complete(request_)
+    assert caught.value.code == code
+    assert message.rstrip(".") in caught.value.message
+    assert len(fake.requests) == 1
+
+
+@BOTH
 async def test_a_short_wait_is_kept(fake, provider_of, request_, name):
     fake.inject(Error(429, "rate_limit_error", headers={"retry-after": "0.3"}))
     seen = []

@@ -145,3 +145,110 @@ def test_each_broken_connection_has_its_family_its_code_and_a_next_step(error, s
     assert type(found) is {"t": TransientLLMError, "p": PermanentLLMError}[family]
     assert found.code == code
     assert found.hint
+
+
+BLOCKED = "<!DOCTYPE html><html><head><title>Attention</title><style>p {}</style></head><body><p>You are blocked</p>"
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504, 529])
+def test_the_providers_words_are_quoted_in_every_refusal(status):
+    error = refused(endpoint(), Refusal(status, type="some_error", message="The quick brown fox", model="m"))
+    assert "The quick brown fox" in error.message
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [KEY, "sk-proj-abcdef123456", "sk-ab***************wxyz", "Bearer abc.def.ghi", "gsk_1234567890abcdef"],
+)
+def test_what_looks_like_a_key_is_masked(secret):
+    error = refused(endpoint(), Refusal(401, message=f"Incorrect API key provided: {secret}. Find yours online."))
+    assert secret.removeprefix("Bearer ") not in error.message
+    assert "Incorrect API key provided" in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (302, "protocol_mismatch"),
+        (400, "protocol_mismatch"),
+        (401, "protocol_mismatch"),
+        (403, "protocol_mismatch"),
+        (404, "endpoint_not_found"),
+        (407, "protocol_mismatch"),
+        (413, "request_too_large"),
+        (429, "rate_limited"),
+        (451, "protocol_mismatch"),
+        (502, "provider_error"),
+        (503, "provider_overloaded"),
+    ],
+)
+@pytest.mark.parametrize(
+    "page", [BLOCKED, "\n<html>You are blocked</html>", '<?xml version="1.0"?> <html>You are blocked']
+)
+def test_a_web_page_is_named_as_one(status, code, page):
+    error = refused(endpoint(), Refusal(status, message=page, model="m"))
+    assert error.code == code
+    assert "You are blocked" in error.message
+    assert "<" not in error.message
+    if code == "protocol_mismatch" or status >= 429:
+        assert "web page" in error.message
+        assert "between here and the provider" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Rate limit reached. Please try again in 7m12s.", 432),
+        ("Please try again in 1h2m3.5s. Visit ...", 3723.5),
+        ("try again in 250ms", 0.25),
+        ("Please retry in 34.07s.", 34.07),
+        ("Try again in 2 hours and 5 minutes", 7500),
+        ("please wait 10 seconds", 10),
+        ("retry after 5 minutes", 300),
+        ("Please try again later", None),
+        ("try again in 5 apples", None),
+    ],
+)
+def test_a_wait_in_words_counts_as_the_header_does(message, seconds):
+    error = refused(endpoint(), Refusal(429, message=message))
+    assert error.details.get("retry_after_s") == (None if seconds is None else pytest.approx(seconds))
+    with_header = refused(endpoint(), Refusal(429, message=message, headers={"retry-after": "20"}))
+    assert with_header.details["retry_after_s"] == pytest.approx(max(20, seconds or 0))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Rate limit reached for requests per day (RPD): limit 200, used 200",
+        "Rate limit exceeded: free-models-per-day",
+        "Quota exceeded for GenerateRequestsPerDayPerProjectPerModel",
+        "Your daily quota is exhausted",
+        "tokens per day (TPD): Limit 100000",
+    ],
+)
+def test_a_limit_per_day_is_named(message):
+    error = refused(endpoint(), Refusal(429, message=message))
+    assert (type(error), error.code) == (TransientLLMError, "rate_limited")
+    assert error.details["limit_per_day"] is True
+    assert message in error.message
+
+
+def test_a_limit_per_minute_is_not_one_per_day():
+    error = refused(endpoint(), Refusal(429, message="Rate limit reached for tokens per min (TPM) today"))
+    assert "limit_per_day" not in error.details
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "maximum context length is 32768 tokens, you requested 35681 tokens (3681 in the messages, 32000 in the completion)",
+        "'max_tokens' is too large: 32000. The maximum context length is 32768 tokens",
+        "input length and `max_tokens` exceed context limit: 188240 + 32000 > 200000",
+        "max_tokens: 32,000 > 8192, the maximum allowed number of output tokens",
+    ],
+)
+def test_our_own_output_limit_in_a_refusal_is_named(message):
+    error = refused(endpoint(), Refusal(400, message=message, max_output_tokens=32000))
+    assert "COMBINE_LLM_MAX_OUTPUT_TOKENS" in error.hint
+    other = refused(endpoint(), Refusal(400, message=message, max_output_tokens=3200))
+    assert "COMBINE_LLM_MAX_OUTPUT_TOKENS" not in other.hint
