@@ -1,12 +1,14 @@
-"""Formats that several rooms read: text that can be stored, and Retry-After. Imports nothing of ours."""
+"""Formats that several rooms read: text that can be stored, Retry-After, and proxies. Imports nothing of ours."""
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters except tabs, line and page breaks; lone surrogates. PostgreSQL, UTF-8 or terminals reject them."""
@@ -55,3 +57,34 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) and value >= 0 else None
+
+
+def unusable_proxy() -> tuple[str, str] | None:
+    """The environment variable of a proxy that HTTP clients cannot use, and why; None if all can be used."""
+    from urllib.request import getproxies  # noqa: PLC0415 - loads an HTTP client that most commands do not need
+
+    proxies = getproxies()
+    if proxies.get("no", "").strip() == "*":
+        return None
+    for scheme in ("http", "https", "all"):
+        url = proxies.get(scheme)
+        if url:
+            name = f"{scheme}_proxy"
+            variable = name if name in os.environ else name.upper()
+            why = _proxy_fault(url if "://" in url else f"http://{url}")
+            if why:
+                return variable, why
+    return None
+
+
+def _proxy_fault(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "its host or port is not valid"
+    if parts.scheme not in {"http", "https", "socks5", "socks5h"}:
+        return "its scheme is not http, https, socks5 or socks5h"
+    if not parts.hostname or port == 0 or not url.isascii() or not url.isprintable():
+        return "its host or port is not valid"
+    return None

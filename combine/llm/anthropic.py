@@ -52,7 +52,9 @@ class AnthropicProvider:
             secret=api_key,
         )
         self._endpoint.require_usable_url()
+        self._endpoint.require_usable_key()
         self._endpoint.require_usable_certificates()
+        self._endpoint.require_usable_proxies()
         self._client = anthropic.AsyncAnthropic(
             api_key=api_key,
             base_url=base_url,

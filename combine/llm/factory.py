@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 
@@ -15,6 +16,8 @@ from combine.llm.retry import RetryPolicy
 from combine.workflows.models import PROVIDERS, ModelRef, parse_model
 
 __all__ = ["LLMConfig", "ModelPrice", "ModelRef", "ProviderFactory", "parse_model"]
+
+_AROUND_A_KEY: Final = " \t\r\n\u00a0\ufeff\"'`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,11 @@ class ProviderFactory:
         self._built: dict[str, LLMProvider] = {}
 
     def provider(self, ref: ModelRef) -> LLMProvider:
-        """The provider of ``ref``. Raises PermanentLLMError (``api_key_missing``, ``base_url_invalid``,
-        ``certificates_unreadable``, ``script_missing``) or Invalid when the settings do not allow it; a missing key
-        never selects another provider.
+        """The provider of ``ref``.
+
+        Raises PermanentLLMError (``api_key_missing``, ``api_key_invalid``, ``base_url_invalid``,
+        ``certificates_unreadable``, ``proxy_invalid``, ``script_missing``) or Invalid when the settings do not allow
+        it; a missing key never selects another provider.
         """
         built = self._built.get(ref.provider)
         if built is None:
@@ -125,7 +130,8 @@ class ProviderFactory:
 
 
 def _plain(secret: SecretStr | None) -> str | None:
-    return (secret.get_secret_value().strip() or None) if secret is not None else None
+    """The key without what is often pasted around it: blanks, quotes, a byte order mark."""
+    return (secret.get_secret_value().strip(_AROUND_A_KEY) or None) if secret is not None else None
 
 
 def _key_missing(name: str, variable: str, more: str = "") -> PermanentLLMError:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from combine.errors import LLMError, PermanentLLMError, TransientLLMError
+from combine.formats import unusable_proxy
 from combine.llm.protocol import ProviderHealth
 
 _QUOTED_AT_MOST: Final = 300
@@ -72,6 +73,32 @@ class Endpoint:
                 code="certificates_unreadable",
                 hint="SSL_CERT_FILE must point to a file of certificates in PEM format.",
             ) from None
+
+    def require_usable_key(self, *others: str) -> None:
+        """Raises PermanentLLMError (``api_key_invalid``) if the key cannot be sent.
+
+        ``others``: environment variables that the SDK sends as headers.
+        """
+        for variable, value in ((self.key_variable, self.secret), *((name, os.environ.get(name)) for name in others)):
+            for position, character in enumerate(value or "", start=1):
+                if not "!" <= character <= "~":
+                    shown = f"{character!r}, " if character.isprintable() and not character.isspace() else ""
+                    raise PermanentLLMError(
+                        f"{variable} contains a character that is not valid in a key or an ID "
+                        f"({shown}U+{ord(character):04X} at position {position}).",
+                        code="api_key_invalid",
+                        hint=f"Copy the value again and set {variable} without quotes, spaces or line ends.",
+                    )
+
+    def require_usable_proxies(self) -> None:
+        """Raises PermanentLLMError (``proxy_invalid``) if the environment names a proxy that cannot be used."""
+        found = unusable_proxy()
+        if found is not None:
+            raise PermanentLLMError(
+                f"The proxy in {found[0]} cannot be used for {self.name}: {found[1]}.",
+                code="proxy_invalid",
+                hint=f"Set {found[0]} to something like http://host:port or socks5://host:port, or unset it.",
+            )
 
     def where(self) -> str:
         """The name with the host, never with credentials. Requires a valid URL."""

@@ -62,7 +62,9 @@ class OpenAIProvider:
             secret=api_key,
         )
         self._endpoint.require_usable_url()
+        self._endpoint.require_usable_key("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
         self._endpoint.require_usable_certificates()
+        self._endpoint.require_usable_proxies()
         self._client = openai.AsyncOpenAI(
             api_key=api_key or _NO_KEY,
             base_url=base_url,

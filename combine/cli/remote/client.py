@@ -19,7 +19,7 @@ from combine import __version__
 from combine.cli.remote.address import Address
 from combine.cli.remote.errors import error_from_response, incompatible
 from combine.errors import CombineError, Invalid, Unavailable
-from combine.formats import retry_after_s
+from combine.formats import retry_after_s, unusable_proxy
 
 T = TypeVar("T")
 Params = Mapping[str, str | int | None]
@@ -172,11 +172,18 @@ class Client:
 
 @asynccontextmanager
 async def open_client(server: Address, token: str | None) -> AsyncIterator[Client]:
-    """Open a client, unauthenticated without a token. Raises Invalid for an invalid certificate file."""
+    """Open a client, unauthenticated without a token. Raises Invalid for an invalid certificate file or proxy."""
     headers = {"User-Agent": f"combine/{__version__}", "Accept": "application/json"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     timeout = httpx2.Timeout(RESPONSE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+    proxy = unusable_proxy() if server.https else None
+    if proxy is not None:
+        raise Invalid(
+            f"The proxy in {proxy[0]} cannot be used: {proxy[1]}.",
+            code="proxy_invalid",
+            hint=f"Set {proxy[0]} to something like http://host:port or socks5://host:port, or unset it.",
+        )
     try:
         # A proxy from the environment could read a token sent over plain http; over https it cannot.
         opened = httpx2.AsyncClient(

@@ -241,7 +241,7 @@ def test_a_limit_per_minute_is_not_one_per_day():
 @pytest.mark.parametrize(
     "message",
     [
-        "maximum context length is 32768 tokens, you requested 35681 tokens (3681 in the messages, 32000 in the completion)",
+        "maximum context length is 32768, you requested 35681 tokens (3681 in the messages, 32000 in the completion)",
         "'max_tokens' is too large: 32000. The maximum context length is 32768 tokens",
         "input length and `max_tokens` exceed context limit: 188240 + 32000 > 200000",
         "max_tokens: 32,000 > 8192, the maximum allowed number of output tokens",
