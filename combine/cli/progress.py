@@ -101,6 +101,7 @@ class ProgressState:
             step = self.running[event.step_id] = StepProgress(event.step_id, output, event.at)
         step.doing = _DOING.get(str(event.data.get("purpose")), "drafting")
         step.attempt = int(event.data.get("attempt", 1))
+        step.waiting = None
         subject = "the documents" if step.doing == "reviewing" else step.output
         return f"{step.doing} {subject} ({event.data.get('model') or self._model})"
 
