@@ -225,9 +225,9 @@ def _in_order(value: Any, part: Part) -> Any:
 
 
 def in_store_order(value: Any, *, depth: int = 100) -> Any:
-    """The same value with every object's keys as JSONB hands them back, short ones first; used when there is no schema.
+    """The same value with the keys of every object in the order of JSONB: short ones first.
 
-    What lies deeper than ``depth`` stays as it is.
+    For values without a schema. What lies deeper than ``depth`` stays as it is.
     """
     if isinstance(value, SCALARS) or not depth:
         return value

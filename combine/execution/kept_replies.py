@@ -50,7 +50,7 @@ class KeptReplies:
         return bool(self._unsaved)
 
     async def store(self, call: Call) -> None:
-        """Store a reply, however long the database cannot take it.
+        """Store a reply, for as long as the database cannot store it.
 
         If cancelled, it still waits; if cancelled again, it leaves the file, but never a reply that is nowhere else.
         """
@@ -62,11 +62,13 @@ class KeptReplies:
         except BaseException:
             if not storing.done() or storing.cancelled() or storing.exception():
                 storing.cancel()
-                self._keep(call)
+                if call.id in self._unsaved:
+                    self._keep(call)
             raise
         finally:
             self._storing.discard(call.id)
             self._unsaved.discard(call.id)
+            self._warned.discard(call.id)
 
     async def _wait(self, storing: asyncio.Task[None], call: Call) -> None:
         cancelled: asyncio.CancelledError | None = None

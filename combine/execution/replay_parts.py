@@ -91,7 +91,7 @@ class ReplayJournal:
         last: bool,  # noqa: ARG002 - as above
         savable: bool,  # noqa: ARG002 - as above
     ) -> None:
-        """Kept to explain why there is no document."""
+        """Keep the findings, to explain why there is no document."""
         self.findings = tuple(findings)
 
     async def save_questions(

@@ -63,7 +63,7 @@ class Statement:
         return await (await self._execute(connection, values)).fetchall()
 
     async def first(self, connection: AsyncConnection, /, **values: object) -> Any | None:
-        """The first row, None if there is none."""
+        """The first row, or None if the statement returns no rows."""
         return await (await self._execute(connection, values)).fetchone()
 
     async def one(self, connection: AsyncConnection, /, **values: object) -> Any:

@@ -13,7 +13,7 @@ from combine.errors import Invalid
 from combine.storage.core.urls import display_url, libpq_url
 
 OLDEST_VERSION = 15
-"""The oldest PostgreSQL that has been tested."""
+"""The oldest PostgreSQL that is known to work."""
 CONNECT_TIMEOUT_S = 5
 
 _FOUND = """
